@@ -177,12 +177,12 @@ def _with_world(scenario: Scenario, checked: CheckedFile, file: str) -> CheckedF
     start, acts = world_at_start(scenario), scale(scenario)
     document = {"world": start.as_dict(), "scale": acts.as_dict()}
     lines = ["", *world_lines(start), "", *scale_lines(acts, scenario)]
-    places, found = places_in(file), [*start.why_nothing, *absurdities(start, acts)]
+    places, findings = places_in(file), [*start.why_nothing, *absurdities(start, acts)]
     return replace(
         checked,
         document=checked.document | document,
         details=[*checked.details, *lines],
-        warnings=[*checked.warnings, *map(places.problem, found)],
+        warnings=[*checked.warnings, *map(places.problem, findings)],
     )
 
 
@@ -235,7 +235,9 @@ def policies_of(scenario: Scenario) -> dict[str, list[str]]:
         if any(path.partition(".")[0] == "players" for path in arm.set):
             title = f"Policies in {arm_title(scenario, name)}"
             versions[title] = arm_scenario(scenario, name, sealed=False)
-    by_title = {title: [*policy_sentences(one)] for title, one in versions.items()}
+    by_title = {
+        title: [*policy_sentences(policies)] for title, policies in versions.items()
+    }
     none = ["none"] if by_title["Policies"] else []
     return {title: rows or none for title, rows in by_title.items() if rows or none}
 

@@ -89,11 +89,11 @@ def _first_difference(comparison: StudyComparison, titles: Mapping[str, str]) ->
     if place is None:
         return ""
     arm = titles.get(place["arm"], arm_words(place["arm"]))
-    what = {
+    difference = {
         "replications": "only one side has it",
         "agreements": "its agreements (no outcome differs)",
     }.get(place["outcome"], outcome_words(place["outcome"]))
     return (
         f"The results first differ in {arm}, replication "
-        f"{place['replication']}: {what}."
+        f"{place['replication']}: {difference}."
     )

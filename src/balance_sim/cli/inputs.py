@@ -91,16 +91,16 @@ def new(
         if out == "-":
             click.echo(content, nl=False)
             return
-        files, said = {path: content}, ""
+        files, summary = {path: content}, ""
     else:
         if out == "-":
             raise click.UsageError("with --states tables are written: name a file")
         build = part("new", "world")
-        texts, said = build(path.stem if out else name, states, year, base_rate)
+        texts, summary = build(path.stem if out else name, states, year, base_rate)
         files = {path.parent / file: text for file, text in texts.items()}
-        said = f", {said}, and {len(files) - 1} tables"
+        summary = f", {summary}, and {len(files) - 1} tables"
     write_new(files)
-    click.echo(f"wrote {path}{said}; next: balance-sim check {path}")
+    click.echo(f"wrote {path}{summary}; next: balance-sim check {path}")
 
 
 def write_new(files: Mapping[Path, str]) -> None:

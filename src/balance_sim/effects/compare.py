@@ -141,11 +141,11 @@ def open_run(side: ComparedSide) -> Result:
 def refuse_other_classes(studies: tuple[Result, Result], names: Sequence[str]) -> None:
     """Raise WrongRequest where two studies count agreements by different class tables,
     or measure outcomes on states in different roles."""
-    left, right = (classes_of(study.scenario) for study in studies)
-    if left.sha256 == right.sha256:
+    classes_a, classes_b = (classes_of(study.scenario) for study in studies)
+    if classes_a.sha256 == classes_b.sha256:
         return
     reason = "measure outcomes on states in different roles"
-    dyads = left.unlike(right)
+    dyads = classes_a.unlike(classes_b)
     if dyads:
         (a, b), *directions = dyads[0]
         left_class, right_class = (direction or "none" for direction in directions)
@@ -298,11 +298,11 @@ def _first_difference(pair: ArmPair, estimates: Estimates) -> dict[str, Any] | N
     alone = np.setxor1d(runs[0], runs[1])
     if len(alone):
         return place | {"outcome": "replications", "replication": int(alone[0])}
-    left, right = (
+    agreements_a, agreements_b = (
         study.agreements.query("arm == @arm").drop(columns="arm")
         for study, arm in zip(pair.studies, pair.arms, strict=True)
     )
-    rows = left.merge(right, how="outer", indicator="side")
+    rows = agreements_a.merge(agreements_b, how="outer", indicator="side")
     only_one = rows.loc[rows["side"] != "both", "run"]
     if len(only_one):
         return place | {"outcome": "agreements", "replication": int(only_one.min())}

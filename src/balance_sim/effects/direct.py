@@ -87,7 +87,7 @@ def _along(
     thin = thinning(
         control, opportunities, worlds.bounds[worlds.scenario.reference_arm]
     )
-    own: dict[str, BlockState] = {}
+    states_by_arm: dict[str, BlockState] = {}
     workspace = Workspace.lay(len(runs), len(control.audience_names), control.n)
 
     def observe(present: World, state: BlockState, view: View) -> None:
@@ -97,14 +97,20 @@ def _along(
         drawn = opportunities, thin, rows
         for arm in arms:
             world = worlds.arms[arm].at(step)
-            if arm not in own:
-                own[arm] = replace(state, enacted=begin_enacted(world, len(runs)))
-            before = replace(state, effort=own[arm].effort, enacted=own[arm].enacted)
-            enact(world, before, world.grid[step])
+            if arm not in states_by_arm:
+                states_by_arm[arm] = replace(
+                    state, enacted=begin_enacted(world, len(runs))
+                )
+            earlier_state = replace(
+                state,
+                effort=states_by_arm[arm].effort,
+                enacted=states_by_arm[arm].enacted,
+            )
+            enact(world, earlier_state, world.grid[step])
             arm_state = replace(
                 state,
-                effort=before.effort,
-                enacted=before.enacted,
+                effort=earlier_state.effort,
+                enacted=earlier_state.enacted,
                 workspace=workspace,
             )
             arm_view = perceive(world, arm_state, step)
@@ -112,9 +118,9 @@ def _along(
             sights.look(world, arm_state, arm_view)
             decided = decided_effort(world, arm_state)
             arm_state.effort = effort_after(
-                world, baseline, before.effort, arm_view.total, decided, step
+                world, baseline, earlier_state.effort, arm_view.total, decided, step
             )
-            own[arm] = arm_state
+            states_by_arm[arm] = arm_state
         look(StepOfArm(present, state, view, *drawn))
 
     simulated = simulate(control, baseline, opportunities, thin, seed, runs, observe)

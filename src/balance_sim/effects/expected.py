@@ -159,8 +159,8 @@ class ExpectedSignatures:
         lag = (self.ladder.talks_shape, self.ladder.talks_days, self.collapse)
         opened = signed_integral(since, *lag) - signed_integral(until, *lag)
         is_before = (end > begin)[:, None]
-        known = self.talks.signed_by(np.maximum([moment], 0.0))[0]
-        return Reach(np.where(is_before, opened, 0.0), known)
+        signed = self.talks.signed_by(np.maximum([moment], 0.0))[0]
+        return Reach(np.where(is_before, opened, 0.0), signed)
 
     def rate(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each

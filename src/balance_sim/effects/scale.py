@@ -102,9 +102,9 @@ class Scale(OneLine):
         each other, and by more than the share LEAST."""
         off = []
         for act in self.acts:
-            here, record = self.ratio(act.effect), self.ratio(act.record[0])
-            less, more = sorted((max(here, 0.0), max(record, 0.0)))
-            if more > OFF * less + LEAST:
+            effect, record = self.ratio(act.effect), self.ratio(act.record[0])
+            smaller, larger = sorted((max(effect, 0.0), max(record, 0.0)))
+            if larger > OFF * smaller + LEAST:
                 off.append(act)
         return tuple(off)
 

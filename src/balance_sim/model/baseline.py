@@ -519,8 +519,8 @@ def _signed_a_year(
     signed = share_signed(world.ladder, world.rules.collapse_rate)
 
     def at(shift: Floats | float) -> float:
-        both = sides if shift == 0 else consent(log_odds + shift)
-        return float((rate * (both[0] * both[1]) * signed).sum())
+        consents = sides if shift == 0 else consent(log_odds + shift)
+        return float((rate * (consents[0] * consents[1]) * signed).sum())
 
     return at
 
@@ -530,8 +530,8 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
 
     Raises ValueError for more than all dyads would sign if they never refused."""
     a_year = _signed_a_year(world, baseline)
-    most = a_year(60.0)
-    if wanted >= most:
+    highest_rate = a_year(60.0)
+    if wanted >= highest_rate:
         raise ValueError(
             f"{wanted:g} agreements a year are more than all opportunities give. Give "
             "fewer, or raise the ceilings of the kinds."
@@ -542,11 +542,11 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
 
     def alike(number: float) -> Floats:
         """Nats that make so many a year where all sides are alike."""
-        each = np.sqrt(number / most)
-        return np.asarray(np.log(each / (1.0 - each)))
+        consent_of_side = np.sqrt(number / highest_rate)
+        return np.asarray(np.log(consent_of_side / (1.0 - consent_of_side)))
 
-    known = _bracket(lambda nats: alike(a_year(nats)) - alike(wanted), enough)
-    return float(_bisected(enough, np.zeros(()), 80, known))
+    bracket = _bracket(lambda nats: alike(a_year(nats)) - alike(wanted), enough)
+    return float(_bisected(enough, np.zeros(()), 80, bracket))
 
 
 def _bracket(
@@ -554,14 +554,14 @@ def _bracket(
 ) -> tuple[Floats, Floats]:
     """A shift that is not enough and one that is, close on either side of the root of
     `excess` that secants lead to; infinite where they do not."""
-    before = np.zeros(())
+    earlier_shift = np.zeros(())
     with np.errstate(divide="ignore", invalid="ignore"):
-        value_before = excess(before)
-        shift = -value_before
+        earlier_value = excess(earlier_shift)
+        shift = -earlier_value
         for _ in range(MOST_SECANTS):
             value = excess(shift)
-            step = value * (shift - before) / (value - value_before)
-            before, value_before, shift = shift, value, shift - step
+            step = value * (shift - earlier_shift) / (value - earlier_value)
+            earlier_shift, earlier_value, shift = shift, value, shift - step
             if not abs(step) > NEAR:
                 break
         low, high = shift - APART, shift + APART

@@ -386,11 +386,11 @@ def event_reach(
     if likeness is None:
         return _event_reach(scenario, event, roster, None)
     sources = event, scenario.event_kinds[event.kind], scenario.groups
-    known = likeness.reaches.get(id(event))
-    if known is None or any(a is not b for a, b in zip(known[0], sources, strict=True)):
-        known = sources, _event_reach(scenario, event, roster, likeness)
-        likeness.reaches[id(event)] = known
-    reaches: tuple[Reach, Reach, Reach] = known[1]
+    entry = likeness.reaches.get(id(event))
+    if entry is None or any(a is not b for a, b in zip(entry[0], sources, strict=True)):
+        entry = sources, _event_reach(scenario, event, roster, likeness)
+        likeness.reaches[id(event)] = entry
+    reaches: tuple[Reach, Reach, Reach] = entry[1]
     return reaches
 
 

@@ -73,8 +73,8 @@ def version_on(scenario: Scenario, day: date) -> Scenario:
             continue
         if change.state is not None:
             facts = {name: getattr(change, name) for name in FACTS}
-            given = {name: value for name, value in facts.items() if value is not None}
-            states[change.state] = states[change.state].model_copy(update=given)
+            stated = {name: value for name, value in facts.items() if value is not None}
+            states[change.state] = states[change.state].model_copy(update=stated)
         if change.sides is not None and change.war is not None:
             is_over = change.until is not None and change.until <= day
             wars[change.sides] = change.war and not is_over
@@ -138,9 +138,16 @@ def _signed(
     """Yield day, sides, kind and entry into force of agreements that changes sign, and
     whether they are of the two alone."""
     for change in scenario.changes:
-        given = change.agreement
-        if isinstance(given, GivenAgreement):
-            yield change.date, given.a, given.b, given.kind, given.in_force, True
+        signing = change.agreement
+        if isinstance(signing, GivenAgreement):
+            yield (
+                change.date,
+                signing.a,
+                signing.b,
+                signing.kind,
+                signing.in_force,
+                True,
+            )
         elif change.joins is not None:
             for a, b in dyads_of(scenario, change):
                 yield change.date, a, b, change.kind, change.date, False

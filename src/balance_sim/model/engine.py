@@ -203,8 +203,10 @@ def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
         accession.join_given(world, state, seed)
     present = world.at(step)
     if present.decided_effort is not None and step > 0:
-        before = world.at(step - 1).decided_effort
-        rise = present.decided_effort - (0.0 if before is None else before)
+        earlier_effort = world.at(step - 1).decided_effort
+        rise = present.decided_effort - (
+            0.0 if earlier_effort is None else earlier_effort
+        )
         state.effort = state.effort + rise
     enact(present, state, day)
     return present

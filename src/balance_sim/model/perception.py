@@ -264,8 +264,8 @@ def _shared_in(world: World, steps: Ints) -> Floats:
         place, dyads = _differing(world, start.beside, steps)
     sides = np.stack([world.first[dyads], world.second[dyads]])
     ties = Ties(start.depth[dyads], start.calm[dyads], np.zeros(len(dyads)))
-    before = _before(world, steps[place], dyads, sides)
-    matrices[:, place, sides, sides[::-1]] = _believed(world, sides, ties, *before)
+    beliefs = _before(world, steps[place], dyads, sides)
+    matrices[:, place, sides, sides[::-1]] = _believed(world, sides, ties, *beliefs)
     return matrices
 
 
@@ -351,8 +351,8 @@ def _changed(
         policies = world.policies
         intent = intent * said.intent[run, policies.place_column[patches.place]]
         against = against * said.against[run, :, policies.dyad_column[dyad]].T
-    before = against, intent, reliable
-    return patches, _believed(world, patches.sides, ties, *before)
+    beliefs = against, intent, reliable
+    return patches, _believed(world, patches.sides, ties, *beliefs)
 
 
 def _moved(

@@ -301,30 +301,31 @@ def sign_talks(world: World, state: BlockState, start: float, stop: float) -> No
 def sign_given(world: World, state: BlockState, rows: Ints, seed: int) -> None:
     """Agreements that changes sign, in every replication; talks of the same dyad and
     type are over. rows: of the world's signings, that are signed now."""
-    given = world.signings
-    if given is None or not len(rows):
+    signings = world.signings
+    if signings is None or not len(rows):
         return
     agreements, runs = state.agreements, np.arange(len(state.runs))
     run, row = np.repeat(runs, len(rows)), np.tile(rows, len(runs))
-    dyad, kind = given.dyad[row], given.kind[row]
+    dyad, kind = signings.dyad[row], signings.kind[row]
     is_given = np.isin(
         clock_of(world, agreements.run, agreements.dyad, agreements.kind),
         clock_of(world, run, dyad, kind),
     )
     over = np.flatnonzero(is_given & (agreements.stage == 0))
     agreements.stage[over], agreements.ended[over] = 3, state.day
-    key = agreement_keys(world, state.runs, seed, run, dyad, kind, given.keys[row])
+    key = agreement_keys(world, state.runs, seed, run, dyad, kind, signings.keys[row])
     signed = AgreementRows.begun(
-        SCHEDULED, run, dyad, kind, row, key, given.signed[row]
+        SCHEDULED, run, dyad, kind, row, key, signings.signed[row]
     )
-    signed.signed, signed.stage = given.signed[row], np.ones(len(row), dtype=np.int64)
+    signed.signed = signings.signed[row]
+    signed.stage = np.ones(len(row), dtype=np.int64)
     signed.in_force = entry_into_force(
-        world, signed, np.arange(len(row)), given.in_force[row]
+        world, signed, np.arange(len(row)), signings.in_force[row]
     )
     state.busy[run, dyad, kind] = True
     state.touched[run, dyad] = True
     state.agreements.add_rows(signed)
-    _remember(world, state, signed.take(np.flatnonzero(given.bilateral[row])))
+    _remember(world, state, signed.take(np.flatnonzero(signings.bilateral[row])))
 
 
 def _sign(world: World, state: BlockState, rows: Ints) -> None:

@@ -83,7 +83,7 @@ def policies_of(
     touches = (shown != 0).any(axis=1)
     which, place = np.nonzero(aimed)
     touches[which, dyad_index.take(place)] = True
-    seen = np.flatnonzero((shown != 0).any(axis=(0, 1)))
+    shown_dyads = np.flatnonzero((shown != 0).any(axis=(0, 1)))
     names, policies = list(scenario.players), [policy for *_, policy in rows]
     budgets = [player.budget for player in scenario.players.values()]
     return Policies(
@@ -97,15 +97,15 @@ def policies_of(
         delay=np.array([policy.delay for policy in policies]),
         cost=np.array([policy.cost for policy in policies]),
         at_most=np.array([policy.at_most for policy in policies]),
-        budget=np.array([NEVER if one is None else one for one in budgets]),
+        budget=np.array([NEVER if budget is None else budget for budget in budgets]),
         half_life_days=tuple(deed.half_life_days for deed in deeds),
         words=np.array([deed.is_word for deed in deeds]),
         aimed=aimed[:, places],
         places=places,
         place_column=_columns(places, aimed.shape[1]),
-        shown=shown[..., seen],
-        dyads=seen,
-        dyad_column=_columns(seen, shown.shape[2]),
+        shown=shown[..., shown_dyads],
+        dyads=shown_dyads,
+        dyad_column=_columns(shown_dyads, shown.shape[2]),
         stance=stance,
         stances=np.flatnonzero(stance.any(axis=(1, 2))),
         touches=touches,
@@ -145,7 +145,9 @@ class _Deed:
 
     def seen(self) -> dict[str, Ints]:
         """Positions of all that the condition names, by name."""
-        names = sorted({seen.who for seen in observables_in(self.when)} - {""})
+        names = sorted(
+            {observable.who for observable in observables_in(self.when)} - {""}
+        )
         return {name: self._places(name) for name in names}
 
     def says(self, dyad_index: Ints, like: Likeness | None) -> tuple[Floats, Floats]:
@@ -251,11 +253,11 @@ def begin_enacted(world: World, runs: int) -> Enacted | None:
     if policies is None:
         return None
     clocks = sum(map(lasting_in, policies.conditions))
-    each = runs, len(policies.ids)
+    shape = runs, len(policies.ids)
     return Enacted(
         since=np.full((runs, clocks), NEVER),
-        due=np.full(each, NEVER),
-        days=np.full((*each, int(policies.at_most.max())), NEVER),
+        due=np.full(shape, NEVER),
+        days=np.full((*shape, int(policies.at_most.max())), NEVER),
     )
 
 
@@ -285,10 +287,10 @@ def affords(world: World, state: BlockState, k: int, day: float) -> Bools:
     policies, enacted = world.policies, state.enacted
     assert policies is not None
     assert enacted is not None
-    own = policies.player == policies.player[k]
-    spent = (enacted.within(day - YEAR, day) * np.where(own, policies.cost, 0.0)).sum(
-        axis=1
-    )
+    of_player = policies.player == policies.player[k]
+    spent = (
+        enacted.within(day - YEAR, day) * np.where(of_player, policies.cost, 0.0)
+    ).sum(axis=1)
     budget = policies.budget[policies.player[k]]
     return np.asarray(spent + policies.cost[k] <= budget * (1.0 + 1e-9))
 
@@ -366,12 +368,12 @@ def said(world: World, state: BlockState, step: int) -> Said | None:
     intent = np.zeros((runs, len(policies.places) + 1))
     against = np.zeros((runs, policies.shown.shape[1], len(policies.dyads) + 1))
     for k in range(kinds):
-        left = decay(middle - days[:, k], policies.half_life_days[k])
+        evidence = decay(middle - days[:, k], policies.half_life_days[k])
         if policies.words[k]:
-            left = left * _worth(world, days, k)
-        left = left.sum(axis=1)
-        intent[:, :-1] += left[:, None] * policies.aimed[k]
-        against[..., :-1] -= left[:, None, None] * policies.shown[k]
+            evidence = evidence * _worth(world, days, k)
+        evidence = evidence.sum(axis=1)
+        intent[:, :-1] += evidence[:, None] * policies.aimed[k]
+        against[..., :-1] -= evidence[:, None, None] * policies.shown[k]
     return Said(
         np.exp(bounded_evidence(intent, MOST_OF_ACTS)),
         np.exp(bounded_evidence(against, MOST_OF_ACTS)),
@@ -382,20 +384,22 @@ def _worth(world: World, days: Floats, k: int) -> Floats:
     """(R, W) share of its weight that each act of a policy has, of a kind that lowers
     hostile intent: by the sender's dated acts of such kinds before that day, and those
     of its policies. An act that costs something is kept, one that is free is not."""
-    policies, own = world.policies, days[:, k]
+    policies, word_days = world.policies, days[:, k]
     assert policies is not None
-    sent, kept = np.zeros_like(own), np.zeros_like(own)
-    for other in np.flatnonzero(policies.words & (policies.state == policies.state[k])):
-        earlier = (days[:, other, :, None] < own[:, None]).sum(axis=1)
+    sent, kept_words = np.zeros_like(word_days), np.zeros_like(word_days)
+    for policy in np.flatnonzero(
+        policies.words & (policies.state == policies.state[k])
+    ):
+        earlier = (days[:, policy, :, None] < word_days[:, None]).sum(axis=1)
         sent += earlier
-        kept += earlier * float(policies.cost[other] > 0)
+        kept_words += earlier * float(policies.cost[policy] > 0)
     dated = world.dated_acts
     if dated is not None:
         of_sender = np.flatnonzero(dated.sender == policies.state[k])
-        earlier_words = dated.word_day[of_sender] < own[..., None]
+        earlier_words = dated.word_day[of_sender] < word_days[..., None]
         sent += earlier_words.sum(axis=-1)
-        kept += (earlier_words * dated.kept[of_sender]).sum(axis=-1)
-    return worth(kept, sent)
+        kept_words += (earlier_words * dated.kept[of_sender]).sum(axis=-1)
+    return worth(kept_words, sent)
 
 
 def spoken_of(policies: Policies, enacted: Enacted) -> Bools:

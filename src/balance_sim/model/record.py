@@ -67,12 +67,12 @@ def records(
     """
     by_event: dict[str, Floats] = {}
     for event in events:
-        kept, sent = np.zeros(states), np.zeros(states)
+        kept_words, sent = np.zeros(states), np.zeros(states)
         for earlier in events:
             if earlier.date < event.date:
                 sent[[*senders[earlier.id]]] += 1.0
-                kept[[*senders[earlier.id]]] += float(earlier.kept)
+                kept_words[[*senders[earlier.id]]] += float(earlier.kept)
         by_event[event.id] = np.ones(states)
-        own = [*senders[event.id]]
-        by_event[event.id][own] = worth(kept, sent)[own]
+        own_senders = [*senders[event.id]]
+        by_event[event.id][own_senders] = worth(kept_words, sent)[own_senders]
     return by_event

@@ -111,8 +111,8 @@ def threats(sight: Sight, who: str) -> Floats:
     hostility = np.zeros_like(view.total)
     hostility[:, others] = view.hostility[:, i, others]
     lent = (view.hostility[:, i, others, None] * lend).sum(axis=1)
-    own = view.read(audience, np.array([i]))[:, 0]
-    free = threat.unallied(view.depth[:, i], own)
+    own_reading = view.read(audience, np.array([i]))[:, 0]
+    free = threat.unallied(view.depth[:, i], own_reading)
     against = threat.unopposed(hostility, free, lent)
     return threat.row_sums(threat.threat(view.world.offensive[i], against))
 
@@ -125,8 +125,8 @@ def alarm(sight: Sight, who: str) -> Floats:
 
 def hostility(sight: Sight, who: str) -> Floats:
     """L, nats above a stranger's, as the player sees it; the mean of several."""
-    own = sight.view.hostility[:, sight.i, sight.named(who)]
-    return -np.log(np.maximum(1.0 - own, np.finfo(np.float64).tiny)).mean(axis=1)
+    intent = sight.view.hostility[:, sight.i, sight.named(who)]
+    return -np.log(np.maximum(1.0 - intent, np.finfo(np.float64).tiny)).mean(axis=1)
 
 
 def alignment(sight: Sight, who: str) -> Floats:
@@ -150,8 +150,8 @@ def new_agreements(sight: Sight, who: str) -> Floats:
     signed = (rows.signed >= 0.0) & (rows.signed <= sight.day)
     signed &= np.isin(rows.dyad, dyads) & world.ladder.security[rows.kind]
     count = np.bincount(rows.run[signed], minlength=len(sight.state.runs))
-    given = 0 if sight.given is None else sight.given[dyads].sum()
-    return np.asarray(count + given, dtype=float)
+    signed_by_change = 0 if sight.given is None else sight.given[dyads].sum()
+    return np.asarray(count + signed_by_change, dtype=float)
 
 
 def acts(sight: Sight, who: str) -> Floats:
@@ -230,7 +230,9 @@ def seen_of(world: World, state: BlockState, view: View, k: int) -> dict[str, fl
     assert world.policies is not None
     sight = Sight(world, state, view, world.policies, k)
     observables = dict.fromkeys(observables_in(world.policies.conditions[k]))
-    return {str(seen): float(sight.of(seen)[0]) for seen in observables}
+    return {
+        str(observable): float(sight.of(observable)[0]) for observable in observables
+    }
 
 
 def _holds(
@@ -239,16 +241,16 @@ def _holds(
     """(R,) whether a condition holds. since: (R, F) days since which parts that have to
     last hold, brought up to date; columns: of those, from left to right."""
     if isinstance(condition, Comparison):
-        left, right = (
+        value, bound = (
             sight.of(side) if isinstance(side, Observable) else np.array(side)
             for side in (condition.left, condition.right)
         )
-        holds = SIGNS[condition.sign](left, right)
+        holds = SIGNS[condition.sign](value, bound)
         return np.broadcast_to(holds, len(sight.state.runs))
     if isinstance(condition, Joined):
-        parts = [_holds(part, sight, since, columns) for part in condition.of]
+        truths = [_holds(part, sight, since, columns) for part in condition.of]
         join = np.logical_and if condition.all else np.logical_or
-        return np.asarray(join.reduce(parts))
+        return np.asarray(join.reduce(truths))
     if isinstance(condition, Lasting):
         column = next(columns)
         holds = _holds(condition.of, sight, since, columns)
@@ -267,9 +269,14 @@ def with_start(
     for k, condition in enumerate(policies.conditions):
         sight = Sight(world, state, view, policies, k)
         plain = {
-            Observable("threat" if seen.name == "alarm" else seen.name, seen.who)
-            for seen in observables_in(condition)
-            if seen.change or seen.name == "alarm"
+            Observable(
+                "threat" if observable.name == "alarm" else observable.name,
+                observable.who,
+            )
+            for observable in observables_in(condition)
+            if observable.change or observable.name == "alarm"
         }
-        at_start.append({seen: float(sight.of(seen)[0]) for seen in plain})
+        at_start.append(
+            {observable: float(sight.of(observable)[0]) for observable in plain}
+        )
     return replace(policies, at_start=tuple(at_start))

@@ -244,8 +244,8 @@ def highest_unsided(world: World) -> Floats:
         view = perceive(world.at(step), state, step)
         unsided = threat.unsided(view.total, view.sided)[0]
         total = view.total[0][:, None]
-        most = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total)
-        np.maximum(highest, most, out=highest)
+        alarm = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total)
+        np.maximum(highest, alarm, out=highest)
     return highest + world.rules.alarm_floor
 
 

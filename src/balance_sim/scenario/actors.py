@@ -86,9 +86,9 @@ def of_cow_number(number: int, year: int | None = None) -> str | None:
 
     year: in which the number is used. 365 is the Soviet Union's in 1950, and Russia's
     in 2020 or where no year is given."""
-    past = _COW_IN_THE_PAST.get(number)
-    if past and year is not None and code_table()[past].existed_in(year):
-        return past
+    state = _COW_IN_THE_PAST.get(number)
+    if state and year is not None and code_table()[state].existed_in(year):
+        return state
     codes = {code.cow: code.iso3 for code in reversed(code_table().values())}
     return _OLDER_COW.get(number, codes.get(number))
 

@@ -102,9 +102,9 @@ def _over_means(tree: Node, head: Node) -> Node:
     """The scenario's tree over the means of its draws. What the file gives stays, and
     what it fixes with that."""
     means = head.below("values").fields
-    given = given_in(tree, means)
+    given_paths = given_in(tree, means)
     below: dict[str, Any] = {}
-    for path in means.keys() - given:
+    for path in means.keys() - given_paths:
         *sections, name = path.split(".")
         section = below
         for step in sections:

@@ -389,7 +389,7 @@ def _players(scenario: Scenario) -> Findings:
 
 def _of_roles(player: Player, policy: Policy, path: str) -> Findings:
     """Roles that a policy speaks of are given."""
-    words = {seen.who for seen in observables_in(parsed(policy.when))}
+    words = {observable.who for observable in observables_in(parsed(policy.when))}
     words |= {word for key in LISTS_OF_ACT for word in getattr(policy.do, key)}
     for role in ROLES_OF_PLAYER:
         if role in words and not getattr(player, role):
@@ -402,12 +402,12 @@ def _whom(scenario: Scenario, player: Player, policy: Policy, path: str) -> Find
     itself is not one of them."""
     roles = {role: getattr(player, role) for role in ROLES_OF_PLAYER}
     known_names = {**scenario.groups, **roles}
-    given = {role for role, codes in roles.items() if codes}
-    seen = [part.who for part in observables_in(parsed(policy.when)) if part.who]
-    lists: list[tuple[str, tuple[str, ...]]] = [("when", (who,)) for who in seen]
+    given_roles = {role for role, codes in roles.items() if codes}
+    whom = [part.who for part in observables_in(parsed(policy.when)) if part.who]
+    lists: list[tuple[str, tuple[str, ...]]] = [("when", (name,)) for name in whom]
     lists += [(f"do.{key}", getattr(policy.do, key)) for key in LISTS_OF_ACT]
     for key, names in lists:
-        if {*names} & {*ROLES_OF_PLAYER} - given:  # said already
+        if {*names} & {*ROLES_OF_PLAYER} - given_roles:  # said already
             continue
         codes = {code for name in names for code in known_names.get(name, (name,))}
         if player.state in names:

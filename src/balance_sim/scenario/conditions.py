@@ -151,8 +151,8 @@ class _Reader:
 
     def expected(self, what: str) -> PydanticCustomError:
         """The refusal of the present word, with what may stand there."""
-        found = "the end" if self.word is None else f"`{shown(self.word)}`"
-        why = f"character {self.start + 1}: expected {what}, got {found}"
+        present = "the end" if self.word is None else f"`{shown(self.word)}`"
+        why = f"character {self.start + 1}: expected {what}, got {present}"
         hint = "write it as `insecurity > 0.05 for 60 days`"
         return refusal("E222", why, hint)
 
@@ -169,12 +169,12 @@ class _Reader:
     def _joined(self, word: str) -> Condition:
         """Conditions with a word between them; `and` binds before `or`."""
         below = self._one if word == "and" else lambda: self._joined("and")
-        parts = [below()]
+        conditions = [below()]
         while self.word == word:
             self.go_on()
-            parts.append(below())
-        is_single = len(parts) == 1
-        return parts[0] if is_single else Joined(tuple(parts), word == "and")
+            conditions.append(below())
+        is_single = len(conditions) == 1
+        return conditions[0] if is_single else Joined(tuple(conditions), word == "and")
 
     def _one(self) -> Condition:
         """A comparison, or what stands behind `not` or in a parenthesis."""
@@ -190,11 +190,11 @@ class _Reader:
             self.take(")")
             condition = self._lasting(condition)
         else:
-            left = self._side()
+            quantity = self._side()
             if self.kind != "sign" or self.word in ("(", ")"):
                 raise self.expected("< > <= >=")
             sign = self.go_on()
-            condition = self._lasting(Comparison(left, sign, self._side()))
+            condition = self._lasting(Comparison(quantity, sign, self._side()))
         self.depth -= 1
         return condition
 
@@ -218,9 +218,9 @@ class _Reader:
         if self.word == "change":
             self.go_on()
             self.take("(")
-            seen = self._observable(SINCE_START, change=True)
+            observable = self._observable(SINCE_START, change=True)
             self.take(")")
-            return seen
+            return observable
         return self._observable(OBSERVABLES)
 
     def _observable(
@@ -233,13 +233,13 @@ class _Reader:
             why, hint, _ = unknown("observable", self.word, names)
             why = f"character {self.start + 1}: {why}"
             raise refusal("E211", why, hint, ", ".join(names))
-        name, who = self.go_on(), ""
+        name, actor = self.go_on(), ""
         if self.word == "(" and OBSERVABLES[name] != "none":
             self.go_on()
             if self.kind not in ("word", "number"):
                 raise self.expected("a state or a group")
-            who = self.go_on()
+            actor = self.go_on()
             self.take(")")
         elif OBSERVABLES[name] == "required":
             raise self.expected(f"`(` and of whom: {name}(USA)")
-        return Observable(name, who, change)
+        return Observable(name, actor, change)

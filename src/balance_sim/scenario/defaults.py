@@ -165,13 +165,13 @@ class ParameterPrior:
 def shipped_priors() -> dict[str, Any]:
     """As written, by key path; those that parameters have in common under `priors.`.
     With the values in use."""
-    own = {
+    priors = {
         path: {"value": entry["value"], **entry["prior"]}
         for path, entry in _leaves()
         if "prior" in entry
     }
     common = shipped_yaml("defaults.yaml")["priors"]
-    return own | {f"priors.{name}": entry for name, entry in common.items()}
+    return priors | {f"priors.{name}": entry for name, entry in common.items()}
 
 
 @cache

@@ -202,11 +202,11 @@ def _fault_of_key(key: Node, fields: Mapping[str, Node]) -> Sequence[str]:
         return "E014", f"`{text}` already given at line {line}", "remove one"
     if key.value is REFUSED or (key.value and isinstance(key.value, str)):
         return ()
-    hint, before = "put it in quotes", [node.text for node in fields.values()][-1:]
-    if key.text.isdigit() and before and before[0].isdigit():
-        is_grouped = len(key.text) == 3 and before != ["0"]
-        hint = f"a decimal comma is written as a point: {before[0]}.{text}"
-        hint = f"write {before[0]}{text}, without a comma" if is_grouped else hint
+    hint, earlier_key = "put it in quotes", [node.text for node in fields.values()][-1:]
+    if key.text.isdigit() and earlier_key and earlier_key[0].isdigit():
+        is_grouped = len(key.text) == 3 and earlier_key != ["0"]
+        hint = f"a decimal comma is written as a point: {earlier_key[0]}.{text}"
+        hint = f"write {earlier_key[0]}{text}, without a comma" if is_grouped else hint
     return "E105", f"keys must be text, got `{text}`", hint
 
 

@@ -223,14 +223,14 @@ class WithActors(Strict):
             return self
         values = dict(self.__dict__)
         for role, others in self.ROLES.items():
-            taken = [name for other in others for name in _listed(values[other])]
+            taken = [name for earlier in others for name in _listed(values[earlier])]
             values[role] = info.context.expanded(values[role], taken)
             if twice := listed(sorted({*values[role]} & {*taken})):
                 raise refusal("E306", f"{twice} in two roles")
             is_needed = type(self).model_fields[role].is_required()
             if is_needed and not values[role] and info.context.is_whole:
                 raise refusal("E212", f"`{role}` names no state of the scenario")
-        a, b = [values.get(key, values.get(other)) for key, other in _DYADS]
+        a, b = [values.get(key, values.get(older_key)) for key, older_key in _DYADS]
         if a is not None and a == b:
             raise refusal("E306", f"`{a}` forms a dyad with itself", "name two states")
         if "a" in values and values["a"] > values["b"]:
@@ -500,8 +500,8 @@ class Agreement(SectionRow):
             for name in STAGES
         }
         digits = ("year", "month", "day").index(self.precision) + 1
-        given = [(name, day) for name, day in dates.items() if day is not None]
-        for (earlier, day), (later, later_day) in pairwise(given):
+        dated = [(name, day) for name, day in dates.items() if day is not None]
+        for (earlier, day), (later, later_day) in pairwise(dated):
             if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
                 why = f"`{later}` {later_day} is before `{earlier}` {day}"
                 field = later if getattr(self, later) else f"scheduled_{later}"
@@ -870,9 +870,9 @@ def _actor_or_role(value: object, info: ValidationInfo) -> object:
 
 def _readable(text: str, info: ValidationInfo) -> str:
     """A condition that can be read, of actors that there are."""
-    for seen in observables_in(parsed(text)):
-        if seen.who:
-            _actor_or_role(seen.who, info)
+    for observable in observables_in(parsed(text)):
+        if observable.who:
+            _actor_or_role(observable.who, info)
     return text
 
 
@@ -1057,9 +1057,9 @@ def _with_rest(
         raise refusal("E306", f"{listed(twice)} in two audiences")
     unnamed: set[str] = {*getattr(info.context, "roster", ())} - {*members}
     if unnamed:
-        rest = audiences.get("rest", Audience())
-        codes = tuple(sorted({*rest.members, *unnamed}))
-        audiences["rest"] = rest.model_copy(update={"members": codes})
+        others = audiences.get("rest", Audience())
+        codes = tuple(sorted({*others.members, *unnamed}))
+        audiences["rest"] = others.model_copy(update={"members": codes})
     return _by_name(audiences)
 
 

@@ -72,8 +72,8 @@ def _fearless(start: WorldAtStart) -> Iterator[Finding]:
         if share < bound
     ]
     if codes:
-        who = listed(say.state_names(start.scenario), codes)
-        why = f"nobody is feared by {who}: all others make less than "
+        states = listed(say.state_names(start.scenario), codes)
+        why = f"nobody is feared by {states}: all others make less than "
         why += f"{100 * bound:.2g} % of the balance of threat"
         yield Finding("W321", f"states.{codes[0]}", why, FEARED)
 
@@ -85,8 +85,8 @@ def _calm_targets(start: WorldAtStart) -> Iterator[Finding]:
     role = dict(zip(start.codes, start.listed, strict=True))
     calm = [code for code in focal.targets if role.get(code) == "others"]
     if calm:
-        who = listed(say.state_names(scenario), calm)
-        why = f"aimed at, but not threatened by those who take part: {who}"
+        targets = listed(say.state_names(scenario), calm)
+        why = f"aimed at, but not threatened by those who take part: {targets}"
         hint = "their agreements do not count as counter-balancing"
         yield Finding("W322", f"{focal.path}.targets", why, f"{hint}; {FEARED}")
 
@@ -97,8 +97,8 @@ def _lone_dyad(start: WorldAtStart) -> Iterator[Finding]:
     if len(counted) == 1:
         names, (p,) = say.state_names(start.scenario), counted
         sides = (start.codes[side[p]] for side in (start.first, start.second))
-        one, other = (state_in_text(names, code) for code in sides)
-        why = f"only one dyad can count as counter-balancing: {one} and {other}"
+        state_a, state_b = (state_in_text(names, code) for code in sides)
+        why = f"only one dyad can count as counter-balancing: {state_a} and {state_b}"
         hint = "add states that fear those who take part, or quarrels in `disputes`"
         yield Finding("W323", "states", why, hint)
 

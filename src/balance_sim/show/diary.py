@@ -220,13 +220,13 @@ def policy_sentences(scenario: Scenario) -> Iterator[str]:
     full stop."""
     names = say.state_names(scenario)
     for player_name, player in scenario.players.items():
-        who = state_in_text(names, player.state)
+        state = state_in_text(names, player.state)
         for policy_name, policy in player.policies.items():
             if policy.at_most:
                 often = say.plural(policy.at_most, "time")
                 cost = f", at {policy.cost:g} each" if policy.cost else ""
                 yield (
-                    f"{player_name}, {policy_name}: when {who} sees {policy.when}, "
+                    f"{player_name}, {policy_name}: when {state} sees {policy.when}, "
                     f"{deed_words(policy.do, names)}, {policy.delay:g} days later, "
                     f"{often} at most{cost}"
                 )
@@ -236,7 +236,7 @@ def deed_words(deed: Deed, names: Names) -> str:
     """Return what a policy does. Groups and roles stand as they are called."""
     targets, guests, partners, toward = (
         say.listed(
-            [state_in_text(names, one) if one in names else one for one in named]
+            [state_in_text(names, code) if code in names else code for code in named]
         )
         for named in (deed.targets, deed.guests, getattr(deed, "with"), deed.toward)
     )
@@ -258,11 +258,11 @@ def change_sentence(scenario: Scenario, change: Change) -> str:
     """Return what a change of the world says, without its day and full stop."""
     names = say.state_names(scenario)
     if change.dyad is not None:
-        both = both_states(names, *change.dyad)
+        dyad = both_states(names, *change.dyad)
         until = "" if change.until is None else f", until {change.until}"
         if change.no_relations is not None:
-            return f"{both} {BREAKS[change.no_relations]}{until}"
-        return f"{both} {'go to war' if change.war else 'make peace'}{until}"
+            return f"{dyad} {BREAKS[change.no_relations]}{until}"
+        return f"{dyad} {'go to war' if change.war else 'make peace'}{until}"
     if change.joins is not None:
         signs = f"{state_in_text(names, change.joins)} signs {one_of_kind(change.kind)}"
         return f"{signs} with members of {change.pact}"
@@ -272,17 +272,17 @@ def change_sentence(scenario: Scenario, change: Change) -> str:
             for fact, words in FACTS.items()
             if getattr(change, fact) is not None
         ]
-        who = state_in_text(names, change.state)
-        return f"{who}: {say.listed(facts)} from then on"
+        state = state_in_text(names, change.state)
+        return f"{state}: {say.listed(facts)} from then on"
     if isinstance(change.agreement, str):
         ended = next(row for row in scenario.agreements if row.id == change.agreement)
-        both = both_states(names, ended.a, ended.b)
-        return f"the {kind_words(ended.kind)} of {both} ends"
-    given = change.agreement
-    assert given is not None  # a change has one of these forms
-    both = both_states(names, given.a, given.b)
-    in_force = "" if given.in_force is None else f", in force on {given.in_force}"
-    return f"{both} sign {one_of_kind(given.kind)}{in_force}"
+        dyad = both_states(names, ended.a, ended.b)
+        return f"the {kind_words(ended.kind)} of {dyad} ends"
+    signing = change.agreement
+    assert signing is not None  # a change has one of these forms
+    dyad = both_states(names, signing.a, signing.b)
+    in_force = "" if signing.in_force is None else f", in force on {signing.in_force}"
+    return f"{dyad} sign {one_of_kind(signing.kind)}{in_force}"
 
 
 def _event(entry: Entry, names: Names) -> str:
@@ -301,10 +301,10 @@ def _event(entry: Entry, names: Names) -> str:
 
 def _policy(entry: Entry, deed: Deed, names: Names) -> Iterator[str]:
     """Yield what a policy did, what it had seen, and how often its player acts."""
-    who = state_in_text(names, entry.actors[0])
-    yield f"{who} acts by its policy ({entry.label}): {deed_words(deed, names)}"
-    seen = say.listed([f"{name} {value:.3g}" for name, value in entry.seen])
-    yield f"it had seen {seen}"
+    state = state_in_text(names, entry.actors[0])
+    yield f"{state} acts by its policy ({entry.label}): {deed_words(deed, names)}"
+    observations = say.listed([f"{name} {value:.3g}" for name, value in entry.seen])
+    yield f"it had seen {observations}"
     yield f"this player acts in {say.percent(entry.share)} of the replications"
 
 

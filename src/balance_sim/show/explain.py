@@ -57,8 +57,8 @@ def attribution_answer(
     width : columns of the page
     """
     table = attribution.table
-    parts, effect = table.iloc[:-1], table.iloc[-1]
-    parts = parts[(parts["value"] != 0) | (parts["mcse"] != 0)]
+    terms, effect = table.iloc[:-1], table.iloc[-1]
+    terms = terms[(terms["value"] != 0) | (terms["mcse"] != 0)]
     errors = table.loc[table["mcse"] > 0, "mcse"]
     places = say.decimals(max(errors.min(), 1e-4), effect["lo"], effect["hi"])
     runs, all_runs = len(attribution.runs), attribution.of_runs
@@ -71,7 +71,7 @@ def attribution_answer(
         width,
     )
     rows = [["part of the effect", "agreements", "95 % CI"]]
-    largest = parts.sort_values("value", key=abs, ascending=False, kind="stable")
+    largest = terms.sort_values("value", key=abs, ascending=False, kind="stable")
     for row in largest.to_dict("records"):
         bounds = say.interval(row["lo"], row["hi"], places)
         rows.append(
@@ -124,8 +124,8 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     moment = next((name for name in dates if name.startswith("+")), [*dates][-1])
     yield from said(_signing_words(dyad, names), width)
     minds = "; ".join(_mind_words(dyad, moment, side, names) for side in sides)
-    asked = f"{_moment_words(moment)}, asked for {one_of_kind(dyad.kind)}"
-    yield from said(f"{asked}, {minds}.", width)
+    opening = f"{_moment_words(moment)}, asked for {one_of_kind(dyad.kind)}"
+    yield from said(f"{opening}, {minds}.", width)
     yield from said(_feared_words(dyad, moment, names), width)
     alarm = [_alarm_words(dyad, moment, side, names) for side in sides]
     if any(alarm):
@@ -182,11 +182,11 @@ def _mind_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
     """Return how much readier a side is at a moment, and by which term most."""
     table, state = dyad.table, state_in_text(names, side)
     rows = table[(table["moment"] == moment) & (table["side"] == side)]
-    parts = {str(row["part"]): row for row in rows.to_dict("records")}
-    consent, change = parts.pop("consent"), parts.pop("u")["difference"]
+    terms = {str(row["part"]): row for row in rows.to_dict("records")}
+    consent, change = terms.pop("consent"), terms.pop("u")["difference"]
     if abs(change) < SMALL:
         return f"{state} is as ready as without the change"
-    shares = {part: row["difference"] / change for part, row in parts.items()}
+    shares = {part: row["difference"] / change for part, row in terms.items()}
     term = max(shares, key=lambda part: shares[part])
     verb = "readier" if change > 0 else "less ready"
     return (
@@ -211,11 +211,11 @@ def _alarm_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
     rows = dyad.adversaries
     rows = rows[(rows["moment"] == moment) & (rows["side"] == side)]
     threat = rows.set_index(["arm", "adversary"])["threat"]
-    ours = threat.get(dyad.arm, threat[:0])
-    if ours.empty or (dyad.reference, ours.index[0]) not in threat.index:
+    threats = threat.get(dyad.arm, threat[:0])
+    if threats.empty or (dyad.reference, threats.index[0]) not in threat.index:
         return ""
-    adversary = str(ours.index[0])
-    rise = float(ours.iloc[0] / threat[dyad.reference, adversary] - 1.0)
+    adversary = str(threats.index[0])
+    rise = float(threats.iloc[0] / threat[dyad.reference, adversary] - 1.0)
     if rise < LEAST_RISE:
         return ""
     state, feared = state_in_text(names, side), state_in_text(names, adversary)

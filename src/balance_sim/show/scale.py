@@ -58,11 +58,11 @@ def scale_lines(scale: Scale, scenario: Scenario) -> Iterator[str]:
 
 
 def _row(scale: Scale, act: StandardAct) -> list[str]:
-    here, mean, low, high = (
+    effect, mean, low, high = (
         100 * scale.ratio(gain) for gain in (act.effect, *act.record)
     )
     on_record = f"{say.signed(mean)} ({say.interval(low, high)})"
-    return [act_words(act), say.number(act.alarm), say.signed(here), on_record]
+    return [act_words(act), say.number(act.alarm), say.signed(effect), on_record]
 
 
 def act_words(act: StandardAct) -> str:

@@ -131,9 +131,9 @@ def effect_cells(row: Any, places: int | None = None) -> list[str]:
     lo, hi, mcse = float(row["lo"]), float(row["hi"]), float(row["mcse"])
     if places is None:
         places = decimals(mcse, lo, hi)
-    least, error = 10 ** -(places + 1), number(mcse, places + 1)
+    smallest, error = 10 ** -(places + 1), number(mcse, places + 1)
     if 0 < mcse < math.inf and float(error) == 0:
-        error = f"under {least:.{places + 1}f}"
+        error = f"under {smallest:.{places + 1}f}"
     return [signed(effect, places), interval(lo, hi, places), error]
 
 

@@ -302,8 +302,8 @@ def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects
         by_run = effects[:, factor]
         effect = by_run.mean(axis=1)
         noise = own_noise(by_run) / runs  # in the spread over trajectories already
-        held = np.array([noise.mean() / trajectories] * 2 + [0.0])
-        halves = _half_widths(partial(_morris_of, by_run), runs, held)
+        noise_variance = np.array([noise.mean() / trajectories] * 2 + [0.0])
+        halves = _half_widths(partial(_morris_of, by_run), runs, noise_variance)
         mu.append(_mean_index(effect, halves[0]))
         size = _mean_index(np.abs(effect), halves[1])
         noise_size = np.sqrt(_variance(by_run) / runs).mean()

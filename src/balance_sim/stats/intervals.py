@@ -145,8 +145,8 @@ def paired_half_widths(
     lost_below, lost_above = _score(sides.lost, sides.lost2, size)
     doubt = _doubt_of_sizes(sides)
     # rare events vary by the sum of their squares: how much less these vary
-    some = np.where(squares > 0, squares, 1.0)
-    relative = np.where(squares > 0, sd * np.sqrt(n / some), 1.0) * t / NORMAL
+    positive = np.where(squares > 0, squares, 1.0)
+    relative = np.where(squares > 0, sd * np.sqrt(n / positive), 1.0) * t / NORMAL
     rarity = _rarity(sides, n) ** 2
     score_below = relative * np.sqrt(gained_below**2 + lost_above**2 + doubt)
     score_above = relative * np.sqrt(gained_above**2 + lost_below**2 + doubt)

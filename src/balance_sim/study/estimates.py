@@ -339,7 +339,7 @@ def _half_widths_of_dyads(
     no run has shown has its full weight (`intervals.unseen_jump`). None in an arm that
     is the control arm in every dyad."""
     by_arm = effect.reshape(arms, -1), error.reshape(arms, -1)
-    is_alike = ~np.any([(of != 0).any(axis=1) for of in by_arm], axis=0)
+    is_alike = ~np.any([(values != 0).any(axis=1) for values in by_arm], axis=0)
     if n < FEWEST_RUNS:
         return np.where(np.repeat(is_alike, len(by_arm[0].T)), 0.0, np.nan)
     squares = level_error.reshape(arms, -1) ** 2 * (n - 1)

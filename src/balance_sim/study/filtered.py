@@ -281,9 +281,9 @@ class FilteredSums:
         kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
         shape = (self.runs, kinds, directions)
         size = self.runs * kinds * directions
-        asked = self.opportunities
-        opened = (asked.run * kinds + asked.kind) * directions
-        opened = opened + self.direction[asked.dyad]
+        opportunities = self.opportunities
+        opened = (opportunities.run * kinds + opportunities.kind) * directions
+        opened = opened + self.direction[opportunities.dyad]
         is_direction = (self.direction[:, None] == np.arange(directions)).astype(float)
         by_window = {}
         for window in self.windows.days:

@@ -436,10 +436,10 @@ def acts_of_players(
     for player in sorted(players):
         acts = costs = np.zeros(runs)
         if policies is not None and enacted is not None:
-            own = policies.player == policies.players.index(player)
-            count = enacted.count[:, own]
+            of_player = policies.player == policies.players.index(player)
+            count = enacted.count[:, of_player]
             acts = count.sum(axis=1).astype(float)
-            costs = (count * policies.cost[own]).sum(axis=1)
+            costs = (count * policies.cost[of_player]).sum(axis=1)
         numbers[Outcome("policy_acts", player).name] = acts
         numbers[Outcome("policy_cost", player).name] = costs
     return numbers

@@ -72,8 +72,8 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
     ranges = [factor.takes for factor in experiment.factors]
     if experiment.head.points:
         for point in experiment.head.points:
-            given = tuple((path, point[path]) for path in point if path != "label")
-            yield SweepPoint(given, str(point.get("label", "")))
+            settings = tuple((path, point[path]) for path in point if path != "label")
+            yield SweepPoint(settings, str(point.get("label", "")))
     elif method in ("grid", "list"):
         columns = [takes.grid() for takes in ranges]
         is_grid = method == "grid"

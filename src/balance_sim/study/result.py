@@ -372,11 +372,11 @@ class Result(StudyResult):
         if self.draws:
             return np.ones((len(keys), years))
         variance = self.scenario.calibration.level_variance
-        known = level_over_posterior(self.scenario)
-        if known is None:
+        level = level_over_posterior(self.scenario)
+        if level is None:
             return drawn_levels(variance, self.seed, keys, years)
 
         def first(u: Floats) -> Floats:
-            return rate_for(log_normal_through(u, *known), mean, fixed)
+            return rate_for(log_normal_through(u, *level), mean, fixed)
 
         return drawn_levels(variance, self.seed, keys, years, first)

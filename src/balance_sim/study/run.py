@@ -173,14 +173,14 @@ def simulate_lacking(
     CodeDiffers, StudyError : what `run_tasks` raises
     CannotWrite : from the folder
     """
-    there = {} if store is None else store.done()
+    done_blocks = {} if store is None else store.done()
     failed = 0 if store is None else len(store.failed())
-    kept: list[TaskResult] = []
-    keep = kept.append if store is None else store.keep
+    finished: list[TaskResult] = []
+    keep = finished.append if store is None else store.keep
     tasks = [
         Task(block, number, values)
         for number, values in points.items()
-        for block in missing(there.get(number, []), runs, size)
+        for block in missing(done_blocks.get(number, []), runs, size)
     ]
     wanted = len(points) * runs
     done = wanted - sum(len(task.block) for task in tasks)
@@ -195,7 +195,7 @@ def simulate_lacking(
             report(done, wanted, failed)
     if store is not None:
         store.flush()
-    return sorted(kept, key=lambda result: result.task.block.first)
+    return sorted(finished, key=lambda result: result.task.block.first)
 
 
 def prepare(
@@ -254,12 +254,12 @@ def prepared_job(
     scenario = with_classes(sealed(scenario))  # one class table for all points
     elsewhere = paths is not None or options.get("workers", 1) > 1
     elsewhere |= any(options.get(name) is not None for name in ("out", "client"))
-    own: CodeReferences = ()
+    own_references: CodeReferences = ()
     outcomes = options.get("outcomes")
     if outcomes is not None:
         from balance_sim.study.own_outcomes import outcomes_named
 
-        own = outcomes_named(outcomes, elsewhere=elsewhere)
+        own_references = outcomes_named(outcomes, elsewhere=elsewhere)
     plugins = registry.of_plugins("arms", scenario.plugins)
     job = Job(
         scenario,
@@ -269,7 +269,7 @@ def prepared_job(
         run_timeout=options.get("run_timeout"),
         has_extra_arms=paths is None and bool(plugins),
         draws=draws or False,
-        own=own,
+        own=own_references,
         rules=rules_of(scenario, paths or (), elsewhere=elsewhere),
     )
     names = (*scenario.theory.weights, *(event.kind for event in scenario.events))

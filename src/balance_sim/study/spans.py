@@ -80,9 +80,10 @@ class WillingnessOverTime:
         last = max(int(np.searchsorted(begins, day, side="right")) - 1, 0)
         first = min(last, max(len(begins) - 2, 0))
         following = min(first + 1, len(begins) - 1)
-        before, after = self.states[first].effort[0], self.states[following].effort[0]
+        effort_before = self.states[first].effort[0]
+        rise = self.states[following].effort[0] - effort_before
         days = max(begins[following] - begins[first], 1e-9)
-        return np.asarray(before + (after - before) * (day - begins[first]) / days)
+        return np.asarray(effort_before + rise * (day - begins[first]) / days)
 
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
@@ -122,11 +123,11 @@ def in_spans(world: World, edges: Ints) -> World:
 def differ_in_evidence(world: World, other: World) -> bool:
     """Whether two worlds of a scenario have all but the evidence in common, so that one
     may stand beside the other."""
-    own = {*EVIDENCE, "arm", "at_start", "highest_unsided", "dated_acts"}
+    arm_fields = {*EVIDENCE, "arm", "at_start", "highest_unsided", "dated_acts"}
     alike = (
         getattr(world, part.name) is getattr(other, part.name)
         for part in fields(World)
-        if part.name not in own
+        if part.name not in arm_fields
     )
     return all(alike) and world.at_start.in_force is other.at_start.in_force
 
@@ -214,12 +215,12 @@ def course(
         consents = [shared.consent[:first]]
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])
-    asked = _Asked(world, baseline, dyads)
+    questions = _Asked(world, baseline, dyads)
     in_turn = _together if _is_even(world) else _one_by_one
     for span_states, view, seen_by in in_turn(world, baseline, state, first):
         if steady is None:
-            steady = asked.steady(view, seen_by)
-        consents.append(asked.consent(view, seen_by, steady))
+            steady = questions.steady(view, seen_by)
+        consents.append(questions.consent(view, seen_by, steady))
         states += span_states
     assert steady is not None  # there is a span at least
     return WillingnessOverTime(
@@ -230,8 +231,8 @@ def course(
 def _is_even(world: World) -> bool:
     """Whether nothing but beliefs and effort differs between spans, and no term of the
     user's own reads them: then all are worked out at once."""
-    own = any(term.reads == "beliefs" for term in world.own_terms.values())
-    return not (world.turns or world.signings or world.policies or own)
+    reads_beliefs = any(term.reads == "beliefs" for term in world.own_terms.values())
+    return not (world.turns or world.signings or world.policies or reads_beliefs)
 
 
 type Seen = tuple[list[BlockState], View, BlockState]
@@ -283,11 +284,11 @@ def walk(
 def signed_by(world: World, day: float) -> Ints | None:
     """(P,) security agreements that changes sign by a day; None where they sign
     none."""
-    given = world.signings
-    if given is None:
+    signings = world.signings
+    if signings is None:
         return None
-    rows = (given.signed <= day) & world.ladder.security[given.kind]
-    return np.bincount(given.dyad[rows], minlength=len(world.first))
+    rows = (signings.signed <= day) & world.ladder.security[signings.kind]
+    return np.bincount(signings.dyad[rows], minlength=len(world.first))
 
 
 def give(world: World, state: BlockState, day: float) -> None:
@@ -295,12 +296,12 @@ def give(world: World, state: BlockState, day: float) -> None:
     whose network is else that of the start; a lag that is not known is its mean."""
     if world.signings is None or world.endings is None:
         return
-    given, record, start = world.signings, world.initial, world.at_start
-    mean = given.signed + world.ladder.force_days[given.kind]
-    begun = np.where(np.isnan(given.in_force), mean, given.in_force) <= day
+    signings, record, start = world.signings, world.initial, world.at_start
+    mean = signings.signed + world.ladder.force_days[signings.kind]
+    begun = np.where(np.isnan(signings.in_force), mean, signings.in_force) <= day
     over = world.endings[record.ended[world.endings] <= day]
     in_force = start.in_force.copy()
-    np.add.at(in_force, (given.dyad[begun], given.kind[begun]), 1)
+    np.add.at(in_force, (signings.dyad[begun], signings.kind[begun]), 1)
     np.subtract.at(in_force, (record.dyad[over], record.kind[over]), 1)
     if world.policies is not None and state.enacted is not None:
         in_force[ended_by(world.policies, state.enacted)] = 0

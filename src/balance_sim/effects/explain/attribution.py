@@ -241,10 +241,11 @@ class Attribution:
         nothing = np.full(3, np.nan)
         alone, last = (by_run.mean(axis=0) for by_run in alone_and_last(self.worth))
         direct = map(mean_interval, [*self.by_run.T, self.worth[:, 0]])
-        rest = (
-            difference_interval(of, self.spread) for of in (self.feedback, self.effect)
+        differences = (
+            difference_interval(worth, self.spread)
+            for worth in (self.feedback, self.effect)
         )
-        frame = pd.DataFrame([*direct, *rest], columns=COLUMNS[2:6])
+        frame = pd.DataFrame([*direct, *differences], columns=COLUMNS[2:6])
         frame.insert(0, "group", [*self.groups, OUTSIDE, FEEDBACK, EFFECT])
         terms = [" ".join(terms) for terms in self.groups.values()]
         frame.insert(1, "terms", [*terms, "", "", ""])

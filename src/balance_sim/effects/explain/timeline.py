@@ -123,8 +123,8 @@ def traced(
         step_parts.append(account(prospects))
         busy.append(state.busy.take(clock_of(world, *clock)))
         threat = view.adversaries.mean(axis=0)
-        most = np.array(world.codes)[threat.argmax(axis=1)]
-        feared.append(np.where(threat.max(axis=1) > 0, most, ""))
+        adversary = np.array(world.codes)[threat.argmax(axis=1)]
+        feared.append(np.where(threat.max(axis=1) > 0, adversary, ""))
         if view.step == 0 and state.provoked is not None:
             provoked = state.provoked
             acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
@@ -496,12 +496,12 @@ def _policies(result: Result, traces: Sequence[Trace]) -> Iterator[Entry]:
         row = arm_scenario(scenario, trace.arm).players[player]
         acts = result.by_run.column(trace.arm, Outcome("policy_acts", player).name)
         dates = [
-            scenario.start + dt.timedelta(days=int(one.policies[key][0]))
-            if key in one.policies
+            scenario.start + dt.timedelta(days=int(arm_trace.policies[key][0]))
+            if key in arm_trace.policies
             else None
-            for one in traces
+            for arm_trace in traces
         ]
-        day, seen = trace.policies[key]
+        day, observed = trace.policies[key]
         yield Entry(
             scenario.start + dt.timedelta(days=int(day)),
             "policy",
@@ -510,7 +510,7 @@ def _policies(result: Result, traces: Sequence[Trace]) -> Iterator[Entry]:
             label=f"{player}, {name}",
             actors=(row.state,),
             deed=row.policies[name].do,
-            seen=seen,
+            seen=observed,
             share=float((acts > 0).mean()),
         )
 
@@ -600,8 +600,8 @@ def _makes(change: Change, step: Entry) -> bool:
         return is_here and (step.what, step.date) == ("ended", change.date)
     if change.agreement is None and change.joins is None:
         return False
-    made = change.date, getattr(change.agreement, "kind", change.kind)
-    return step.origin == "scheduled" and (step.signed, step.kind) == made
+    agreement = change.date, getattr(change.agreement, "kind", change.kind)
+    return step.origin == "scheduled" and (step.signed, step.kind) == agreement
 
 
 def _dated(row: dict[str, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:

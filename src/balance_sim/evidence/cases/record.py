@@ -239,7 +239,7 @@ def dispute_rows(record: Record) -> pd.DataFrame:
     ]
     goes_on = claims["end"].isna() | (claims["end"] >= record.day)
     claims = claims[(claims["start"] < record.day) & goes_on]
-    parts = {
+    severity = {
         "rivalry": _largest(rivals, pd.Series(1.0, index=rivals.index)),
         "claim": _largest(claims, claims["salience"].fillna(SALIENCE_GUESS)),
         "militarised": recent_force(record),
@@ -247,8 +247,10 @@ def dispute_rows(record: Record) -> pd.DataFrame:
     }
     coded = {*_largest(claims, claims["salience"].notna().astype(float))}
     rows = []
-    for a, b in sorted({dyad for values in parts.values() for dyad in values}):
-        on_record = {part: values for part, values in parts.items() if (a, b) in values}
+    for a, b in sorted({dyad for values in severity.values() for dyad in values}):
+        on_record = {
+            part: values for part, values in severity.items() if (a, b) in values
+        }
         is_guess = "claim" in on_record and (a, b) not in coded
         row = {
             "a": a,
@@ -263,7 +265,7 @@ def dispute_rows(record: Record) -> pd.DataFrame:
             "x_guesses": "claim" if is_guess else "",
         }
         rows.append(row)
-    return pd.DataFrame(rows, columns=["a", "b", *parts, "source", "x_guesses"])
+    return pd.DataFrame(rows, columns=["a", "b", *severity, "source", "x_guesses"])
 
 
 def standing_quarrels(record: Record, disputes: pd.DataFrame) -> list[Pair]:

@@ -216,7 +216,7 @@ def _actors(case: Case) -> tuple[list[Actor], list[str]]:
                     column,
                     code,
                 )
-        elif state.iso3 in [other.iso3 for other in actors.values()]:
+        elif state.iso3 in [member.iso3 for member in actors.values()]:
             raise case.refused(
                 "two of the states are one", "Name it once", column, code
             )

@@ -117,10 +117,10 @@ def build_world(
     drafted = {f"{name}.yaml": _text(draft, values), **files}
     allies = pacts_in_force(tables["accords"])
     text = _text(_example(name, drafted, allies), values)
-    said = f"the world of {first_day}"
+    description = f"the world of {first_day}"
     if year is not None and year > LAST_YEAR:
-        said += f" ({LAST_YEAR} is the last year on record, {year} is not)"
-    return {**drafted, f"{name}.yaml": text}, said
+        description += f" ({LAST_YEAR} is the last year on record, {year} is not)"
+    return {**drafted, f"{name}.yaml": text}, description
 
 
 def _text(example: Example, values: Mapping[str, object]) -> str:

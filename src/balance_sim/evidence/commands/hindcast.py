@@ -76,8 +76,8 @@ def hindcast(
         folder = out or Path("results") / f"{experiment.stem}-{key[:8]}"
         with own_folder(folder, "hindcast.json") as store:
             scored = hindcast_of(plan, history, steps.begin)
-            made = {"version": version(), "command": options.command_line()}
-            scored["about"] |= made
+            origin = {"version": version(), "command": options.command_line()}
+            scored["about"] |= origin
             document = plain_data(scored)
             text = json.dumps(document, indent=1, allow_nan=False)
             store.write_text("hindcast.json", f"{text}\n")

@@ -80,10 +80,10 @@ def posterior(
     command += f" --seed {seed}" if seed != SEED else ""
     seconds = {"record of agreements": 5.0, "the scenario's own record": 60.0}
     with Steps(seconds | {"draws": 0.1 * draws}) as steps:
-        joint, made = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
+        joint, origin = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
         as_written = read_files(Sources(scenario), Diagnostics(), calibrated=False)
         values = files.values_in_use(as_written, joint)
-        head = files.posterior_head(loaded, joint, values, command) | made
+        head = files.posterior_head(loaded, joint, values, command) | origin
         in_use = files.at_values_in_use(loaded, values)
         steps.begin("draws")
         effect = uncertainty(

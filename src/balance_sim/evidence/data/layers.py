@@ -188,7 +188,9 @@ def default_depths() -> dict[str, tuple[float, float]]:
 def alliances(read: Read, states: Roster, years: Ints, part: int) -> Floats:
     """(T, n, n) the depth (part 0) of the deepest type of alliance in force, or the
     calm (part 1) of the calmest."""
-    values = {kind: parts[part] for kind, parts in default_depths().items()}
+    values = {
+        kind: depth_and_calm[part] for kind, depth_and_calm in default_depths().items()
+    }
     deepest = read.frame.assign(value=read.frame["kind"].map(values).fillna(0.0))
     return dated(read._replace(frame=deepest), states, years, "value")
 

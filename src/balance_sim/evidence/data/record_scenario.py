@@ -189,8 +189,8 @@ def _wars(dyads: pd.DataFrame) -> Iterator[schema.NoRelations]:
 
 def _distances(dyads: pd.DataFrame) -> Iterator[schema.Distance]:
     """Distances of the dyads of which one is known."""
-    known = dyads.assign(km=dyads["distance"].clip(upper=FURTHEST_KM))
-    rows = _records(known[["a", "b", "km"]].dropna())
+    distances = dyads.assign(km=dyads["distance"].clip(upper=FURTHEST_KM))
+    rows = _records(distances[["a", "b", "km"]].dropna())
     return (schema.Distance.model_construct(**row, source="") for row in rows)
 
 

@@ -209,7 +209,8 @@ def at_parameters(
         values = terms_at(scenario, record.names, record.kinds, i[is_year], j[is_year])
         by_year.append(values[1])
     terms = {
-        name: np.concatenate([one[name] for one in by_year]) for name in by_year[0]
+        name: np.concatenate([year_terms[name] for year_terms in by_year])
+        for name in by_year[0]
     }
     return replace(record, terms=terms)
 

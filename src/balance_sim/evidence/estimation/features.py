@@ -163,19 +163,20 @@ def network_moment(history: History, year: int) -> NetworkMoment:
     """What was known on 1 January of a year."""
     t = history.at(year)
     start, agreements = pd.Timestamp(f"{year}-01-01"), history.agreements
-    past = agreements[agreements["signed"] < start]
-    age = (start - past["signed"]).dt.days.to_numpy(np.float64) / DAYS_PER_YEAR
+    signed = agreements[agreements["signed"] < start]
+    in_force = signed[~(signed["ended"] < start)]
+    age = (start - signed["signed"]).dt.days.to_numpy(np.float64) / DAYS_PER_YEAR
     last_signed = np.full((len(history.iso3), len(history.iso3)), np.nan)
-    np.fmax.at(last_signed, (past["a"], past["b"]), past["signed"].dt.year)
+    np.fmax.at(last_signed, (signed["a"], signed["b"]), signed["signed"].dt.year)
     return NetworkMoment(
         capability=history.capability[t],
         ideal=history.ideal[t],
         present=history.present[t],
-        earlier=_counted(history, past),
-        memory=_counted(history, past, 2.0 ** (-age / MEMORY_HALF_LIFE)),
+        earlier=_counted(history, signed),
+        memory=_counted(history, signed, 2.0 ** (-age / MEMORY_HALF_LIFE)),
         recent=signed_between(history, year - RECENT_YEARS, year - 1),
         since_last=year - np.fmax(last_signed, last_signed.T),
-        ties=(_counted(history, past[~(past["ended"] < start)]) > 0).astype(np.float64),
+        ties=(_counted(history, in_force) > 0).astype(np.float64),
     )
 
 

@@ -85,8 +85,8 @@ class EventPanel:
     def groups(self, *, dyads: bool = True) -> tuple[sparse.csr_matrix, ...]:
         """The sides by period, (N, m), and the dyads, (N, d), none of them unless
         asked for."""
-        whole = indicator(self.dyad)
-        return self.sides, whole if dyads else whole[:, :0]
+        by_dyad = indicator(self.dyad)
+        return self.sides, by_dyad if dyads else by_dyad[:, :0]
 
     def rows(self, keep: NDArray[np.bool_]) -> EventPanel:
         """Those rows alone, groups numbered anew."""
@@ -304,8 +304,8 @@ def _moment_rho(panel: EventPanel, predictor: Floats, freedom: int) -> float:
 def _cluster_sums(panel: EventPanel, scores: Floats) -> list[Floats]:
     """Scores (N, c) summed by dyad, by event, and by both: (clusters, c) each."""
     events = int(panel.event.max(initial=0)) + 1
-    both = numbered(panel.pair * events + panel.event)
-    groups = (panel.pair, panel.event, both)
+    pair_event = numbered(panel.pair * events + panel.event)
+    groups = (panel.pair, panel.event, pair_event)
     return [np.asarray(indicator(group).T @ scores) for group in groups]
 
 

@@ -82,8 +82,8 @@ def _acts(parts: pd.DataFrame, kind: str) -> pd.DataFrame:
     members = parts.groupby(["act", "role"])["cow"].agg(_states).unstack("role")
     members = members.reindex(columns=ROLES).astype(object).fillna("").map(tuple)
     days = parts.groupby("act")["day"].min().astype(SECONDS)
-    told = members["targets"].map(bool).astype(bool)
-    frame = members.assign(day=days, kind=kind, told=told)[FIELDS]
+    has_targets = members["targets"].map(bool).astype(bool)
+    frame = members.assign(day=days, kind=kind, told=has_targets)[FIELDS]
     return frame.sort_values(FIELDS[:-1], kind="stable").reset_index(drop=True)
 
 
@@ -102,8 +102,8 @@ def _bilateral(
 ) -> pd.DataFrame:
     """Acts that two states commit together, of the rows that are not left out."""
     rows = table.kept(day=days, a=a, b=b).rename_axis("act").reset_index()
-    parts = rows.melt(["act", "day"], ["a", "b"], value_name="cow")
-    return _acts(parts.assign(role="principals"), kind)
+    participants = rows.melt(["act", "day"], ["a", "b"], value_name="cow")
+    return _acts(participants.assign(role="principals"), kind)
 
 
 def exercises(table: Table) -> Read:
@@ -118,10 +118,10 @@ def exercises(table: Table) -> Read:
     exercise = participants.text["id"]
     days = listed["day"].reindex(exercise).set_axis(exercise.index)
     cow = convert(participants.integer("gw"), days, "gw", "cow")
-    parts = pd.DataFrame({"act": exercise, "day": days, "cow": cow}).dropna()
-    parts = _of_several(parts, "cow")
-    table.drop(~ids.isin(parts["act"]), "fewer than two states that are told")
-    frame = _acts(parts.assign(role="principals"), "exercise")
+    members = pd.DataFrame({"act": exercise, "day": days, "cow": cow}).dropna()
+    members = _of_several(members, "cow")
+    table.drop(~ids.isin(members["act"]), "fewer than two states that are told")
+    frame = _acts(members.assign(role="principals"), "exercise")
     return table.read(frame, years_of(frame["day"].dt.year, EXERCISES_LAST))
 
 
@@ -174,14 +174,14 @@ def treaties(table: Table) -> Read:
     keys = ["alliance_id", "cow"]
     memberships = atop_memberships(table).groupby(keys, as_index=False)
     spells = memberships.agg({"start": "min", "end": "last"})
-    parts = spells.merge(spells[["alliance_id", "start"]], on="alliance_id")
-    entry = parts["start_y"]
-    belongs = (parts["start_x"] < entry) & ~(parts["end"] <= entry)
-    enters = parts["start_x"] == entry
-    number = parts.groupby(["alliance_id", "start_y"]).ngroup()
+    members = spells.merge(spells[["alliance_id", "start"]], on="alliance_id")
+    entry = members["start_y"]
+    belongs = (members["start_x"] < entry) & ~(members["end"] <= entry)
+    enters = members["start_x"] == entry
+    number = members.groupby(["alliance_id", "start_y"]).ngroup()
     role = np.where(enters, "principals", "guests")
-    parts = parts.assign(act=number, day=entry, role=role)[enters | belongs]
-    frame = _acts(_of_several(parts, "cow"), "treaty")
+    members = members.assign(act=number, day=entry, role=role)[enters | belongs]
+    frame = _acts(_of_several(members, "cow"), "treaty")
     return table.read(frame, (ATOP_FIRST_YEAR, ATOP_LAST_DAY.year))
 
 
@@ -195,13 +195,13 @@ def incidents(table: Table) -> Read:
     )
     start = table.parted("start", UNKNOWN)[0]
     table.drop(start.isna(), "no year of the start")
-    parts = table.kept(
+    participants = table.kept(
         act=table.integer("dispute"),
         day=start,
         cow=table.integer("cow"),
         role=table.integer("side_a").map({1: "principals", 0: "targets"}),
     )
-    frame = _acts(_of_several(parts, "role"), "incident")
+    frame = _acts(_of_several(participants, "role"), "incident")
     return table.read(frame, years_of(frame["day"].dt.year, MID_LAST_YEAR))
 
 

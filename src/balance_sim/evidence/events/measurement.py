@@ -317,11 +317,11 @@ def _estimates(
     participants permuted."""
     study, size = exposures.study, len(columns)
     nats = study.rows(study.quarrel)[:, None]
-    now, lead, stale = (
+    present, lead, stale = (
         exposures.columns(columns, when) for when in ("now", "lead", "stale")
     )
-    fit = fit_shares(study.panel, np.column_stack([now, nats]), rho=rho)
-    stacked = np.column_stack([now, lead, stale, nats])
+    fit = fit_shares(study.panel, np.column_stack([present, nats]), rho=rho)
+    stacked = np.column_stack([present, lead, stale, nats])
     tested = fit_shares(study.panel, stacked, rho=rho)
     tested_z = tested.estimate / np.maximum(tested.errors, 1e-300)
     is_larger = np.abs(permuted) >= np.abs(z) - 1e-12
@@ -345,7 +345,7 @@ def _estimates(
             participants_p=float(p[1, c]),
             spread=(spread[0], spread[1]),
             declared_end=_declared_end(column),
-            rows=int((now[:, c] != 0).sum()),
+            rows=int((present[:, c] != 0).sum()),
         )
         estimates.append(estimate)
     return tuple(estimates), fit

@@ -130,10 +130,10 @@ def _along(
         openness = mean_openness(world, step).T * world.frailty[:, None]
         rate = both_consent(world, baseline, state, view) * openness * weight
         agreements = state.agreements
-        held = np.flatnonzero(agreements.stage < 2)
-        run, dyad = agreements.run[held], agreements.dyad[held]
-        rows.append(held)
-        busy.append(rate[run, dyad, agreements.kind[held]])
+        open_talks = np.flatnonzero(agreements.stage < 2)
+        run, dyad = agreements.run[open_talks], agreements.dyad[open_talks]
+        rows.append(open_talks)
+        busy.append(rate[run, dyad, agreements.kind[open_talks]])
         idle.append(np.where(state.busy, 0.0, rate).sum(axis=-1))
 
     opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
@@ -142,10 +142,10 @@ def _along(
     openings = np.asarray(np.sum(idle, axis=0))
     # clocks are free that are held by talks which go on to an agreement that counts
     agreements, free = state.agreements, openings.copy()
-    held, rate = np.concatenate(rows), np.concatenate(busy)
-    counts = sought.found(agreements)[held]
-    held = held[counts]
-    np.add.at(free, (agreements.run[held], agreements.dyad[held]), rate[counts])
+    talking, rate = np.concatenate(rows), np.concatenate(busy)
+    counts = sought.found(agreements)[talking]
+    talking = talking[counts]
+    np.add.at(free, (agreements.run[talking], agreements.dyad[talking]), rate[counts])
     talks = TalksAtStart(worlds).signed(sought.first, sought.stop)
     certain = np.minimum(talks * sought.kinds, 1.0)
     none_at_start = np.log1p(-certain).sum(axis=-1)

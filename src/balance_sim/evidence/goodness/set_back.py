@@ -49,7 +49,7 @@ def set_back(scenario: Scenario, span: Span) -> Scenario:
     )
     events = [quiet, *(event for event in in_arm.events if event.date < span.stop)]
     events.sort(key=lambda event: (event.date, event.id))
-    known = [known_on(agreement, span.first) for agreement in in_arm.agreements]
+    agreements = [known_on(agreement, span.first) for agreement in in_arm.agreements]
     days = min((span.stop - span.first).days, LONGEST_WINDOW)
     update = {
         "start": span.first,
@@ -58,7 +58,9 @@ def set_back(scenario: Scenario, span: Span) -> Scenario:
         "events": tuple(
             sorted([*events, quiet], key=lambda event: (event.date, event.id))
         ),
-        "accords": tuple(agreement for agreement in known if agreement is not None),
+        "accords": tuple(
+            agreement for agreement in agreements if agreement is not None
+        ),
         "arms": {name: Arm(title=in_arm.arms[name].title, reference=True)},
         "report": Report(windows=(days,)),
         "pacts": {},

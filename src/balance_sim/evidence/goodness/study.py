@@ -88,13 +88,15 @@ def goodness_of_fit(
     if runs < 2:
         raise WrongRequest("at least two replications are needed")
     span = span or own_span(scenario)
-    past, arm = set_back(scenario, span), scenario.reference_arm
+    at_span_start, arm = set_back(scenario, span), scenario.reference_arm
     record = recorded(scenario).signed_within(span)
     if len(record) < 2:
         count = f"{len(record)} agreements are on record from {span.first}"
         hint = "set --from and --until"
         raise WrongRequest(f"{count} to {span.last}: too few to compare; {hint}")
-    result = run(past, runs=runs, seed=seed, workers=workers, draw_parameters=ahead)
+    result = run(
+        at_span_start, runs=runs, seed=seed, workers=workers, draw_parameters=ahead
+    )
     if result.failed:
         first = min(row["run"] for row in result.failed)
         raise WrongRequest(f"replications failed, the first is {first}")

@@ -80,9 +80,9 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
             rows[-1] = (*rows[-1][:-1], f"{rows[-1][-1]}, in that of {with_whom}")
         elif theory["weight_ci95"]:
             low, high = theory["weight_ci95"]
-            both = " for both" if len(theory["not_told_from"]) == 1 else ""
-            both = " for all alike" if len(theory["not_told_from"]) > 1 else both
-            words = f"{rows[-1][-1]}{both} ({low:.2f} to {high:.2f})"
+            alike = len(theory["not_told_from"])
+            qualifier = {0: "", 1: " for both"}.get(alike, " for all alike")
+            words = f"{rows[-1][-1]}{qualifier} ({low:.2f} to {high:.2f})"
             rows[-1] = (*rows[-1][:-1], words)
     columns = ["part", "label", "effect", "lo", "hi", "weight", "told"]
     return pd.DataFrame(rows, columns=columns)

@@ -31,11 +31,12 @@ TABLE = "posterior.csv.gz"
 def values_in_use(scenario: Node, draws: Draws) -> dict[str, float]:
     """The means of the draws by key path, which are the values in use: of what the
     scenario's file does not say itself. scenario: as written."""
-    given = given_in(scenario, draws.paths)
+    given_paths = given_in(scenario, draws.paths)
     means = {
         path: float(f"{draws.column(path).mean():.{DIGITS}g}")
         for path in draws.paths
-        if path.partition(".")[0] in (*TREES, "theory", LEVEL) and path not in given
+        if path.partition(".")[0] in (*TREES, "theory", LEVEL)
+        and path not in given_paths
     }
     if means.keys() >= {*CAPABILITY}:
         *first, last = CAPABILITY  # shares sum to 1, rounded too

@@ -108,14 +108,19 @@ def posterior_of(
 
     Raises DataError where the scenario's own record cannot be evaluated."""
     prior, data = drawn_priors(scenario), evidence or shipped_evidence(scenario)
-    record, own = data.record, None
+    record, own_record = data.record, None
     say("record of agreements")
     if scenario.calibration.names:
         say("the scenario's own record")
-        own = scenario_record(
-            scenario, raw, record, lambda own: _beliefs(prior, data, own, seed)[0]
+        own_record = scenario_record(
+            scenario,
+            raw,
+            record,
+            lambda own: _beliefs(prior, data, own, seed)[0],
         )
-    drawn, pareto_k, effective = told_draws(scenario, prior, data, own, count, seed)
+    drawn, pareto_k, effective = told_draws(
+        scenario, prior, data, own_record, count, seed
+    )
     columns = {name: values for name, (values, _) in drawn.items() if name in prior}
     for name in prior.keys() - drawn.keys():
         columns[name] = quantile(prior[name], uniforms(name, count, seed))
@@ -139,12 +144,12 @@ def posterior_of(
         "trusted_below": _short(trusted_below(PROPOSALS)),
         "effective_draws": round(effective),
     }
-    if own is not None:
+    if own_record is not None:
         method["own_record"] = {
-            "evaluations": own.evaluations,
-            "error": _short(own.error),
-            "deviation": _short(own.deviation),
-            "temper": _short(own.temper),
+            "evaluations": own_record.evaluations,
+            "error": _short(own_record.error),
+            "deviation": _short(own_record.deviation),
+            "temper": _short(own_record.temper),
         }
     return draws, {"method": method, "informed": informed}
 
@@ -370,9 +375,9 @@ class _Weights:
         """(D,) logarithm of the integral of likelihood times prior over the weights, up
         to a constant: the normal density of the peaks under both spreads, and the
         probability of the signs, as if one told nothing of another."""
-        likelihood, told = self.likelihood(z), np.flatnonzero(self.is_weight)
-        away = (likelihood.mean - self.mean)[:, told]
-        precision = np.linalg.inv((self.covariance + self.prior)[np.ix_(told, told)])
+        likelihood, rows = self.likelihood(z), np.flatnonzero(self.is_weight)
+        away = (likelihood.mean - self.mean)[:, rows]
+        precision = np.linalg.inv((self.covariance + self.prior)[np.ix_(rows, rows)])
         height = -0.5 * np.einsum("dk,kj,dj->d", away, precision, away)
         mean, covariance = self.posterior(likelihood)
         for k, path in enumerate(self.paths):

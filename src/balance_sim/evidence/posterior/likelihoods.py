@@ -402,22 +402,22 @@ def shipped_events(paths: Collection[str]) -> EventRecord:
     are left out."""
     table = shipped_yaml("event_weights.yaml")
     kinds = [table["kinds"][name] for name in table["covariance"]["names"]]
-    told = [
+    places = [
         k
         for k, kind in enumerate(kinds)
         if kind["word"] != NOT_TOLD and kind["parameters"][0] in paths
     ]
-    names = tuple(kinds[k]["parameters"][0] for k in told)
+    names = tuple(kinds[k]["parameters"][0] for k in places)
     shares = (f"priors.aimed_{path.split('.')[1]}" for path in names)
-    by_rule = (str(kinds[k]["targets"]).startswith(BY_RULE) for k in told)
+    by_rule = (str(kinds[k]["targets"]).startswith(BY_RULE) for k in places)
     return EventRecord(
         paths=names,
         aimed=tuple(
             name if is_by_rule else ""
             for name, is_by_rule in zip(shares, by_rule, strict=True)
         ),
-        multiplier=np.array(table["covariance"]["multipliers"])[told],
-        covariance=np.array(table["covariance"]["matrix"])[np.ix_(told, told)],
+        multiplier=np.array(table["covariance"]["multipliers"])[places],
+        covariance=np.array(table["covariance"]["matrix"])[np.ix_(places, places)],
     )
 
 

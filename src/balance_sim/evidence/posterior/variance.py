@@ -92,8 +92,8 @@ def variance_shares(
     ends = total[: 2 * walks].reshape(-1, 2)
     along_walks = np.column_stack([ends[:, 0], inner, ends[:, 1]])
     shapley = shapley_effects(_places_among(total, along_walks), order)
-    sd, known = float(total.std()), known_alone(total, draws.values)
-    best = np.argsort(-known, kind="stable")[:MOST_NAMED]
+    sd, explained = float(total.std()), known_alone(total, draws.values)
+    best = np.argsort(-explained, kind="stable")[:MOST_NAMED]
     return {
         "source": draws.source,
         "walks": walks,
@@ -101,9 +101,9 @@ def variance_shares(
         "errors": dict(zip(groups, shapley.error.tolist(), strict=True)),
         "sd": sd,
         "sd_if_known": {
-            draws.paths[k]: sd * float(np.sqrt(1.0 - known[k]))
+            draws.paths[k]: sd * float(np.sqrt(1.0 - explained[k]))
             for k in best
-            if known[k] > 0
+            if explained[k] > 0
         },
     }
 

@@ -89,9 +89,9 @@ def relative_distance(history: History) -> Floats:
     """Return (T, n, n) distance of ideal points, less the column's mean distance to all
     states of the year; the mean where a point is not known."""
     gap = ideal_gap(history)
-    known = np.where(existing(history), gap, np.nan)
-    count = np.isfinite(known).sum(axis=1)
-    usual = np.nansum(known, axis=1) / np.maximum(count, 1)
+    distances = np.where(existing(history), gap, np.nan)
+    count = np.isfinite(distances).sum(axis=1)
+    usual = np.nansum(distances, axis=1) / np.maximum(count, 1)
     usual = np.where(count > 0, usual, np.nanmean(usual))
     filled = np.where(np.isnan(gap), np.nanmean(gap), gap)
     return np.asarray(filled - usual[:, None, :])
@@ -176,12 +176,12 @@ class AlarmModel:
 def dates_moved(acts: Floats, history: History, rng: np.random.Generator) -> Floats:
     """Return the acts of the period with those of every directed dyad moved by so many
     years of its own, around the period's end; both states have to exist then."""
-    within = acts[MEMORY_YEARS:]
-    years, present = len(within), history.present
+    in_period = acts[MEMORY_YEARS:]
+    years, present = len(in_period), history.present
     target, actor = np.nonzero(acts.any(axis=0))
-    by = rng.integers(5, years - 5, size=len(target))
-    rows = (np.arange(years)[:, None] - by) % years
-    moved = np.take_along_axis(within[:, target, actor], rows, axis=0)
+    offset = rng.integers(5, years - 5, size=len(target))
+    rows = (np.arange(years)[:, None] - offset) % years
+    moved = np.take_along_axis(in_period[:, target, actor], rows, axis=0)
     moved = moved * present[:, target] * present[:, actor]
     placebo = acts.copy()
     placebo[MEMORY_YEARS:, target, actor] = moved

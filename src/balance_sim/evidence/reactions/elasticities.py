@@ -161,24 +161,24 @@ def _weigh_numbers(outcome: Floats, predictor: Floats) -> tuple[Floats, Floats, 
 def fit(panel: Panel, states: int) -> Elasticity:
     """Return the elasticities of a panel. states: how many there are in all. Raises
     DataError where the fit does not settle."""
-    whole = fit_columns(panel, panel.columns)
-    influence = np.zeros((states, len(whole.estimate)))
+    full_fit = fit_columns(panel, panel.columns)
+    influence = np.zeros((states, len(full_fit.estimate)))
     clusters = np.unique(panel.state)
     scale = np.sqrt((len(clusters) - 1) / len(clusters))
     for state in clusters:
-        without = _slopes_without(panel, whole, state)
-        influence[state] = scale * (without - whole.estimate)
-    return Elasticity(whole.estimate, influence, whole.effects.weights)
+        without = _slopes_without(panel, full_fit, state)
+        influence[state] = scale * (without - full_fit.estimate)
+    return Elasticity(full_fit.estimate, influence, full_fit.effects.weights)
 
 
-def _slopes_without(panel: Panel, whole: AbsorbedFit, state: int) -> Floats:
+def _slopes_without(panel: Panel, full_fit: AbsorbedFit, state: int) -> Floats:
     """Return (c,) the slopes without a state, at the weights of the fit with it."""
     keep = panel.state != state
-    weights = whole.effects.weights[keep]
+    weights = full_fit.effects.weights[keep]
     groups = (indicator(numbered(group[keep])) for group in panel.groups)
-    both = np.column_stack([whole.working, panel.columns])[keep]
-    rest = Effects(weights, *groups).residuals(both)
-    return least_squares(rest[:, 1:], rest[:, :1], weights)[:, 0]
+    variables = np.column_stack([full_fit.working, panel.columns])[keep]
+    residuals = Effects(weights, *groups).residuals(variables)
+    return least_squares(residuals[:, 1:], residuals[:, :1], weights)[:, 0]
 
 
 class NullFit:
@@ -231,9 +231,9 @@ def pooled(margins: Sequence[Elasticity]) -> Pooled:
     weight = precision.sum(axis=1)
     scale = np.trace(precision) - (weight @ precision.sum(axis=0)) / weight.sum()
     tau2 = max(0.0, (q - (len(estimates) - 1)) / max(scale, 1e-300))
-    between = tau2 * np.eye(len(estimates))
-    mean, error, _ = _common(estimates, covariance + between)
-    shrink = between @ np.linalg.inv(covariance + between)
+    heterogeneity = tau2 * np.eye(len(estimates))
+    mean, error, _ = _common(estimates, covariance + heterogeneity)
+    shrink = heterogeneity @ np.linalg.inv(covariance + heterogeneity)
     drawn = mean + shrink @ (estimates - mean)
     share = (np.eye(len(estimates)) - shrink).sum(axis=1)
     variance = np.diag(shrink @ covariance) + share**2 * error**2

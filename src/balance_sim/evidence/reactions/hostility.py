@@ -76,20 +76,20 @@ def hostility_rows(record: ReactionRecord) -> pd.DataFrame:
     """Return every directed dyad-year whose ideal points and distance are known: year,
     number of the directed dyad, onset of force, and the columns of the logit."""
     history = record.history
-    known = existing(history) & ~np.isnan(ideal_gap(history) + history.distance)
+    has_data = existing(history) & ~np.isnan(ideal_gap(history) + history.distance)
     recent = recency(record.force)
-    own = either_way(recent)
+    dyad_force = either_way(recent)
     rivalry, claim = np.nan_to_num(history.rivalry), np.nan_to_num(history.claim)
-    has_quarrel = (rivalry > 0) | (claim > 0) | (own > QUARREL)
+    has_quarrel = (rivalry > 0) | (claim > 0) | (dyad_force > QUARREL)
     near = np.nan_to_num(nearness(history))
     size = np.log(np.maximum(np.nan_to_num(history.capability), SMALLEST) / TYPICAL)
-    year, target, actor = np.nonzero(known)
+    year, target, actor = np.nonzero(has_data)
     columns: Mapping[str, Floats] = {
         "constant": np.ones(1),
         "distance": relative_distance(history),
         "rivalry": rivalry,
         "claim": claim,
-        "force": own,
+        "force": dyad_force,
         "near": spread(near, recent),
         "ally": spread(allied(history), recent),
         "quarrel": spread(np.ones_like(near), recent) * has_quarrel,
@@ -99,13 +99,13 @@ def hostility_rows(record: ReactionRecord) -> pd.DataFrame:
         "target's capability": size[:, :, None],
     }
     laid_out = {
-        name: np.broadcast_to(values, known.shape)[known]
+        name: np.broadcast_to(values, has_data.shape)[has_data]
         for name, values in columns.items()
     }
     place = {
         "year": history.years[year],
         "dyad": target * len(history.iso3) + actor,
-        "onset": record.onset[MEMORY_YEARS:][known],
+        "onset": record.onset[MEMORY_YEARS:][has_data],
     }
     return pd.DataFrame({**place, **laid_out})
 
@@ -136,9 +136,9 @@ def auc(probability: Floats, onset: Floats) -> float:
     """Return the chance that a row with an onset has a larger probability than one
     without, ties by half (Mann, Whitney 1947)."""
     ranks, count = rankdata(probability), onset.sum()
-    least = count * (count + 1) / 2
+    smallest = count * (count + 1) / 2
     total = float(ranks[onset > 0].sum())
-    return float((total - least) / (count * (len(onset) - count)))
+    return float((total - smallest) / (count * (len(onset) - count)))
 
 
 def calibration(probability: Floats, onset: Floats, rate: float) -> dict[str, Any]:
@@ -147,12 +147,12 @@ def calibration(probability: Floats, onset: Floats, rate: float) -> dict[str, An
     and the same sums by `bins` of the probability."""
     bins = []
     for low, high in pairwise(BINS):
-        within = (probability >= low) & (probability < high + (high == BINS[-1]))
+        in_bin = (probability >= low) & (probability < high + (high == BINS[-1]))
         sums = {
-            "said": float(probability[within].sum()),
-            "found": float(onset[within].sum()),
+            "said": float(probability[in_bin].sum()),
+            "found": float(onset[in_bin].sum()),
         }
-        bins.append({"low": low, "high": high, "rows": int(within.sum()), **sums})
+        bins.append({"low": low, "high": high, "rows": int(in_bin.sum()), **sums})
     constant = np.full_like(probability, rate)
     skill = 1.0 - log_score(probability, onset) / log_score(constant, onset)
     return {
@@ -166,10 +166,12 @@ def calibration(probability: Floats, onset: Floats, rate: float) -> dict[str, An
 
 def out_of_time(rows: pd.DataFrame, last: int) -> dict[str, Any]:
     """Return how a fit to the years up to `last` forecasts those after it."""
-    past, later = rows[rows["year"] <= last], rows[rows["year"] > last]
-    slopes = fit_hostility(past).table["mean"].to_numpy()
-    said = expit(later.drop(columns=PLACE).to_numpy() @ slopes)
-    return calibration(said, later["onset"].to_numpy(), float(past["onset"].mean()))
+    fitted, later = rows[rows["year"] <= last], rows[rows["year"] > last]
+    slopes = fit_hostility(fitted).table["mean"].to_numpy()
+    forecast = expit(later.drop(columns=PLACE).to_numpy() @ slopes)
+    return calibration(
+        forecast, later["onset"].to_numpy(), float(fitted["onset"].mean())
+    )
 
 
 def model_calibration(record: ReactionRecord, first: int) -> dict[str, Any]:

@@ -150,5 +150,5 @@ def _placebo_shares(
             for name, null in nulls.items():
                 as_large[name][placebo] += null.one_step(alarm) >= estimates[name]
         progress(count + 1)
-    whole = placebos + 1 if placebos else np.nan
-    return {name: counts / whole for name, counts in as_large.items()}
+    sample_size = placebos + 1 if placebos else np.nan
+    return {name: counts / sample_size for name, counts in as_large.items()}

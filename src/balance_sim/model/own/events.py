@@ -185,18 +185,18 @@ def _read(
         is_row = CHANNELS[channel] == len(row) and isfinite(float(factor))
     except (TypeError, ValueError, KeyError):
         is_row = False
-    given = f"gives {shown(repr(row), 80)}"
+    answer = f"gives {shown(repr(row), 80)}"
     if not is_row:
         hint = (
             'give ("alignment", a, b, factor), ("intent", who, of_whom, factor) or '
             '("reliability", state, factor)'
         )
-        raise _refused(function, event, given, hint)
+        raise _refused(function, event, answer, hint)
     if abs(factor) > MOST:
         hint, allowed = "change the weight of the kind", f"-{MOST:g} to {MOST:g}"
-        raise _refused(function, event, given, hint, allowed)
+        raise _refused(function, event, answer, hint, allowed)
     if len({*codes}) < len(codes):
-        raise _refused(function, event, given, "name two states")
+        raise _refused(function, event, answer, "name two states")
     return channel, tuple(map(str, codes)), float(factor)
 
 

@@ -223,8 +223,8 @@ def _imports(name: str) -> Iterator[str]:
 
 
 def _parents(name: str) -> Iterator[str]:
-    parts = name.split(".")
-    return (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+    names = name.split(".")
+    return (".".join(names[:count]) for count in range(1, len(names) + 1))
 
 
 def _is_own(path: Path) -> bool:

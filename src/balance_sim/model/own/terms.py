@@ -315,12 +315,12 @@ def own_terms(world: World, file: str) -> dict[str, OwnTerm]:
         if name.removeprefix(OWN) not in REGISTERED.entries:
             path = f"theory.weights.{name}"
             raise not_registered(file, path, "term of willingness", name)
-        function, between = REGISTERED.entries[name.removeprefix(OWN)]
-        low, high = between or (0.0, 0.0)
+        function, bounds = REGISTERED.entries[name.removeprefix(OWN)]
+        low, high = bounds or (0.0, 0.0)
         term = OwnTerm(
-            name, function, between, np.full(shape, low), np.full(shape, high)
+            name, function, bounds, np.full(shape, low), np.full(shape, high)
         )
-        if between is None:
+        if bounds is None:
             fixed = closed(term.evaluated(Situation(world), shape))
             term = replace(term, low=fixed, high=fixed)
         terms[name] = term

@@ -77,10 +77,10 @@ def json_schema() -> Plain:
     [4200]
     """
     defs = definitions([schema.Scenario, Table])
-    parts = defs.pop("Scenario")["properties"]
+    keys = defs.pop("Scenario")["properties"]
     _complete(defs)
     properties: Plain = {"schema": {"const": schema.SCHEMA_VERSION}, "extends": TEXT}
-    properties |= {name: parts[name] for name in TOP if name in parts}
+    properties |= {name: keys[name] for name in TOP if name in keys}
     properties["step_days"]["default"] = default_tree().value_of("step_days")
     alone: Plain = {}
     for name, model in SECTIONS.items():

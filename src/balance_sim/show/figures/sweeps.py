@@ -69,8 +69,8 @@ def factor_spreads(table: pd.DataFrame) -> pd.Series[float]:
     largest first; of factors with few values, since each point of a sampled design has
     values of its own."""
     by_factor = table.groupby("factor", sort=True)
-    few = by_factor.filter(lambda rows: rows["value"].nunique() <= MOST_VALUES)
-    means = few.groupby(["factor", "value"])["effect"].mean().groupby("factor")
+    discrete = by_factor.filter(lambda rows: rows["value"].nunique() <= MOST_VALUES)
+    means = discrete.groupby(["factor", "value"])["effect"].mean().groupby("factor")
     return (means.max() - means.min()).sort_values(ascending=False, kind="stable")
 
 
@@ -197,10 +197,10 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
         frame[(frame["arm"] == arm) & (frame["of"] == "effect")]
         for frame in (analysis.indices, analysis.split)
     )
-    main, other = METHODS[method]
+    main, secondary = METHODS[method]
     return indices.sort_values(main, ascending=False, kind="stable").assign(
         main=main,
-        other=other,
+        other=secondary,
         share=split["share_parameters"].iloc[0],
         share_lo=split["share_parameters_lo"].iloc[0],
         title=say.arm_title(sweep.scenario, arm),

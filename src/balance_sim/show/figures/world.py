@@ -219,9 +219,9 @@ def named_spots(
             spot = PlacedName(name, x + dx, y + dy, bool(state["participant"]))
             is_inside = west + half < spot.x < east - half and south < spot.y < north
             is_free = all(
-                abs(spot.x - other.x) > half + 0.55 * letter * len(other.name)
-                or abs(spot.y - other.y) > line
-                for other in names
+                abs(spot.x - neighbour.x) > half + 0.55 * letter * len(neighbour.name)
+                or abs(spot.y - neighbour.y) > line
+                for neighbour in names
             )
             if is_inside and is_free:
                 names.append(spot)
