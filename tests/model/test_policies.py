@@ -4,8 +4,10 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import balance_sim as bs
 import numpy as np
 import pytest
+from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import Estimator, expected
 from balance_sim.model import sights
 from balance_sim.model.agents import BalanceModel
@@ -17,11 +19,12 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.willingness import POLICIES, consent, levels, willingness
-from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario import arm_scenario, load_scenario, with_values
 from balance_sim.scenario.conditions import OBSERVABLES
 from balance_sim.scenario.defaults import record_prior
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.spans import course, in_spans, with_event
 
 PAPER = Path(__file__).parent / "by_hand"
 SEED = 5
@@ -342,6 +345,54 @@ def test_the_expected_estimator_knows_what_a_stance_does(paper: Scenario) -> Non
         dyad = world.dyad_index[world.codes.index("XAR"), world.codes.index("XEL")]
         numbers.append(expected(worlds, ["with"])["with"].signed[300][dyad].sum())
     assert numbers[0] < 0.7 * numbers[1] and numbers[1] < 0.9 * numbers[2]
+
+
+def test_a_course_begun_where_evidence_parts_is_the_whole_one(acting: Worlds) -> None:
+    """Spans before the event are taken from the control arm's course, with what its policies had done by then; one event
+    more is known to policies as a dated one is."""
+    estimator = Estimator(acting)
+    present = in_spans(acting.arms["with"], estimator.edges)
+    whole, shared = course(present, acting.baseline), estimator.course_of(acting.arms["with"])
+    assert np.allclose(whole.consent, shared.consent, rtol=1e-12, atol=0.0)
+    for one, other in zip(whole.states, shared.states, strict=True):
+        assert one.enacted is not None and other.enacted is not None
+        assert np.array_equal(one.enacted.days, other.enacted.days)
+    control = in_spans(acting.reference, estimator.edges)
+    parade = next(event for event in acting.scenario.events if event.id == "parade")
+    one_more = with_event(control, arm_scenario(acting.scenario, "without"), parade)
+    begun = course(one_more, acting.baseline, beside=course(control, acting.baseline))
+    assert np.allclose(begun.consent, course(one_more, acting.baseline).consent, rtol=1e-12, atol=0.0)
+    assert np.allclose(
+        begun.consent, whole.consent, rtol=0.05
+    )  # an event fades from the middle of a span, not of a step
+    last = begun.states[-1].enacted
+    assert last is not None and np.array_equal(last.days, whole.states[-1].enacted.days)  # type: ignore[union-attr]
+
+
+def test_beside_the_control_arm_a_second_one_has_no_effect_and_policies_have_one() -> None:
+    """Direct effects: an arm that is the control arm once more wants the same at every opportunity."""
+    scenario = load_scenario(PAPER / "policies.yaml")
+    again = {"again": scenario.arms["without"].model_copy(update={"reference": False})}
+    calm = {"calm": again["again"].model_copy(update={"set": {"players": {}}})}
+    worlds = compile_worlds(scenario.model_copy(update={"arms": scenario.arms | again | calm}))
+    along, arms = direct(worlds, SEED, RUNS, ["again", "calm"])
+    assert np.allclose(arms["again"].consent, along.control.consent, rtol=1e-12, atol=0.0)
+    assert not np.allclose(arms["calm"].consent, along.control.consent, rtol=1e-3, atol=0.0)
+
+
+def test_a_results_folder_holds_the_policies(tmp_path: Path) -> None:
+    scenario = load_scenario(PAPER / "policies.yaml")
+    made = bs.run(scenario, runs=4, seed=SEED, out=tmp_path / "results")
+    found = bs.open_result(tmp_path / "results")
+    assert found.scenario.players == scenario.players and found.scenario.sha256 == scenario.sha256
+    for player in scenario.players:
+        name = f"policy_acts_{player}"
+        assert np.array_equal(found.by_run.column("with", name), made.by_run.column("with", name))
+    more = bs.run(scenario, runs=6, seed=SEED, out=tmp_path / "results")
+    assert (
+        more.by_run.column("with", "policy_acts_corvia")[:4].tolist()
+        == made.by_run.column("with", "policy_acts_corvia").tolist()
+    )
 
 
 # --- what it leaves alone -------------------------------------------------------------------------------------
