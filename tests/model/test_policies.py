@@ -14,7 +14,7 @@ from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import NEVER, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.perception import View
+from balance_sim.model.perception import View, perceive
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
@@ -43,7 +43,7 @@ def acting() -> Worlds:
 
 def with_policy(scenario: Scenario, state: str = "XAR", **policy: object) -> Scenario:
     budget = policy.pop("budget", None)
-    player = {"state": state, "adversaries": ["XCO"], "budget": budget, "policies": {"one": policy}}
+    player = {"state": state, "budget": budget, "policies": {"one": policy}}
     return with_values(scenario, {"players": {"player": player}})
 
 
@@ -332,7 +332,7 @@ def test_the_expected_estimator_is_what_it_was_while_nobody_acts(paper: Scenario
     wanted, found = (expected(compile_worlds(one), ["with", "without"]) for one in (paper, idle))
     for arm, numbers in wanted.items():
         for window, signed in numbers.signed.items():
-            assert np.array_equal(signed, found[arm].signed[window])
+            assert np.allclose(signed, found[arm].signed[window], rtol=1e-10, atol=0.0)
 
 
 def test_the_expected_estimator_knows_what_a_stance_does(paper: Scenario) -> None:
@@ -367,6 +367,22 @@ def test_a_course_begun_where_evidence_parts_is_the_whole_one(acting: Worlds) ->
     )  # an event fades from the middle of a span, not of a step
     last = begun.states[-1].enacted
     assert last is not None and np.array_equal(last.days, whole.states[-1].enacted.days)  # type: ignore[union-attr]
+
+
+def test_a_course_has_the_willingness_of_every_span(acting: Worlds) -> None:
+    """Consent in a span is that of the state that the span finds: policies have ended agreements and taken stances."""
+    estimator = Estimator(acting)
+    world, wanted = in_spans(acting.arms["with"], estimator.edges), estimator.course_of(acting.arms["with"])
+    dyads, kind = np.arange(len(world.first)), np.full(len(world.first), world.ladder.names.index("middle"))
+    for step, state in enumerate(wanted.states):
+        view = perceive(world, state, step)
+        sides = [
+            consent(willingness(Prospects(world, acting.baseline, view, state, np.zeros_like(dyads), one, other, kind)))
+            for one, other in ((world.first, world.second), (world.second, world.first))
+        ]
+        assert np.allclose(wanted.consent[step][:, kind[0]], sides[0] * sides[1], rtol=1e-9)
+    first, last = wanted.states[0].in_force, wanted.states[-1].in_force
+    assert last.sum() < first.sum()
 
 
 def test_beside_the_control_arm_a_second_one_has_no_effect_and_policies_have_one() -> None:
