@@ -33,18 +33,20 @@ def futures(rng: np.random.Generator, draws: int) -> Factors:
 
 
 def planted(rng: np.random.Generator, factors: Factors, number: int) -> list[Bounds]:
-    """One box in even games, two in odd ones: each bounds two or three parameters on one side, so that it holds 10 to
-    25 % of the draws; in every second game the first of them holds only where the other acts."""
+    """One box in even games, two in odd ones, of two or three factors each: parameters
+    bounded on one side, so that 10 to 25 % of the draws are left; in every second pair
+    of games the first box has the other's plan in the place of a parameter."""
     boxes = []
     for which in range(1 + number % 2):
         box, size = Bounds.none(factors), int(rng.integers(2, 4))
-        volume = rng.uniform(0.10, 0.25)
+        volume, has_plan = rng.uniform(0.10, 0.25), which == 0 and number // 2 % 2
+        if has_plan:
+            box = box.with_bound(0, PARAMETERS + PLANS.index("acts"), 1.0)
+            size -= 1
+        share = volume ** (1 / size)
         for column in rng.choice(PARAMETERS, size, replace=False).tolist():
-            share, side = volume ** (1 / size), int(rng.integers(2))
+            side = int(rng.integers(2))
             box = box.with_bound(side, column, share if side else 1 - share)
-        if which == 0 and number // 2 % 2:
-            volume_of_plan = PARAMETERS + PLANS.index("acts")
-            box = box.with_bound(0, volume_of_plan, 1.0)
         boxes.append(box)
     return boxes
 

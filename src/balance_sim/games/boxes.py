@@ -245,14 +245,15 @@ def union(boxes: Sequence[Bounds], factors: Factors) -> Bools:
 def _covering(
     next_box: Callable[[Bools], Bounds], factors: Factors, fails: Bools
 ) -> list[Bounds]:
-    """Boxes one after the other, as long as each is worth it: F1 of them together
-    rises. next_box: of (F,) what the boxes before left."""
+    """Boxes one after the other, as long as each bounds something and is worth it: F1
+    of them together rises. next_box: of (F,) what the boxes before left."""
     boxes: list[Bounds] = []
     region = np.zeros(len(fails), dtype=bool)
     while len(boxes) < MOST_BOXES and (fails & ~region).any():
         box = next_box(~region)
         wider = region | box.hold(factors)
-        if fit_of(wider, fails).f1 < fit_of(region, fails).f1 + WORTH:
+        rise = fit_of(wider, fails).f1 - fit_of(region, fails).f1
+        if rise < WORTH or not len(box.columns):
             break
         boxes.append(box)
         region = wider

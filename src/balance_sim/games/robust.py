@@ -297,6 +297,8 @@ def _box_row(box: Bounds, factors: Factors, fails: Bools, left: Bools) -> Row:
             row["least"] = float(alone.min()) if is_low else None
             row["largest"] = float(alone.max()) if is_high else None
             row["range"] = [float(values.min()), float(values.max())]
+            below, within = values < alone.min(), values <= alone.max()
+            row["shares"] = [float(below.mean()), float(within.mean())]
         restrictions.append(row)
     return {**asdict(fit_of(box.hold(factors), fails)), "restrictions": restrictions}
 
