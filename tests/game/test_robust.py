@@ -134,7 +134,7 @@ def test_a_signpost_that_tells_is_named_on_its_first_telling_day(dilemma) -> Non
     (post,) = robust._signposts(game, (30, 90, 180, 300), seen, 1, fails)
     assert (post["outcome"], post["player"], post["day"], post["days_ahead"]) == ("insecurity", "arden", 90, 210)
     assert post["is_high"] and 0.15 < post["threshold"] <= 1.05  # quantiles are tried, 5 % apart
-    assert post["held_out"]["caught"] == 1.0 and post["held_out"]["false_alarms"] < 0.1
+    assert post["held_out"]["caught"] > 0.95 and post["held_out"]["false_alarms"] < 0.1
     assert robust._signposts(game, (30, 90, 180, 300), seen, 0, fails) == []
 
 
