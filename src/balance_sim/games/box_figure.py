@@ -17,7 +17,7 @@ BOX = ["player", "strategy", "box"]
 
 def _boxes_page(table: pd.DataFrame) -> list[style.Axes]:
     """A panel a box, as high as it has restrictions."""
-    heights = [0.9 + 0.5 * size for size in table.groupby(BOX, sort=False).size()]
+    heights = [1.0 + 0.5 * size for size in table.groupby(BOX, sort=False).size()]
     options: dict[str, Any] = {"height_ratios": heights, "sharex": True}
     return style.panels(10.4, 1.6 + sum(heights), len(heights), 1, **options)
 
@@ -36,7 +36,7 @@ def draw_boxes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     boxes = table.groupby(BOX, sort=False)
     for ax, ((player, strategy, number), rows) in zip(axes, boxes, strict=True):
         records = rows.to_dict("records")
-        words = [style.folded(restriction_words(row), 58) for row in records]
+        words = [style.folded(restriction_words(row), 44) for row in records]
         heights = style.row_axis(ax, words)
         for y, row in zip(heights, records, strict=True):
             ax.barh(y, 1.0, 0.44, color=style.GRID)
@@ -44,16 +44,14 @@ def draw_boxes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
                 ax.barh(y, end - begin, 0.44, begin, color=style.VERMILION)
         caught, fails = say.percent(rows["coverage"].iloc[0]), rows["density"].iloc[0]
         title = (
-            f"{player}: “{strategy}”, {number}: {caught} of its failures lie here, "
-            f"{say.percent(fails)} of what lies here fails"
+            f"{player}: “{strategy}”, box {number}\n{caught} of its failures lie here "
+            f"(coverage), {say.percent(fails)} of what lies here fails (density)"
         )
-        ax.set_title(
-            style.folded(title, 100), loc="left", fontweight="bold", fontsize=10
-        )
+        ax.set_title(title, loc="left", fontweight="bold", fontsize=10)
         ax.set_xlim(0, 1)
         ax.xaxis.set_major_formatter(lambda share, _: say.percent(share))
     axes[-1].set_xlabel("share of the draws that lie below")
-    small = f"Grey: all draws; red: the box. {FAILS}"
+    small = f"Grey: all draws; filled: the box. {FAILS}"
     return style.Words(_finding(table), "", small)
 
 

@@ -11,8 +11,9 @@ adds to the density for each future that it removes, so that categories and numb
 compete on equal terms (Kwakkel, Jaxa-Rozen 2016, Environmental Modelling & Software 79:
 311-321). Boxes are made simple: a bound goes that chance would make as well, by its
 quasi-p-value (Bryant, Lempert 2010), or that is worth little, and a box bounds three
-factors at the most. Of all boxes on the way the one with the highest F1 is taken, the
-harmonic mean of coverage and density.
+factors at the most; PRIM then peels once more among the factors that are left. Of all
+boxes on the way the one with the highest F1 is taken, the harmonic mean of coverage and
+density.
 
 With many factors a box can always be found. So boxes count only where those found on
 one half of the draws tell more about the other half than `it always fails` does.
@@ -180,9 +181,14 @@ def prim(factors: Factors, fails: Bools) -> list[Bounds]:
 
     def next_box(left: Bools) -> Bounds:
         remaining, failing = factors.at(left), fails[left]
-        trajectory = _peeled(remaining, failing, LEAST_MASS * len(fails))
-        simple = [_simplified(box, remaining, failing) for box in trajectory]
-        return _pasted(_best(simple, remaining, failing), remaining, failing)
+        least, among = LEAST_MASS * len(fails), factors.owners >= 0
+        box = Bounds.none(factors)
+        for _ in range(2):
+            trajectory = _peeled(remaining, failing, least, among)
+            simple = [_simplified(found, remaining, failing) for found in trajectory]
+            box = _best([box, *simple], remaining, failing)
+            among = np.isin(factors.owners, box.factors(factors))
+        return _pasted(box, remaining, failing)
 
     return _covering(next_box, factors, fails)
 
@@ -260,9 +266,10 @@ def _covering(
     return boxes
 
 
-def _peeled(factors: Factors, fails: Bools, least: float) -> list[Bounds]:
+def _peeled(factors: Factors, fails: Bools, least: float, among: Bools) -> list[Bounds]:
     """The trajectory of ever smaller boxes: each peel removes the lowest or the highest
-    twentieth of one column. least: futures that a box holds."""
+    twentieth of one column. least: futures that a box holds; among: (P,) columns that
+    may be peeled."""
     columns, failing, box = factors.columns, fails.astype(float), Bounds.none(factors)
     trajectory = [box]
     while True:
@@ -276,7 +283,7 @@ def _peeled(factors: Factors, fails: Bools, least: float) -> list[Bounds]:
         sizes = remains.sum(axis=1)
         means = failing @ remains / np.maximum(sizes, 1)
         gains = (means - density) / (size - sizes)
-        gains[sizes < max(least, 1)] = -np.inf
+        gains[(sizes < max(least, 1)) | ~among] = -np.inf
         side, column = np.unravel_index(int(gains.argmax()), gains.shape)
         if gains[side, column] <= 0:
             return trajectory

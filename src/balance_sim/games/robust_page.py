@@ -174,7 +174,8 @@ def restriction_words(row: Mapping[Any, Any]) -> str:
         words = f"at most {high}"
     elif high == "nan":
         words = f"at least {low}"
-    return f"{row['factor']} {words} (drawn: {row['low']:.2g} to {row['high']:.2g})"
+    drawn = f"{row['low']:.3g} to {row['high']:.3g}"
+    return f"{row['factor']} {words} (drawn: {drawn})"
 
 
 def discovered_tables(played: PlayedGame) -> dict[str, pd.DataFrame]:
