@@ -40,6 +40,7 @@ from balance_sim.evidence.estimation.fitting import (
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
     by_row,
+    clustered,
     derivatives,
     log_likelihood,
 )
@@ -75,7 +76,8 @@ SHIPPED = Path("src/balance_sim/scenario/beliefs.yaml")
 HEAD = """\
 # What the record of agreements (DCAD 1985-2003) says of parameters of beliefs and reach, and of the rate of
 # opportunities; see docs/posterior.md. Points: values of the parameters, by `names`; marginal log-likelihood over that
-# at the values in use; weights at its peak, by `weights`. scales: of the Gaussian processes through them, logarithms.
+# at the values in use; weights at its peak, by `weights`, and the logarithms of their standard errors there. scales: of
+# the Gaussian processes through them, logarithms.
 # rate: opportunities a year, and the same of the marginal log-likelihood with variances fitted too.
 # The last `fresh` points are draws of the posterior that the points before them tell; error: of the surrogate through
 # those, at these, in nats, root mean square and mean.
@@ -84,13 +86,23 @@ HEAD = """\
 
 @dataclass(frozen=True)
 class Peak:
-    """Where a design's likelihood peaks with the variances held: parameters of scaled terms, the precision of their
-    prior, and the marginal log-likelihood."""
+    """Where a design's likelihood peaks with the variances held: parameters of scaled terms, minus the second
+    derivatives, the precision of the prior, and the marginal log-likelihood."""
 
     design: ConsentDesign
     at: np.ndarray
+    information: np.ndarray
     penalty: np.ndarray
     marginal: float
+
+    @property
+    def weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """(K,) weights, and their standard errors with rows of a dyad hanging together."""
+        scale, dyad = self.design.scale, self.design.choices.dyad
+        covariance = np.linalg.inv(self.information)
+        covariance = clustered(self.design, self.at, dyad, covariance, self.penalty)
+        errors = np.sqrt(np.diag(covariance))
+        return self.at[: len(scale)] / scale, errors[: len(scale)] / scale
 
     def moved(self, record: Choices) -> Peak:
         """The peak when the terms are those of `record`: same rows, same names."""
@@ -104,7 +116,8 @@ def searched(design: ConsentDesign, start: np.ndarray, penalty: np.ndarray) -> P
     at, information = highest(design.names, start, slopes, height, penalty)
     shrunk = slice(design.fixed, None)
     of_shrunk = at[shrunk], penalty[shrunk], information[shrunk, shrunk]
-    return Peak(design, at, penalty, laplace_marginal(height(at), *of_shrunk))
+    marginal = laplace_marginal(height(at), *of_shrunk)
+    return Peak(design, at, information, penalty, marginal)
 
 
 def peak_of(record: Choices, found: WeightFit, ridge: float = 0.0) -> Peak:
@@ -140,7 +153,7 @@ def posterior_points(record: AgreementRecord, count: int, seed: int) -> np.ndarr
 
 
 class Table:
-    """Evaluations so far: rows of values, marginal log-likelihood, weights."""
+    """Evaluations so far: rows of values, marginal log-likelihood, weights and logarithms of their errors."""
 
     def __init__(
         self,
@@ -171,11 +184,11 @@ class Table:
         beliefs = dict(zip(names, point.tolist(), strict=True))
         there = at_parameters(self.start.design.choices, self.starts, beliefs)
         peak = self.start.moved(there)
-        scale = peak.design.scale
-        at = np.array(peak.at[: len(scale)]) / scale
+        weights, errors = peak.weights
         self.weights = there.names
         height = peak.marginal - self.start.marginal
-        self.rows.append([float(f"{one:.6g}") for one in (*point, height, *at)])
+        row = *point, height, *weights, *np.log(errors)
+        self.rows.append([float(f"{one:.6g}") for one in row])
         return peak
 
     def point_of(self, z: np.ndarray) -> np.ndarray:

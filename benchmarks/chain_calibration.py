@@ -2,6 +2,7 @@
 
     python benchmarks/chain_calibration.py FILE [--records 100] [--first 1]     # makes records that FILE has not, and prints
     python benchmarks/chain_calibration.py FILE --records 0                     # prints
+    python benchmarks/chain_calibration.py - --fits                             # of weights alone, beliefs at the truth
 
 A truth is drawn from the prior; the engine makes a record of agreements at it, in a world of invented states; what is
 measured, and multipliers of acts, are invented about it with the errors of the shipped measurements. Likelihoods,
@@ -9,6 +10,9 @@ surrogate and draws are then made as for the shipped record (`beliefs_table.Tabl
 the rank of the truth among 2,000 draws is noted: it is uniform if the posterior is right (Talts, Betancourt, Simpson,
 Vehtari, Gelman 2018; Modrak et al. 2023). contraction: 1 - posterior over prior variance, in the coordinate in which
 the prior is normal, the mean; below `TOLD` a parameter is *not identified*.
+
+--fits tells apart what the chain adds: weights are fitted at the true beliefs, of the engine's record, and of one that
+is drawn from the likelihood itself, in which terms are those of 1 January all year.
 
 A record that could not be fitted, or is unlike the one in use (`is_usable`), is drawn again: what is left out for its
 data alone leaves ranks uniform. FILE has a line of JSON a record."""
@@ -25,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "evidence"))
@@ -35,6 +40,8 @@ from recovery import made_record
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import choices
+from balance_sim.evidence.estimation.fitting import fit
+from balance_sim.evidence.estimation.likelihood import ConsentDesign
 from balance_sim.evidence.estimation.parameter_files import fitted_record
 from balance_sim.evidence.posterior.joint import told_draws
 from balance_sim.evidence.posterior.likelihoods import (
@@ -203,6 +210,50 @@ def record_at(
     )
 
 
+def record_by_likelihood(
+    truth: Truth, empty: History, rng: np.random.Generator
+) -> History:
+    """Agreements of a history's years drawn from the likelihood at a truth: each year at the rates of its 1 January."""
+    beliefs = {name.rpartition(".")[2]: truth[name] for name in BELIEFS}
+    weights = np.array([truth[WEIGHT + name] for name in TERMS])
+    sociality, intercepts = SOCIALITY * rng.standard_normal(STATES), np.zeros(0)
+    frame, rows = (
+        empty.agreements.iloc[:0].astype({"a": int, "b": int}),
+        list[dict[str, Any]](),
+    )
+    history = replace(empty, agreements=frame)
+    for year in map(int, empty.years):
+        record = choices(history, TERMS, beliefs, tuple(INTERCEPTS), (year,))
+        if not len(intercepts):
+            level = sum(
+                record.terms[name].mean() * truth[WEIGHT + name] for name in TERMS
+            )
+            intercepts = np.array([*INTERCEPTS.values()]) - level
+        design = ConsentDesign(record)
+        rate = np.exp(
+            design.log_rate(np.concatenate([weights, intercepts, sociality]))[0]
+        )
+        for row, kind in np.argwhere(rng.random(rate.shape) < -np.expm1(-rate)):
+            day = pd.Timestamp(year, 1, 1) + pd.Timedelta(days=int(rng.integers(365)))
+            sides = {"a": record.a[row], "b": record.b[row], "kind": record.kinds[kind]}
+            rows.append(
+                {
+                    "accord_id": f"drawn-{len(rows)}",
+                    "signed": day,
+                    "in_force": day,
+                    "ended": pd.NaT,
+                    **sides,
+                }
+            )
+        agreements = pd.DataFrame(rows, columns=frame.columns).assign(
+            precision="day", multilateral=False
+        )
+        history = replace(
+            history, agreements=agreements.astype({"ended": "datetime64[ns]"})
+        )
+    return history
+
+
 def multipliers_at(
     truth: Truth, shipped: EventRecord, rng: np.random.Generator
 ) -> EventRecord:
@@ -282,6 +333,57 @@ def compared(
     return round(float(rank), 5), round(1.0 - float(coordinates(prior, draws).var()), 4)
 
 
+# --- weights alone ---------------------------------------------------------------------
+
+
+def errors_of_weights(truth: Truth, made: History) -> np.ndarray | None:
+    """(K,) by which weights fitted at the true beliefs are off, in standard errors, in the order of TERMS; None where
+    theory's signs are in conflict."""
+    beliefs = {name.rpartition(".")[2]: truth[name] for name in BELIEFS}
+    record = choices(made, TERMS, beliefs).with_signed_kinds()
+    found = fit(record, levels=True, cluster=True, signs=True)
+    of_term = {name: (value, error) for name, value, error in found.table}
+    if found.conflicts:
+        return None
+    return np.array(
+        [(of_term[name][0] - truth[WEIGHT + name]) / of_term[name][1] for name in TERMS]
+    )
+
+
+def print_fits(records: int, first: int, told: Parts) -> None:
+    """Share of truths within the 90 % intervals of weights, by what made the record."""
+    makers = {
+        "engine": record_at,
+        "likelihood": lambda truth, seed, attempt, rng: record_by_likelihood(
+            truth, invented(STATES, YEARS, seed=1000 * seed + attempt), rng
+        ),
+    }
+    print("| record by |", " | ".join(f"`{name}`" for name in TERMS), "|")
+    for by, make in makers.items():
+        off = []
+        for seed in range(first, first + records):
+            errors, attempt = None, 0
+            while errors is None:
+                attempt += 1
+                rng = np.random.default_rng([seed, attempt])
+                truth = told.truth(rng)
+                measured = measurements_at(truth, told.measured, rng)
+                made = make(truth, seed, attempt, rng)
+                try:
+                    errors = (
+                        errors_of_weights(truth, made)
+                        if is_usable(made, measured)
+                        else None
+                    )
+                except DataError:
+                    continue
+            off.append(errors)
+        within = (np.abs(off) < stats.norm.ppf(0.95)).mean(axis=0)
+        print(
+            f"| {by} |", " | ".join(f"{share:.0%}" for share in within), "|", flush=True
+        )
+
+
 # --- the table ------------------------------------------------------------------------
 
 
@@ -348,7 +450,11 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--records", type=int, default=100)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--fits", action="store_true")
     asked = parser.parse_args()
+    if asked.fits:
+        print_fits(asked.records, asked.first, parts())
+        return
     lines = (
         asked.file.read_text(encoding="utf-8").splitlines()
         if asked.file.exists()

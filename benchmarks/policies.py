@@ -1,6 +1,6 @@
 """Whether states that choose draw a reply from those they act against: the tables of docs/policies.md.
 
-    python benchmarks/policies.py [--runs 200]
+    python benchmarks/policies.py [--runs 200 | --time]
 
 A pact of five Asian states, aimed at nobody, in Beijing 2025 without its parade (`reaction_gates.py`), and China, Russia
 and North Korea, which name the five as adversaries and each other as partners. Security agreements expected within a
@@ -11,6 +11,7 @@ here: the policies are as shipped."""
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -22,6 +23,8 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.sights import SEEN, Sight
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import simulate_arms
+from balance_sim.study.recorder import focal_recorder
 from balance_sim.study.spans import at_start, in_spans, spans, walk
 
 THREE = {"china": "CHN", "russia": "RUS", "north_korea": "PRK"}
@@ -109,13 +112,33 @@ def expected_rows(written: Scenario, rows: Mapping[str, dict[str, object]]) -> N
             sights(scenario)
 
 
+def times(written: Scenario, runs: int = 128) -> None:
+    """Print how long replications of the pact's arm take, CPU time over that without policies: the least of three."""
+    numbers, least = np.arange(runs, dtype=np.uint64), {}
+    for title in ("no policies", "answer_in_kind", "reassure", "balance_the_threat"):
+        worlds = compile_worlds(
+            with_values(written, ROWS[title]) if ROWS[title] else written
+        )
+        taken = []
+        for _ in range(3):
+            begun = time.process_time()
+            simulate_arms(worlds, 1, numbers, [PACT], focal_recorder(worlds))
+            taken.append(time.process_time() - begun)
+        least[title] = min(taken)
+        print(f"  {title:34s}{least[title] / least['no policies']:6.2f} times")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=0)
-    runs = parser.parse_args().runs
-    written = two_arms()
+    parser.add_argument("--time", action="store_true")
+    options = parser.parse_args()
+    runs, written = options.runs, two_arms()
+    if options.time:
+        times(written)
+        return
     print(
         "A pact of five: security agreements within a year, in % over the control arm, expected"
     )

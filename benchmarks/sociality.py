@@ -3,7 +3,7 @@
     logit P(a, b sign) = x . beta + u_a + u_b,   u_i ~ N(0, v)
 
 What plain logits lack and trees find: states differ in how readily they sign. v maximises the marginal likelihood by EM
-steps (`evidence.newton`)."""
+steps (Dempster, Laird, Rubin 1977, JRSS B 39: 1-38)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ from balance_sim.evidence.newton import (
     NoMaximum,
     Search,
     newton,
-    random_effect_variance,
 )
 
 
@@ -107,7 +106,7 @@ def fit_propensity_logit(
                 "the logit with propensities did not settle", "Leave out a column"
             ) from None
         covariance = np.linalg.inv(information)
-        better = random_effect_variance(b[p:], covariance[p:, p:])
+        better = float((b[p:] @ b[p:] + np.trace(covariance[p:, p:])) / states)
         if variance is not None or abs(better - v) < 0.005 * v:
             break
         v = max(better, 1e-4)

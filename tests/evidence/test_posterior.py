@@ -234,14 +234,35 @@ def test_weights_are_integrated_out_of_what_the_record_says_of_beliefs(sd: float
     prior = {name: ParameterPrior("half-normal", {"sd": sd}, "")}
     z = np.random.default_rng(1).standard_normal((6, len(evidence.record.axes.names)))
     found = joint._weights_drawn(prior, evidence, None).log_evidence(z)
-    at_of, fitted = evidence.fitted.paths.index(name), evidence.fitted
-    peaks = evidence.record.weights_at(z, fitted)[:, at_of]
-    error = fitted.covariance[at_of][at_of] ** 0.5
+    peak, error = told_at(evidence, name, z)
     weight = np.linspace(0.0, 40.0, 40_001)
-    heights = stats.norm.pdf(weight, peaks[:, None], error) * stats.norm.pdf(weight, 0.0, sd)
-    wanted = np.log(heights.sum(axis=1))
+    likelihood = np.exp(-0.5 * ((weight - peak[:, None]) / error[:, None]) ** 2)
+    wanted = np.log((likelihood * stats.norm.pdf(weight, 0.0, sd)).sum(axis=1))
     assert found - found[0] == pytest.approx(wanted - wanted[0], abs=1e-3)
     assert np.ptp(wanted) > 0.001
+    assert np.ptp(np.log(error)) > 0.1  # with one error at all draws this would not be
+
+
+def told_at(evidence: Evidence, name: str, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Peak and error of a weight at draws of beliefs."""
+    peaks, errors = evidence.record.weights_at(z, evidence.fitted)
+    at_of = evidence.fitted.paths.index(name)
+    return peaks[:, at_of], errors[:, at_of]
+
+
+def test_a_weight_is_drawn_with_the_error_that_it_has_where_beliefs_are() -> None:
+    """Of 200 draws of beliefs those with the smallest and the largest error: the cut normal distribution of each, with a
+    prior too wide to count."""
+    name, evidence = "theory.weights.common_threat", shipped_evidence(load_scenario(SOLOMON))
+    prior = {name: ParameterPrior("half-normal", {"sd": 1e3}, "")}
+    z = np.random.default_rng(1).standard_normal((200, len(evidence.record.axes.names)))
+    peak, error = told_at(evidence, name, z)
+    ends = [int(error.argmin()), int(error.argmax())]
+    assert error[ends[1]] > 1.3 * error[ends[0]]
+    for k in ends:
+        drawn, _ = joint._weights(prior, evidence, None, np.tile(z[k], (4000, 1)), 1)[name]
+        wanted = stats.truncnorm(-peak[k] / error[k], np.inf, peak[k], error[k])
+        assert stats.kstest(drawn, wanted.cdf).pvalue > 0.01
 
 
 def test_event_data_pull_weights_to_their_multipliers() -> None:

@@ -8,7 +8,7 @@ from balance_sim.cli import main
 from balance_sim.effects.scale import scale
 from balance_sim.evidence.cases.world import EXTRACTS, FIRST_YEAR, LAST_YEAR, build_world
 from balance_sim.evidence.data.series import SOURCES
-from balance_sim.scenario import ScenarioError, check_scenario
+from balance_sim.scenario import ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.schema import Scenario
 from click.testing import CliRunner
 
@@ -113,6 +113,10 @@ def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     late = call(main, ["new", "late", "--states", "SAU,IRN,IRQ", "--year", str(LAST_YEAR + 9)])
     assert late.exit_code == 0 and f"{LAST_YEAR} is the last year on record" in late.output
     assert f"\nstart: {LAST_YEAR}-01-01" in Path("late.yaml").read_text()
+    table = Path("late/states.csv")
+    table.write_text(table.read_text().replace(",0.9,", ",0.8,"))  # what its user knows better
+    assert call(main, ["check", "late.yaml", "--no-world", "--seal"]).exit_code == 0
+    assert {state.reliability for state in load_scenario("late.yaml").states} == {0.8}
     for words in (["--year", "2000"], ["--states", "SAU,IRN,IRQ", "--out", "-"]):
         assert call(main, ["new", "other", *words]).exit_code == 2
     assert call(main, ["new", "late", "--states", "SAU,IRN,IRQ"]).exit_code == 2  # it is there

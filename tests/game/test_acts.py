@@ -140,6 +140,20 @@ def test_prices_are_shares_of_the_costliest_act(tmp_path: Path) -> None:
     assert share_of_cost(act, game.scenario) == pytest.approx(share)
 
 
+def test_what_is_done_in_the_control_arm_has_no_price(tmp_path: Path) -> None:
+    """Arden holds an exercise in the world as it was, and may call it off: to wait is to hold it, and adds nothing."""
+    path = game_in(tmp_path, GAME.replace("wait: {}", "wait: {cost: 3, priced: signalling}", 1).replace(
+        "payoff:", "  calls_off: {drop: [drill]}\n    payoff:", 1))  # fmt: skip
+    world = (tmp_path / "world.yaml").read_text(encoding="utf-8")
+    drill = "  - {id: drill, date: 2025-03-01, kind: exercise, principals: [XAR], targets: [XBE]}\n"
+    (tmp_path / "world.yaml").write_text(world.replace("events:\n", f"events:\n{drill}"), encoding="utf-8")
+    game = load_game(path)
+    conduct = conduct_of(game.plan, game.scenario, "arden")
+    assert {*conduct.own["wait"]} == {"drill"} and {*conduct.own["manoeuvre"]} == {"drill", "arden_manoeuvre"}
+    assert conduct.added["wait"] == {} and {*conduct.added["manoeuvre"]} == {"arden_manoeuvre"}
+    assert conduct.costs == {"wait": 0.0, "manoeuvre": 0.5, "calls_off": 0.0}
+
+
 def test_beijings_joint_summit_sets_the_relations_of_the_three(tmp_path: Path) -> None:
     """The row by which the parade paid: what the event's weight is put on. Neighbours who stand aside may pay."""
     text = (ROOT / "games" / "beijing_2025.yaml").read_text(encoding="utf-8")

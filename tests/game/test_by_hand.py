@@ -118,6 +118,19 @@ def test_break_even_weights(game: Game) -> None:
     assert pair["dependence"]["q025"] is None and found["pair"]["same"] is None  # nothing was drawn
 
 
+def test_a_choice_is_set_against_what_was_observed_and_that_against_the_next_best(tmp_path: Path) -> None:
+    """Corvia may trade as well, at 0.1: to meet brings 0.6 - 0.2, to trade 0.35 - 0.1. Over rest, which was observed, the gain
+    is 0.4 and not 0.15. Where partners are lost by meeting and 0.05 are won by trade, rest is best, and trade next."""
+    trade = PAIR.replace("tau: 0.02}}}", "tau: 0.02}}, trade: {cost: 0.1, set: {parameters.tau: 0.03}}}")
+    wide, effects = load_game(game_in(tmp_path, trade)), np.zeros((1, 6, 4))
+    effects[0, :3, 2] = 0.0, 0.6, 0.35
+    found = recommendations(wide, effects)["corvia"]
+    assert (found["best"], found["against"], found["gain"]["mean"]) == ("meet", "rest", pytest.approx(0.4))
+    effects[0, :3, 2] = 0.0, -0.6, 0.05
+    found = recommendations(wide, effects)["corvia"]
+    assert (found["best"], found["against"], found["gain"]["mean"]) == ("rest", "trade", pytest.approx(0.05))
+
+
 def test_break_even_weights_over_draws(game: Game) -> None:
     """Effects of 1, 2 and 0.5 times those: the mean is 7/6 of them, so the lead 1.75 - 0.4667 - 0.5 = 0.7833 and the
     factor 1 - 0.7833 / 1.75; in the draws 0.6, 1 - 1.7 / 3 and 1 - 0.05 / 0.75, of which the ends are the interval."""

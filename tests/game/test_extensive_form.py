@@ -1,5 +1,6 @@
 """Play in turns: games that follow by hand, an independent check by the definition, and what is refused."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -114,6 +115,14 @@ def test_a_reputation_is_kept_where_it_is_worth_more_than_a_fight():
     # who sees one stage only deters nobody by a fight, and gives way
     near = Foresight(game, (), 0).choice(((1,),), game.prior)
     assert near.played[0].argmax(axis=1).tolist() == [0, 1]
+
+
+def test_which_type_is_named_first_does_not_matter():
+    game = chain_store(0.5, 0.4, 2.0)
+    turned = replace(game, payoffs=lambda histories: game.payoffs(histories)[:, ::-1], prior=game.prior[::-1])
+    plain, mirrored = (Foresight(each, (), 1).choice(((1,),), each.prior) for each in (game, turned))
+    assert mirrored.gains[0] == pytest.approx(plain.gains[0][::-1])
+    assert (mirrored.played[0] == plain.played[0][::-1]).all()
 
 
 @pytest.mark.parametrize(("share", "enters"), [(0.55, 1), (0.60, 0)])

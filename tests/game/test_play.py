@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import play as benchmark
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
+from balance_sim.games.extensive_form import Turn
 from balance_sim.games.plan import load_game
-from balance_sim.games.play import PathOutcomes, path_of_play, turn_game
+from balance_sim.games.play import PathOutcomes, _shares, path_of_play, turn_game
 from balance_sim.games.play_page import play_document, play_lines
 from balance_sim.games.solve import expected_effects
 from balance_sim.games.stages import stages_of
@@ -169,6 +171,9 @@ def test_beliefs_follow_what_was_seen(tmp_path):
     assert [step.moves for step in meek] == [(1, 0)] * 2
     assert [step.belief[1] for step in meek] == pytest.approx([0.25, 0.2475 / 0.255])
     assert usual[1].belief[1] == pytest.approx(0.0025 / 0.745)
+    # what each type comes to is that of its own path: Belmar's acts alone bear on Arden, and Arden's on Belmar
+    feared = 0.2 - played.payoffs[0]
+    assert played.payoffs[1] == pytest.approx([0.2, -feared[1]]) and (feared > 0.1).all()
 
 
 def test_what_is_believed_is_told(tmp_path):
@@ -214,6 +219,14 @@ def test_how_sure_the_first_moves_are(tmp_path):
     for shares in document["plays"][0]["first"].values():
         assert sum(shares.values()) == pytest.approx(1.0)
         assert shares["manoeuvre"] == 1.0  # nothing a draw changes makes it worth less at home
+
+
+def test_draws_without_an_equilibrium_count_for_no_move():
+    """Of four draws one has none: of the others two hold and one does not, of all four."""
+    game = SimpleNamespace(players=("a", "b"))
+    plan = SimpleNamespace(turns=(Turn(0, (0,)), Turn(0, (1,)), Turn(1, (0,))), moves=(("hold", "act"), ("x", "y")))
+    drawn = [(0, 1), (0, 0), (), (1, 1)]
+    assert _shares(game, plan, drawn) == {"a": {"hold": 0.5, "act": 0.25}, "b": {"x": 0.25, "y": 0.5}}
 
 
 def test_the_command_prints_a_table_and_json(tmp_path):

@@ -3,25 +3,32 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
+import balance_sim as bs
 import numpy as np
 import pytest
+from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import Estimator, expected
 from balance_sim.model import sights
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import NEVER, World
+from balance_sim.model.core import NEVER, DatedActs, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.perception import View
+from balance_sim.model.perception import View, perceive
+from balance_sim.model.policies import _worth, affords, decided_effort, ended_by
+from balance_sim.model.policies import acts_of as dated_acts_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, Simulated
+from balance_sim.model.record import worth
+from balance_sim.model.state import BlockState, Enacted, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.willingness import POLICIES, consent, levels, willingness
-from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario import arm_scenario, load_scenario, with_values
 from balance_sim.scenario.conditions import OBSERVABLES
 from balance_sim.scenario.defaults import record_prior
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.spans import course, in_spans, with_event
 
 PAPER = Path(__file__).parent / "by_hand"
 SEED = 5
@@ -40,7 +47,7 @@ def acting() -> Worlds:
 
 def with_policy(scenario: Scenario, state: str = "XAR", **policy: object) -> Scenario:
     budget = policy.pop("budget", None)
-    player = {"state": state, "adversaries": ["XCO"], "budget": budget, "policies": {"one": policy}}
+    player = {"state": state, "budget": budget, "policies": {"one": policy}}
     return with_values(scenario, {"players": {"player": player}})
 
 
@@ -299,6 +306,22 @@ def test_who_seeks_consents_to_the_types_that_it_seeks(paper: Scenario) -> None:
     assert (asked[step][1] < 1.0).all() and (asked[step - 1] < 1.0).all()
 
 
+def test_many_acts_of_the_greatest_weight_are_bounded(paper: Scenario) -> None:
+    """Hundreds of nats: a belief is certain long before, and no exponential ends."""
+    loud = with_values(paper, {"event_kinds.incident.intent": 20.0, "event_kinds.incident.half_life_days": None})
+    do = {"kind": "incident", "targets": ["North"]}
+    worlds, seen = compile_worlds(with_policy(loud, when="day >= 0", at_most=100, do=do)), []
+
+    def look(world: World, state: BlockState, view: View) -> None:
+        seen.append((0.0 if view.said is None else np.log(view.said.intent.max()), view.insecurity.copy()))
+
+    with np.errstate(over="raise", invalid="raise"):
+        ended = simulated(worlds, "with", look)
+    assert ended.enacted is not None and ended.enacted.count.max() > 20
+    assert max(nats for nats, _ in seen) == pytest.approx(100.0)
+    assert all(np.isfinite(insecurity).all() for _, insecurity in seen)
+
+
 # --- the other faces ------------------------------------------------------------------------------------------
 
 
@@ -329,7 +352,7 @@ def test_the_expected_estimator_is_what_it_was_while_nobody_acts(paper: Scenario
     wanted, found = (expected(compile_worlds(one), ["with", "without"]) for one in (paper, idle))
     for arm, numbers in wanted.items():
         for window, signed in numbers.signed.items():
-            assert np.array_equal(signed, found[arm].signed[window])
+            assert np.allclose(signed, found[arm].signed[window], rtol=1e-10, atol=0.0)
 
 
 def test_the_expected_estimator_knows_what_a_stance_does(paper: Scenario) -> None:
@@ -342,6 +365,70 @@ def test_the_expected_estimator_knows_what_a_stance_does(paper: Scenario) -> Non
         dyad = world.dyad_index[world.codes.index("XAR"), world.codes.index("XEL")]
         numbers.append(expected(worlds, ["with"])["with"].signed[300][dyad].sum())
     assert numbers[0] < 0.7 * numbers[1] and numbers[1] < 0.9 * numbers[2]
+
+
+def test_a_course_begun_where_evidence_parts_is_the_whole_one(acting: Worlds) -> None:
+    """Spans before the event are taken from the control arm's course, with what its policies had done by then; one event
+    more is known to policies as a dated one is."""
+    estimator = Estimator(acting)
+    present = in_spans(acting.arms["with"], estimator.edges)
+    whole, shared = course(present, acting.baseline), estimator.course_of(acting.arms["with"])
+    assert np.allclose(whole.consent, shared.consent, rtol=1e-12, atol=0.0)
+    for one, other in zip(whole.states, shared.states, strict=True):
+        assert one.enacted is not None and other.enacted is not None
+        assert np.array_equal(one.enacted.days, other.enacted.days)
+    control = in_spans(acting.reference, estimator.edges)
+    parade = next(event for event in acting.scenario.events if event.id == "parade")
+    one_more = with_event(control, arm_scenario(acting.scenario, "without"), parade)
+    begun = course(one_more, acting.baseline, beside=course(control, acting.baseline))
+    assert np.allclose(begun.consent, course(one_more, acting.baseline).consent, rtol=1e-12, atol=0.0)
+    assert np.allclose(
+        begun.consent, whole.consent, rtol=0.05
+    )  # an event fades from the middle of a span, not of a step
+    last = begun.states[-1].enacted
+    assert last is not None and np.array_equal(last.days, whole.states[-1].enacted.days)  # type: ignore[union-attr]
+
+
+def test_a_course_has_the_willingness_of_every_span(acting: Worlds) -> None:
+    """Consent in a span is that of the state that the span finds: policies have ended agreements and taken stances."""
+    estimator = Estimator(acting)
+    world, wanted = in_spans(acting.arms["with"], estimator.edges), estimator.course_of(acting.arms["with"])
+    dyads, kind = np.arange(len(world.first)), np.full(len(world.first), world.ladder.names.index("middle"))
+    for step, state in enumerate(wanted.states):
+        view = perceive(world, state, step)
+        sides = [
+            consent(willingness(Prospects(world, acting.baseline, view, state, np.zeros_like(dyads), one, other, kind)))
+            for one, other in ((world.first, world.second), (world.second, world.first))
+        ]
+        assert np.allclose(wanted.consent[step][:, kind[0]], sides[0] * sides[1], rtol=1e-9)
+    first, last = wanted.states[0].in_force, wanted.states[-1].in_force
+    assert last.sum() < first.sum()
+
+
+def test_beside_the_control_arm_a_second_one_has_no_effect_and_policies_have_one() -> None:
+    """Direct effects: an arm that is the control arm once more wants the same at every opportunity."""
+    scenario = load_scenario(PAPER / "policies.yaml")
+    again = {"again": scenario.arms["without"].model_copy(update={"reference": False})}
+    calm = {"calm": again["again"].model_copy(update={"set": {"players": {}}})}
+    worlds = compile_worlds(scenario.model_copy(update={"arms": scenario.arms | again | calm}))
+    along, arms = direct(worlds, SEED, RUNS, ["again", "calm"])
+    assert np.allclose(arms["again"].consent, along.control.consent, rtol=1e-12, atol=0.0)
+    assert not np.allclose(arms["calm"].consent, along.control.consent, rtol=1e-3, atol=0.0)
+
+
+def test_a_results_folder_holds_the_policies(tmp_path: Path) -> None:
+    scenario = load_scenario(PAPER / "policies.yaml")
+    made = bs.run(scenario, runs=4, seed=SEED, out=tmp_path / "results")
+    found = bs.open_result(tmp_path / "results")
+    assert found.scenario.players == scenario.players and found.scenario.sha256 == scenario.sha256
+    for player in scenario.players:
+        name = f"policy_acts_{player}"
+        assert np.array_equal(found.by_run.column("with", name), made.by_run.column("with", name))
+    more = bs.run(scenario, runs=6, seed=SEED, out=tmp_path / "results")
+    assert (
+        more.by_run.column("with", "policy_acts_corvia")[:4].tolist()
+        == made.by_run.column("with", "policy_acts_corvia").tolist()
+    )
 
 
 # --- what it leaves alone -------------------------------------------------------------------------------------
@@ -442,3 +529,77 @@ def test_outcomes_are_acts_and_what_they_cost(acting: Worlds) -> None:
         assert runs[f"policy_acts_{player}"].to_pylist() == [float(len(one)) for one in days]
         cost = [sum(policies.cost[k] * (enacted.days[run, k] < NEVER).sum() for k in own) for run in range(6)]
         assert runs[f"policy_cost_{player}"].to_pylist() == pytest.approx(cost)
+
+
+# --- what is counted, by hand -----------------------------------------------------------------------------------
+
+
+def enacted_on(days: list[list[list[float]]]) -> Enacted:
+    """Acts of replications by policies, filled up with NEVER."""
+    most = max(len(acts) for run in days for acts in run)
+    filled = [[[*acts, *[NEVER] * (most - len(acts))] for acts in run] for run in days]
+    return Enacted(np.zeros((len(days), 0)), np.full((len(days), len(days[0])), NEVER), np.array(filled))
+
+
+def test_a_budget_is_that_of_a_player_and_all_its_policies_spend_it() -> None:
+    """Two policies of one player cost 0.6 and 0.5 of 1.0, that of another 0.6 of 0.7. In the first replication the first
+    has acted on day 10, in the second nobody has: there all fits. After 365 days the act counts no more."""
+    policies = SimpleNamespace(player=np.array([0, 0, 1]), cost=np.array([0.6, 0.5, 0.6]), budget=np.array([1.0, 0.7]))
+    world = SimpleNamespace(policies=policies)
+    state = SimpleNamespace(enacted=enacted_on([[[10.0], [], []], [[], [], []]]))
+    for day, first in ((374.0, [False, False, True]), (375.0, [True, True, True])):
+        found = [affords(world, state, k, day).tolist() for k in range(3)]  # type: ignore[arg-type]
+        assert found == [[fits, True] for fits in first]
+
+
+def test_a_sender_is_believed_by_its_own_record_alone() -> None:
+    """One state's free words of day 50 come after two of its own that cost something and are kept, of days 20 and 30, and a
+    dated one of day 8 that is not; what others say, and what it says later, counts not. Its words that cost something come
+    after the dated one on day 20, after one more of their own on day 30, and the free ones have been said on day 60."""
+    policies = SimpleNamespace(
+        words=np.array([True, True, True, False]), state=np.array([0, 0, 1, 0]), cost=np.array([0.0, 0.2, 0.0, 0.0])
+    )
+    dated = DatedActs(*(np.empty(0),) * 3, np.array([8.0, 5.0, 70.0]), np.array([0, 1, 0]), np.array([0.0, 1.0, 1.0]))
+    world = SimpleNamespace(policies=policies, dated_acts=dated)
+    days = enacted_on([[[50.0], [20.0, 30.0, 60.0], [10.0], [15.0]]]).days
+    for k, records in ((0, [(2.0, 3.0)]), (1, [(0.0, 1.0), (1.0, 2.0), (2.0, 4.0)])):
+        wanted = [float(worth(np.array(kept), np.array(sent))) for kept, sent in records]
+        assert _worth(world, days, k)[0, : len(wanted)].tolist() == pytest.approx(wanted)  # type: ignore[arg-type]
+
+
+def test_each_act_raises_effort_and_ends_what_it_ends() -> None:
+    """State 1 has raised its effort by 0.1 twice and once by 0.05, where a change had decided on 0.2 for state 0."""
+    policies = SimpleNamespace(
+        state=np.array([1, 1]),
+        effort=np.array([0.1, 0.05]),
+        ends=np.array([[[True]], [[False]]]),
+        player=np.array([0, 0]),
+    )
+    world = SimpleNamespace(n=2, policies=policies, decided_effort=np.array([[0.2, 0.0]]))
+    enacted = enacted_on([[[1.0, 2.0], [3.0]], [[], [4.0]]])
+    found = decided_effort(world, SimpleNamespace(enacted=enacted))  # type: ignore[arg-type]
+    np.testing.assert_allclose(found, [[0.2, 0.25], [0.2, 0.05]])
+    assert ended_by(policies, enacted).tolist() == [[True]]  # type: ignore[arg-type]
+
+
+def test_dated_acts_that_players_know_of(paper: Scenario) -> None:
+    """Who does what to whom by the file: an act at a group is at each of its members that has no part in it. A signing is none, nor
+    is an act that the target's audience does not heed; words are kept apart."""
+    looked = with_policy(paper, when="day > 1", do={"effort": 0.1})
+    doubt = next(one for one in looked.events if one.id == "doubt")
+    update = {"id": "paper", "kind": "treaty", "principals": ("XAR",), "targets": ("XCO",), "accord": "waiting"}
+    looked = looked.model_copy(update={"events": (*looked.events, doubt.model_copy(update=update))})
+    codes, found = looked.codes, dated_acts_of(looked)
+    assert found is not None
+    acts = {
+        (day, codes[actor], codes[target])
+        for day, actor, target in zip(found.day.tolist(), found.actor, found.target, strict=True)
+    }
+    at_north = {(-42.0, "XAR", "XCO"), (-42.0, "XAR", "XDO")}
+    assert acts == at_north | {
+        (31.0, "XCO", "XDO"), (31.0, "XEL", "XDO"), (101.0, "XAR", "XCO"), (101.0, "XBE", "XCO"),
+    }  # fmt: skip
+    said = [found.word_day.tolist(), [codes[sender] for sender in found.sender], found.kept.tolist()]
+    assert said == [[309.0], ["XAR"], [0.0]]
+    deaf = dated_acts_of(with_values(looked, {"audiences.north.attention.incident": 0.0}))
+    assert deaf is not None and len(deaf.day) == len(found.day) - len(at_north)

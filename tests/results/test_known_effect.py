@@ -49,7 +49,7 @@ def test_the_three_rows_are_those_of_the_head(document: dict[str, Any]) -> None:
 
 
 def test_a_run_leads_with_the_posterior_and_keeps_the_simulation_last() -> None:
-    result = run(load_scenario(SOLOMON), runs=4, seed=1)
+    result = run(load_scenario(SOLOMON), runs=4, seed=2)  # whose mean is not like the headline's
     headline, row = result.summary()["headline"], result.headline
     simulated = result.effects.set_index(["arm", "outcome"]).loc[HEAD["arm"], HEAD["outcome"]]
     assert headline["point"]["mean"] == simulated["mean"] and headline["mcse"] == simulated["mcse"]

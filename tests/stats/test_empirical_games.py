@@ -116,6 +116,17 @@ def test_the_bound_on_a_regret_is_one_sided_where_the_best_reply_is_plain() -> N
     assert apart(8.0).regret_bound[:, 0] == pytest.approx([8 + 1.645, 0.0], abs=0.09)
 
 
+@pytest.mark.parametrize(("outlier", "quantile"), [(100.0, 1.0), (-100.0, 2.0)])
+def test_a_bound_is_by_errors_that_make_a_regret_look_too_small(outlier: float, quantile: float) -> None:
+    """One of a hundred replications stands out. A bootstrap sample has it k times, k binomial with a mean of 1, and is off by
+    k - 1 standard errors of 1: if it lies above, the gain is too small by 1 at the most, where k = 0, in 37 % of samples;
+    if it lies below, by 2 in 5 %, as P(k >= 3) = 0.08 and P(k >= 4) = 0.02."""
+    values = np.zeros((100, 2, 1))
+    values[:, 1, 0], values[0, 1, 0] = 10.0, 10.0 + outlier
+    gain, critical = 10.0 + outlier / 100, t.ppf(norm.cdf(quantile * np.sqrt(100 / 99)), 99)
+    assert EmpiricalGame(values, resamples=4000).regret_bound[:, 0] == pytest.approx([gain + critical, 0.0])
+
+
 def test_of_few_replications_bounds_are_wider_twice() -> None:
     """A bootstrap of five varies by sqrt(4 / 5) too little, and Student's t of four degrees of freedom lies further out
     than the normal at the same level. One player, two strategies: one difference."""

@@ -1,14 +1,13 @@
-"""Newton's method for a log-posterior with random effects, and the variance of the
-random effects.
+"""Newton's method for a log-posterior with random effects, and their marginal
+likelihood.
 
     b <- b + (I + P)^-1 (score - P (b - m)),
 
 halved until the log-posterior does not fall
 
 I: minus the second derivatives of the log-likelihood, P: precision of the normal prior,
-m: its mean. A random effect is a parameter whose prior has mean 0 and precision 1 / v;
-v is found by EM with Laplace's approximation (Dempster, Laird, Rubin 1977, JRSS B 39:
-1-38; Breslow, Clayton 1993, JASA 88: 9-25)."""
+m: its mean. A random effect is a parameter whose prior has mean 0 and precision 1 / v
+(Breslow, Clayton 1993, JASA 88: 9-25)."""
 
 from __future__ import annotations
 
@@ -198,24 +197,6 @@ def uphill_step(information: Floats, score: Floats) -> Floats:
             continue
         return np.asarray(np.linalg.solve(lower.T, np.linalg.solve(lower, score)))
     raise NoMaximum("curve")
-
-
-def random_effect_variance(effect: Floats, covariance: Floats) -> float:
-    r"""The EM step for the variance v of n random effects, by Laplace's approximation.
-
-    .. math:: v = (\sum_i u_i^2 + \operatorname{tr} C) / n
-
-    Parameters
-    ----------
-    effect : (n,) posterior modes u
-    covariance : (n, n) their posterior covariance C
-
-    Examples
-    --------
-    >>> random_effect_variance(np.array([1.0, -1.0]), 0.5 * np.eye(2))
-    1.5
-    """
-    return float((effect @ effect + np.trace(covariance)) / len(effect))
 
 
 def laplace_marginal(

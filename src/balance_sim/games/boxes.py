@@ -11,11 +11,12 @@ adds to the density for each future that it removes, so that categories and numb
 compete on equal terms (Kwakkel, Jaxa-Rozen 2016, Environmental Modelling & Software 79:
 311-321). Boxes are made simple: a bound goes that chance would make as well, by its
 quasi-p-value (Bryant, Lempert 2010), or that is worth little, and a box bounds three
-factors at the most. Of all boxes on the way the one with the highest F1 is taken, the
-harmonic mean of coverage and density.
+factors at the most; PRIM then peels once more among the factors that are left. Of all
+boxes on the way the one with the highest F1 is taken, the harmonic mean of coverage and
+density.
 
 With many factors a box can always be found. So boxes count only where those found on
-one half of the draws tell more about the other half than `it always fails` does.
+one half of the draws tell of failures in the other half.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ LEAST_MASS = 0.02
 MOST_BOXES = 3
 MOST_FACTORS = 3
 """How many factors a box bounds at the most."""
-LEAST_DENSITY = 0.5
-"""Boxes of a smaller density in draws from which they were not found are none."""
+LEAST_DENSITY, LEAST_CORRELATION = 0.5, 0.3
+"""Boxes are none that are less dense in draws from which they were not found, or where
+lying in one and failing correlate less there."""
 WORTH = 0.02
 """What a bound, or a further box, is to add to F1."""
 CHANCE = 0.05
@@ -159,6 +161,13 @@ class Fit:
         total = self.coverage + self.density
         return 2 * self.coverage * self.density / total if total else 0.0
 
+    def correlation(self, share: float) -> float:
+        """Of lying in the region with failing, where a share of all fails (Matthews
+        1975, Biochimica et Biophysica Acta 405); 0 of everything or nothing."""
+        box_share = self.coverage * share / self.density if self.density else 0.0
+        spread = max(box_share * (1.0 - box_share) * share * (1.0 - share), 0.0) ** 0.5
+        return (self.coverage - box_share) * share / spread if spread > 1e-9 else 0.0
+
 
 def fit_of(region: Bools, fails: Bools) -> Fit:
     """Coverage and density of a region, both (F,).
@@ -180,9 +189,14 @@ def prim(factors: Factors, fails: Bools) -> list[Bounds]:
 
     def next_box(uncovered: Bools) -> Bounds:
         remaining, failing = factors.at(uncovered), fails[uncovered]
-        trajectory = _peeled(remaining, failing, LEAST_MASS * len(fails))
-        simple = [_simplified(box, remaining, failing) for box in trajectory]
-        return _pasted(_best(simple, remaining, failing), remaining, failing)
+        least_mass, among = LEAST_MASS * len(fails), factors.owners >= 0
+        box = Bounds.none(factors)
+        for _ in range(2):
+            trajectory = _peeled(remaining, failing, least_mass, among)
+            simple = [_simplified(bounds, remaining, failing) for bounds in trajectory]
+            box = _best([box, *simple], remaining, failing)
+            among = np.isin(factors.owners, box.factors(factors))
+        return _pasted(box, remaining, failing)
 
     return _covering(next_box, factors, fails)
 
@@ -245,23 +259,25 @@ def union(boxes: Sequence[Bounds], factors: Factors) -> Bools:
 def _covering(
     next_box: Callable[[Bools], Bounds], factors: Factors, fails: Bools
 ) -> list[Bounds]:
-    """Boxes one after the other, as long as each is worth it: F1 of them together
-    rises. next_box: of (F,) what the boxes before left."""
+    """Boxes one after the other, as long as each bounds something and is worth it: F1
+    of them together rises. next_box: of (F,) what the boxes before left."""
     boxes: list[Bounds] = []
     region = np.zeros(len(fails), dtype=bool)
     while len(boxes) < MOST_BOXES and (fails & ~region).any():
         box = next_box(~region)
         wider = region | box.hold(factors)
-        if fit_of(wider, fails).f1 < fit_of(region, fails).f1 + WORTH:
+        rise = fit_of(wider, fails).f1 - fit_of(region, fails).f1
+        if rise < WORTH or not len(box.columns):
             break
         boxes.append(box)
         region = wider
     return boxes
 
 
-def _peeled(factors: Factors, fails: Bools, least: float) -> list[Bounds]:
+def _peeled(factors: Factors, fails: Bools, least: float, among: Bools) -> list[Bounds]:
     """The trajectory of ever smaller boxes: each peel removes the lowest or the highest
-    twentieth of one column. least: futures that a box holds."""
+    twentieth of one column. least: futures that a box holds; among: (P,) columns that
+    may be peeled."""
     columns, failing, box = factors.columns, fails.astype(float), Bounds.none(factors)
     trajectory = [box]
     while True:
@@ -275,7 +291,7 @@ def _peeled(factors: Factors, fails: Bools, least: float) -> list[Bounds]:
         sizes = remains.sum(axis=1)
         means = failing @ remains / np.maximum(sizes, 1)
         gains = (means - density) / (size - sizes)
-        gains[sizes < max(least, 1)] = -np.inf
+        gains[(sizes < max(least, 1)) | ~among] = -np.inf
         side, column = np.unravel_index(int(gains.argmax()), gains.shape)
         if gains[side, column] <= 0:
             return trajectory
@@ -361,9 +377,8 @@ class Conditions:
     Attributes
     ----------
     method : `prim` or `cart`
-    boxes : at most three; none where those found on one half of the draws tell no more
-        about the other half than `it always fails` does, or hold fewer failures there
-        than successes
+    boxes : at most three; none where those found on one half of the draws tell too
+        little about the other half
     fit : coverage and density of the boxes together
     held_out : the same of boxes found on one half of the draws, in the other half
     """
@@ -404,8 +419,11 @@ def conditions(factors: Factors, fails: Bools, half: Bools) -> Conditions:
     }
     name = max(METHODS, key=lambda method: held_out[method].f1)
     boxes = METHODS[name](factors, fails)
-    held_out_fit, everywhere = held_out[name], fit_of(np.ones_like(fails), fails)
-    if held_out_fit.f1 <= everywhere.f1 or held_out_fit.density < LEAST_DENSITY:
+    held_out_fit, share = held_out[name], float(fails.mean())
+    if (
+        held_out_fit.correlation(share) < LEAST_CORRELATION
+        or held_out_fit.density < LEAST_DENSITY
+    ):
         boxes = []
     fit = fit_of(union(boxes, factors), fails)
     return Conditions(name, tuple(boxes), fit, held_out_fit)

@@ -80,8 +80,9 @@ class TurnGame:
 
     def seat(self, turn: Turn) -> int | None:
         """The place of the typed player among the movers of a turn, if it has one."""
-        is_untyped = self.typed is None or self.typed not in turn.movers
-        return None if is_untyped else turn.movers.index(self.typed or 0)
+        if self.typed is None or self.typed not in turn.movers:
+            return None
+        return turn.movers.index(self.typed)
 
     def ends(self, history: History, last: int) -> Iterator[History]:
         """Every history that follows, up to the end of a stage."""
@@ -189,19 +190,19 @@ class Foresight:
             except NoEquilibrium:  # of what would follow: it is not to be expected
                 if seat is None:
                     raise
-        equilibria = [choice for stage in stages for choice in stage.pure()]
-        if not equilibria and seat is None and len(turn.movers) == 2:
+        choices = [choice for stage in stages for choice in stage.pure()]
+        if not choices and seat is None and len(turn.movers) == 2:
             return stages[0].mixed()
-        if not equilibria:
+        if not choices:
             return self._half_told(history, belief)
         everything = np.stack([stage.values for stage in stages])
         axes = tuple(range(everything.ndim - 1))
         low, high = everything.min(axis=axes), everything.max(axis=axes)
         width = np.where(high > low, high - low, 1.0)
-        means = [np.array(belief) @ choice.values for choice in equilibria]
+        means = [np.array(belief) @ choice.values for choice in choices]
         sums = [round(float(((mean - low) / width).sum()), 9) for mean in means]
-        different = {tuple(p.tobytes() for p in choice.played) for choice in equilibria}
-        return replace(equilibria[int(np.argmax(sums))], equilibria=len(different))
+        different = {tuple(p.tobytes() for p in choice.played) for choice in choices}
+        return replace(choices[int(np.argmax(sums))], equilibria=len(different))
 
     def _stage(
         self, history: History, belief: Belief, expected: Expectation
@@ -215,8 +216,8 @@ class Foresight:
             then = game.belief_after(turn, belief, likelihood, moves)
             later.append(self.values((*history, moves), then))
         values = np.reshape(later, (*shape, len(game.prior), len(game.sizes)))
-        seat, shares = game.seat(turn), np.array(belief)
-        return StageGame(values, turn.movers, shares, seat, expected, likelihood)
+        of_types = (np.array(belief), game.seat(turn), expected, likelihood)
+        return StageGame(values, turn.movers, *of_types)
 
     def _half_told(self, history: History, belief: Belief) -> Choice:
         """The equilibrium of a turn of the typed player alone, with two moves, in which
@@ -240,11 +241,11 @@ class Foresight:
         not, or the other type would not play the move."""
         turn, then = self.game.turns[len(history)], (*history, (move,))
         player = turn.movers[0]
-        revealed = self.values((*history, (1 - move,)), shares_of(mixing, 1.0))
+        telling = self.values((*history, (1 - move,)), shares_of(mixing, 1.0))
 
         def lead(share: float) -> Floats:
             """(types, n) by the move over the other, if the type then has a share."""
-            return self.values(then, shares_of(mixing, share)) - revealed
+            return self.values(then, shares_of(mixing, share)) - telling
 
         low, high = 0.0, belief[mixing]
         if not lead(high)[mixing, player] < 0.0 < lead(low)[mixing, player]:
@@ -266,7 +267,7 @@ class Foresight:
         key = self.game.belief_after(turn, belief, played, (move,))
         self._choices[then, key] = lottery(below, above, weight)
         gains = np.where(np.arange(2) == mixing, 0.0, leads[:, player])
-        values = revealed + played[:, [move]] * leads
+        values = telling + played[:, [move]] * leads
         return Choice((played,), (gains,), values, played)
 
 
@@ -276,8 +277,8 @@ def shares_of(number: int, share: float) -> Belief:
     >>> shares_of(1, 0.25)
     (0.75, 0.25)
     """
-    type_share, complement = round(share, 12), round(1.0 - share, 12)
-    return (type_share, complement) if number == 0 else (complement, type_share)
+    pair = (round(share, 12), round(1.0 - share, 12))
+    return pair if number == 0 else pair[::-1]
 
 
 def lottery(first: Choice, second: Choice, weight: float) -> Choice:

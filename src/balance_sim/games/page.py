@@ -10,10 +10,11 @@ import pandas as pd
 import yaml
 
 from balance_sim.games import figures, tables
+from balance_sim.games.box_figure import draw_boxes
 from balance_sim.games.choice import recommendations
 from balance_sim.games.keep import PlayedGame, game_digest, open_played
 from balance_sim.games.plan import Game
-from balance_sim.games.robust_page import robust_lines
+from balance_sim.games.robust_page import FAILS, discovered_tables, robust_lines
 from balance_sim.games.solve import expected_effects
 from balance_sim.show import wording as say
 from balance_sim.show.report.tables import cell, made_rows
@@ -53,7 +54,7 @@ STRATEGIES = (
     *("payoff", "mcse", "samples", "regret", "mean_regret", "where"),
 )
 """Columns of strategies in a report."""
-FIGURES = {"waterfall": figures.draw_waterfall}
+FIGURES = {"waterfall": figures.draw_waterfall, "boxes": draw_boxes}
 
 
 def _cell(value: object) -> str:
@@ -146,6 +147,10 @@ def game_page(played: PlayedGame) -> dict[str, Any]:
         "equilibria": words_of(tables.equilibria_table(played)),
         "outcomes": words_of(tables.outcomes_table(played)),
         "information": words_of(tables.information_table(played)),
+        "discovered": {
+            title: words_of(table) for title, table in discovered_tables(played).items()
+        },
+        "fails": FAILS,
         "file": yaml.safe_dump(plan, sort_keys=False, allow_unicode=True),
         "made": _made(played),
     }

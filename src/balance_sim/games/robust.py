@@ -300,6 +300,8 @@ def _box_row(box: Bounds, factors: Factors, fails: Bools, uncovered: Bools) -> R
             row["least"] = float(alone.min()) if is_low else None
             row["largest"] = float(alone.max()) if is_high else None
             row["range"] = [float(values.min()), float(values.max())]
+            below, up_to_top = values < alone.min(), values <= alone.max()
+            row["shares"] = [float(below.mean()), float(up_to_top.mean())]
         restrictions.append(row)
     return {**asdict(fit_of(box.hold(factors), fails)), "restrictions": restrictions}
 

@@ -46,13 +46,16 @@ def futures_table(played: PlayedGame) -> pd.DataFrame:
 
 
 def boxes_table(played: PlayedGame) -> pd.DataFrame:
-    """A row a restriction of a box: player, strategy, box (counted from 1) with its
-    coverage and density; factor, least, largest (NaN where free) and the range of the
-    drawn values, or the categories that it is among, and its quasi-p-value."""
+    """A row a restriction of a box: player, strategy and whether it is what the side
+    would choose or did; box (counted from 1) with its coverage and density; factor,
+    least, largest (NaN where free), the range of the drawn values and which shares of
+    them lie below and within (`begins`, `ends`), or the categories that it is among and
+    all; its quasi-p-value."""
     rows = [
         {
             "player": titles.players[player],
             "strategy": titles.strategies[player][strategy],
+            "is_read": strategy in _read(played, player),
             "box": number,
             "coverage": box["coverage"],
             "density": box["density"],
@@ -61,15 +64,24 @@ def boxes_table(played: PlayedGame) -> pd.DataFrame:
             "largest": bound.get("largest"),
             "low": bound.get("range", [None, None])[0],
             "high": bound.get("range", [None, None])[1],
-            "among": _categories(titles, bound),
+            "begins": bound.get("shares", [None, None])[0],
+            "ends": bound.get("shares", [None, None])[1],
+            "among": _categories(titles, bound, "among"),
+            "options": _categories(titles, bound, "options"),
             "quasi_p": bound["quasi_p"],
         }
         for titles, player, strategy, row in _found(played)
         for number, box in enumerate(row["boxes"], start=1)
         for bound in box["restrictions"]
     ]
-    numbers = ("least", "largest", "low", "high")
+    numbers = ("least", "largest", "low", "high", "begins", "ends")
     return pd.DataFrame(rows).astype(dict.fromkeys(numbers if rows else (), float))
+
+
+def read_boxes(played: PlayedGame) -> pd.DataFrame:
+    """The rows of `boxes_table` of what each side would choose, and did."""
+    boxes = boxes_table(played)
+    return boxes[boxes["is_read"]] if len(boxes) else boxes
 
 
 def signposts_table(played: PlayedGame) -> pd.DataFrame:
@@ -130,12 +142,17 @@ def factor_title(titles: Titles, factor: str) -> str:
     return f"what {titles.players[name]} does" if name in titles.players else name
 
 
-def _categories(titles: Titles, bound: Row) -> str:
-    """The categories that a restriction leaves."""
+def _read(played: PlayedGame, player: str) -> tuple[str, str]:
+    """The strategies of a player that a reader is told of first: what it would choose,
+    and what it did."""
+    choice = played.solution["headline"][player]["best"]
+    return str(choice), played.solution.observed[player]
+
+
+def _categories(titles: Titles, bound: Row, key: str) -> tuple[str, ...]:
+    """The titles of categories of a restriction; none of a number."""
     names = titles.strategies.get(str(bound["factor"]), {})
-    return " or ".join(
-        names.get(name, say.arm_words(name)) for name in bound.get("among", ())
-    )
+    return tuple(names.get(name, say.arm_words(name)) for name in bound.get(key, ()))
 
 
 def _event_words(event: Row) -> str:
@@ -151,14 +168,35 @@ def restriction_words(row: Mapping[Any, Any]) -> str:
     """`parameters.beta at most 0.087 (drawn: 0.0004 to 0.96)`, of a row of
     `boxes_table`."""
     if row["among"]:
-        return f"{row['factor']}: {row['among']}"
+        return f"{row['factor']}: {say.listed(row['among'], 'or')}"
     low, high = (f"{row[key]:.3g}" for key in ("least", "largest"))
     words = f"{low} to {high}"
     if low == "nan":
         words = f"at most {high}"
     elif high == "nan":
         words = f"at least {low}"
-    return f"{row['factor']} {words} (drawn: {row['low']:.2g} to {row['high']:.2g})"
+    drawn = f"{row['low']:.3g} to {row['high']:.3g}"
+    return f"{row['factor']} {words} (drawn: {drawn})"
+
+
+def discovered_tables(played: PlayedGame) -> dict[str, pd.DataFrame]:
+    """By title, the tables of a page that have rows."""
+    boxes = boxes_table(played)
+    if len(boxes):
+        conditions = [restriction_words(row) for row in boxes.to_dict("records")]
+        shown = ["player", "strategy", "box", "coverage", "density", "quasi_p"]
+        boxes = boxes[shown].assign(condition=conditions)
+    by_title = {
+        "How often each strategy does well enough, in shares of futures; regret": (
+            futures_table(played)
+        ),
+        "Conditions under which a strategy fails": boxes,
+        "Signposts: what would tell early that a strategy fails": (
+            signposts_table(played)
+        ),
+        "The worst plan of the red team against each strategy": red_team_table(played),
+    }
+    return {title: table for title, table in by_title.items() if len(table)}
 
 
 def robust_lines(played: PlayedGame) -> Iterator[str]:
@@ -169,7 +207,7 @@ def robust_lines(played: PlayedGame) -> Iterator[str]:
     yield from ["", "In which futures a strategy fails"]
     yield from _shares(futures)
     yield from say.wrapped(FAILS, "  ")
-    boxes = boxes_table(played)
+    boxes = read_boxes(played)
     for names, rows in (
         boxes.groupby(["player", "strategy"], sort=False) if len(boxes) else ()
     ):
@@ -192,9 +230,9 @@ def _shares(futures: pd.DataFrame) -> list[str]:
         [
             "strategy",
             "fails",
-            "as good as observed",
-            "as nothing",
-            "regret: 90 %",
+            "≥ observed",
+            "≥ nothing",
+            "regret 90 %",
             "largest",
         ]
     ]

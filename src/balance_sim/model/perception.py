@@ -125,7 +125,8 @@ class View:
         dyads = world.dyad_index[states]
         news = self.announced[:, dyads] * world.signature_attention[audience]
         agreement = world.rules.alpha_acc * self.depth[:, states] + news
-        against = odds_against(world, self.step, self.said)[..., audience, :]
+        one = slice(audience, audience + 1)
+        against = odds_against(world, self.step, self.said, one)[..., 0, :]
         alignment = beliefs.alignment_with(against[..., dyads], agreement)
         alignment[:, itself, states] = 1.0
         return alignment
@@ -154,13 +155,17 @@ class View:
         return shares * ~np.eye(self.world.n, dtype=bool)
 
 
-def odds_against(world: World, step: Step, said: Said | None) -> Floats:
-    """(A, P), or (R, A, P) once policies have acted: odds against alignment before
-    agreements."""
-    odds: Floats = world.odds_against[step]
+def odds_against(
+    world: World, step: Step, said: Said | None, audiences: slice = slice(None)
+) -> Floats:
+    """(A, P), or (R, A, P) once policies have acted or where each replication has a
+    step of its own: odds against alignment before agreements, as some audiences have
+    them."""
+    odds: Floats = world.odds_against[step][..., audiences, :]
     if said is None or world.policies is None:
         return odds
-    return np.asarray(odds * said.against[..., world.policies.dyad_column])
+    factors = said.against[:, audiences]
+    return np.asarray(odds * factors[..., world.policies.dyad_column])
 
 
 @dataclass(frozen=True)

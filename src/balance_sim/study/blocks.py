@@ -295,9 +295,9 @@ def simulate_arms(
 ) -> Batch:
     """Some replications of several arms on common random numbers.
 
-    Opportunities that cannot lead to consent are thinned while that is safe; what was
-    recorded of a replication that is simulated again is overwritten, and its numbers
-    are the same either way.
+    Opportunities that cannot lead to consent are thinned while that is safe, which it
+    is not where policies take stances; what was recorded of a replication that is
+    simulated again is overwritten, and its numbers are the same either way.
 
     Parameters
     ----------
@@ -317,6 +317,9 @@ def simulate_arms(
     Batch
         agreements and filtered estimates by arm
     """
+    policies = [worlds.arms[arm].policies for arm in arms]
+    if any(one is not None and one.stances.size for one in policies):
+        return _thinned_arms(worlds, seed, numbers, arms, recorder, None)
     try:
         return _thinned_arms(worlds, seed, numbers, arms, recorder, worlds.most)
     except BoundExceeded:

@@ -324,7 +324,8 @@ class _Asked:
     def __init__(self, world: World, baseline: Baseline, dyads: Ints) -> None:
         self.baseline, self.types = baseline, len(world.ladder.names)
         self.sides = np.stack([world.first[dyads], world.second[dyads]])
-        self.lasting = () if world.turns or world.signings else steady_terms(world)
+        is_changed = world.turns or world.signings or world.policies
+        self.lasting = () if is_changed else steady_terms(world)
         self.changing = [name for name in terms_of(world) if name not in self.lasting]
 
     def steady(self, view: View, state: BlockState) -> Floats:

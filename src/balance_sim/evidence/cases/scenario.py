@@ -302,7 +302,10 @@ def _yaml(
         start=case.signal_date - timedelta(days=1),
         end=case.last_day + timedelta(days=1),
         level=level,
-        tables=digests(files),
+        tables={
+            path: hashlib.sha256(content.encode()).hexdigest()
+            for path, content in files.items()
+        },
         participants=participants,
         targets=targets,
         groups={group: members for group, members in groups.items() if members},
@@ -325,14 +328,6 @@ def rendered(template: str, **values: object) -> str:
     environment.filters.update(filters)
     text = shipped_text("balance_sim.evidence.cases", template)
     return environment.from_string(text).render(**values)
-
-
-def digests(files: Mapping[str, str]) -> dict[str, str]:
-    """sha256 of texts, by path."""
-    return {
-        path: hashlib.sha256(content.encode()).hexdigest()
-        for path, content in files.items()
-    }
 
 
 def _quoted(value: str) -> str:

@@ -16,7 +16,6 @@ import numpy as np
 from balance_sim.evidence.cases.record import Pair, Record, pacts_in_force, short
 from balance_sim.evidence.cases.scenario import (
     csv_files,
-    digests,
     missing_series,
     rendered,
     tables_of,
@@ -107,7 +106,7 @@ def build_world(
         "states": record.codes,
         "start": first_day,
         "notes": [NOT_SHIPPED.format(listed(missing_series(record))), *gaps],
-        "tables": digests(files),
+        "tables": [*files],
         "base_rate": short(base_rate or float(f"{A_DYAD * dyads:.2g}")),
         "is_guess": base_rate is None,
         "dyads": dyads,

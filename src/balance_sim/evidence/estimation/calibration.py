@@ -13,11 +13,11 @@ weights; for the others the fit is a power prior (Ibrahim, Chen 2000, Statistica
 Science 15: 46-60), its covariance times `discount`. Intercepts have a wide prior about
 the scenario's own. A state has two random intercepts, one for each class of kinds, with
 a covariance V of their own, which maximises the marginal likelihood: EM with Laplace's
-covariance as in `fitting.fit`. A year's level L_t is free; the level now is the mean of
-the years' with each year back counting `level_memory` of the next, and intercepts are
-those at L = 1. Of a year ahead, L ~ Gamma(mean 1, variance v_l), v_l from how yearly
-counts fell about what the years before them let expect (negative binomial; Greenwood,
-Yule 1920, JRSS 83: 255-279)."""
+covariance (Breslow, Clayton 1993, JASA 88: 9-25). A year's level L_t is free; the level
+now is the mean of the years' with each year back counting `level_memory` of the next,
+and intercepts are those at L = 1. Of a year ahead, L ~ Gamma(mean 1, variance v_l), v_l
+from how yearly counts fell about what the years before them let expect (negative
+binomial; Greenwood, Yule 1920, JRSS 83: 255-279)."""
 
 from __future__ import annotations
 

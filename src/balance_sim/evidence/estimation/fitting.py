@@ -1,9 +1,9 @@
 """Maximum likelihood for the model's weights, with random intercepts of states
 (sociality) and of years.
 
-Their variances come from the marginal likelihood, Laplace approximation, with EM steps
-(`evidence.newton`). The covariance of the weights holds the uncertainty of the random
-intercepts.
+Their variances maximise the restricted marginal likelihood, all else integrated out by
+Laplace's approximation (`evidence.newton`; Patterson, Thompson 1971, Biometrika 58:
+545-554). The covariance of the weights holds the uncertainty of the random intercepts.
 
 Signs that theory fixes (`choices.SIGNED`) are held by a half-normal prior. Where the
 record wants the other sign, the posterior is highest at 0: the term is left out, and is
@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from scipy.optimize import minimize
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
@@ -34,16 +35,14 @@ from balance_sim.evidence.newton import (
     Search,
     laplace_marginal,
     newton,
-    random_effect_variance,
 )
 
-ROUNDS = 40
 STATE_VARIANCE, YEAR_VARIANCE = 0.3, 0.05
 """Variances of the random intercepts from which the search starts."""
-LEAST_VARIANCE = 1e-4
-SMALL = 0.002
-"""Changes of a variance below this end the search: it creeps where there is none to be
-found."""
+LOG_VARIANCES = float(np.log(1e-4)), float(np.log(1e4))
+"""Logarithms of the least and the largest variance that is searched."""
+SETTLED = {"xatol": 0.01, "fatol": 1e-3, "maxfev": 120}
+"""Where the search of logarithms of variances ends."""
 SIGN_SPREAD = 1.0
 """Of the half-normal prior on a weight whose sign theory fixes, in nats per standard
 deviation of its term: weak, as the weights of gravity and network are 0.1 to 0.5 on
@@ -195,42 +194,50 @@ def _searched(
 ) -> tuple[Maximum, Floats, list[float]]:
     """The maximum of all parameters, with the precision of their prior and the
     variances of states and years. prior: (K + B,) precision of that of each scaled
-    weight."""
-    states, years = design.parts[3:]
-    values, penalty = np.zeros(design.size), np.zeros(design.size)
-    values[design.parts[2]] = _intercepts(design.choices)
+    weight.
+
+    The variances maximise the restricted likelihood: what is left of it when weights,
+    intercepts and random intercepts are all integrated out. Raises DataError."""
+    fixed, variances = design.fixed, np.array([STATE_VARIANCE, YEAR_VARIANCE])
+    parts = design.parts[3:]
+    is_asked = np.array([part.stop > part.start for part in parts])
+    penalty, start = np.zeros(design.size), np.zeros(design.size)
     penalty[: len(prior)] = prior
-    variances = [STATE_VARIANCE, YEAR_VARIANCE]
-    for _ in range(ROUNDS):
-        penalty[states], penalty[years] = 1.0 / variances[0], 1.0 / variances[1]
-        peak = highest(
-            design.names,
-            values,
-            partial(derivatives, design),
-            partial(log_likelihood, design),
-            penalty,
+    start[design.parts[2]] = _intercepts(design.choices)
+    peak = Maximum(start, np.zeros((0, 0)))
+
+    def loss(log_variances: Floats) -> float:
+        """Minus the logarithm of the restricted likelihood; the search for the peak
+        starts from the one before."""
+        nonlocal peak
+        variances[is_asked] = np.exp(log_variances)
+        for part, variance in zip(parts, variances, strict=True):
+            penalty[part] = 1.0 / variance
+        slopes, height = partial(derivatives, design), partial(log_likelihood, design)
+        peak = highest(design.names, peak.at, slopes, height, penalty)
+        at = peak.at
+        top = height(at) - 0.5 * float(prior @ at[: len(prior)] ** 2)
+        return -laplace_marginal(top, at[fixed:], penalty[fixed:], peak.information)
+
+    best = np.log(variances[is_asked])
+    loss(best)
+    across, shrunk = peak.information[:fixed, fixed:], peak.information[fixed:, fixed:]
+    profiled = across @ np.linalg.solve(shrunk, across.T)
+    flat = _collinear(peak.information[:fixed, :fixed] - profiled, design.names, FLAT)
+    if flat:
+        message = f"the record does not tell these apart: {'; '.join(flat)}"
+        raise DataError(message, "Leave one of them out")
+    if is_asked.any():
+        first = np.vstack([best, best + np.eye(len(best))])
+        found = minimize(
+            loss,
+            best,
+            method="Nelder-Mead",
+            bounds=[LOG_VARIANCES] * len(best),
+            options={"initial_simplex": first, **SETTLED},
         )
-        values = peak.at
-        # with random intercepts profiled out
-        fixed, information = design.fixed, peak.information
-        across, shrunk = information[:fixed, fixed:], information[fixed:, fixed:]
-        profiled = across @ np.linalg.solve(shrunk, across.T)
-        flat = _collinear(information[:fixed, :fixed] - profiled, design.names, FLAT)
-        if flat:
-            message = f"the record does not tell these apart: {'; '.join(flat)}"
-            raise DataError(message, "Leave one of them out")
-        covariance = np.linalg.inv(peak.information)
-        former = variances.copy()
-        for k, part in enumerate((states, years)):
-            if len(values[part]):
-                among = covariance[part, part]
-                variances[k] = random_effect_variance(values[part], among)
-        steps = np.abs(np.subtract(variances, former))
-        variances = [max(variance, LEAST_VARIANCE) for variance in variances]
-        if (steps < np.maximum(0.01 * np.array(former), SMALL)).all():
-            return peak, penalty, variances
-    message = f"the variances did not settle in {ROUNDS} rounds"
-    raise DataError(message, "Leave a term out")
+        loss(found.x)
+    return peak, penalty, variances.tolist()
 
 
 def _intercepts(record: Choices) -> Floats:

@@ -76,7 +76,7 @@ that parameters have in common."""
 
 
 class _Normal(NamedTuple):
-    """A normal distribution at each draw: means (D, K), covariance (K, K)."""
+    """A normal distribution at each draw: means (D, K), covariances (D, K, K)."""
 
     mean: Floats
     covariance: Floats
@@ -343,13 +343,13 @@ class _Weights:
     have the half above 0.
 
     chosen: which of the fit's; is_weight: (K,) which are no intercepts; mean: (K,) of
-    the prior; covariance, prior: (K, K) of likelihood and prior."""
+    the prior; correlation: (K, K) of the fit's errors; prior: (K, K) covariance."""
 
     evidence: Evidence
     chosen: list[int]
     is_weight: Bools
     mean: Floats
-    covariance: Floats
+    correlation: Floats
     prior: Floats
 
     @property
@@ -360,29 +360,37 @@ class _Weights:
         """At draws of beliefs z (D, P). A scenario has its own intercepts; the fit
         tells how well they are known."""
         record, fitted = self.evidence.record, self.evidence.fitted
-        centre = record.weights_at(z, fitted)[:, self.chosen]
+        centre, error = (
+            of_all[:, self.chosen] for of_all in record.weights_at(z, fitted)
+        )
         centre = np.where(self.is_weight, centre, self.mean)
-        return _Normal(centre, self.covariance)
+        squares = error[:, :, None] * error[:, None, :]
+        return _Normal(centre, self.correlation * squares)
 
     def posterior(self, likelihood: _Normal) -> _Normal:
         """Likelihood times prior."""
         inverse, precision = map(np.linalg.inv, (likelihood.covariance, self.prior))
         covariance = np.linalg.inv(inverse + precision)
-        total = likelihood.mean @ inverse + self.mean @ precision
-        return _Normal(np.asarray(total @ covariance), covariance)
+        total = np.einsum("dk,dkj->dj", likelihood.mean, inverse)
+        total += self.mean @ precision
+        return _Normal(np.einsum("dk,dkj->dj", total, covariance), covariance)
 
     def log_evidence(self, z: Floats) -> Floats:
         """(D,) logarithm of the integral of likelihood times prior over the weights, up
-        to a constant: the normal density of the peaks under both spreads, and the
-        probability of the signs, as if one told nothing of another."""
+        to a constant: the normal density of the peaks under both spreads, times the
+        volume of the likelihood, and the probability of the signs, as if one told
+        nothing of another."""
         likelihood, rows = self.likelihood(z), np.flatnonzero(self.is_weight)
+        among = np.ix_(np.arange(len(z)), rows, rows)
+        spread = likelihood.covariance[among]
+        total = spread + self.prior[np.ix_(rows, rows)]
         away = (likelihood.mean - self.mean)[:, rows]
-        precision = np.linalg.inv((self.covariance + self.prior)[np.ix_(rows, rows)])
-        height = -0.5 * np.einsum("dk,kj,dj->d", away, precision, away)
+        height = -0.5 * np.einsum("dk,dkj,dj->d", away, np.linalg.inv(total), away)
+        height += 0.5 * (np.linalg.slogdet(spread)[1] - np.linalg.slogdet(total)[1])
         mean, covariance = self.posterior(likelihood)
         for k, path in enumerate(self.paths):
             if path in self.evidence.fitted.at_least_zero:
-                height += log_ndtr(mean[:, k] / covariance[k, k] ** 0.5)
+                height += log_ndtr(mean[:, k] / covariance[:, k, k] ** 0.5)
         return np.asarray(height)
 
 
@@ -400,12 +408,14 @@ def _weights_drawn(
     paths = [fitted.paths[k] for k in chosen]
     # a half-normal prior counts as the normal one that it is half of
     numbers = [prior[path].numbers for path in paths]
+    covariance = np.array(fitted.covariance)[np.ix_(chosen, chosen)]
+    deviation = np.sqrt(np.diag(covariance))
     return _Weights(
         evidence=evidence,
         chosen=chosen,
         is_weight=np.array([path.startswith(WEIGHT) for path in paths], dtype=bool),
         mean=np.array([of_path.get("mean", 0.0) for of_path in numbers]),
-        covariance=np.array(fitted.covariance)[np.ix_(chosen, chosen)],
+        correlation=covariance / np.outer(deviation, deviation),
         prior=np.diag([of_path["sd"] ** 2 for of_path in numbers]),
     )
 
@@ -425,7 +435,8 @@ def _weights(
     if own is not None:
         chosen = [k for k, path in enumerate(own.names) if path in prior]
         of_paths = own.covariance[np.ix_(chosen, chosen)] / own.temper
-        peak = _Normal(own.peak_at(z)[:, chosen], of_paths)
+        of_draws = np.broadcast_to(of_paths, (len(z), *of_paths.shape))
+        peak = _Normal(own.peak_at(z)[:, chosen], of_draws)
         paths = [own.names[k] for k in chosen]
         drawn |= _normal_draws(paths, peak, peak, signs, seed)
     return drawn
@@ -446,7 +457,7 @@ def _normal_draws(
     if len(signed) == 1:
         posterior = _given_signed(posterior, signed[0], paths[signed[0]], seed)
     values = _signed_draws(paths, posterior, signed, seed)
-    deviation = np.sqrt(np.diag(likelihood.covariance))
+    deviation = np.sqrt(np.diagonal(likelihood.covariance, axis1=1, axis2=2))
     heights = -0.5 * ((values - likelihood.mean) / deviation) ** 2
     return {path: (values[:, k], heights[:, k]) for k, path in enumerate(paths)}
 
@@ -458,13 +469,14 @@ def _given_signed(normal: _Normal, k: int, path: str, seed: int) -> _Normal:
     P(x > 0) = Phi(mean / deviation); the quantile of what is left, from the upper
     end."""
     mean, covariance = normal
-    deviation = covariance[k, k] ** 0.5
+    deviation = covariance[:, k, k] ** 0.5
     u = uniforms(f"{path}#above", len(mean), seed)
     log_share = np.log1p(-u) + log_ndtr(mean[:, k] / deviation)
     drawn = np.maximum(mean[:, k] - deviation * ndtri_exp(log_share), 0.0)
-    slope = covariance[k] / covariance[k, k]
-    moved = mean + np.outer(drawn - mean[:, k], slope)
-    return _Normal(moved, covariance - np.outer(slope, covariance[k]))
+    slope = covariance[:, k] / covariance[:, k, k, None]
+    moved = mean + slope * (drawn - mean[:, k])[:, None]
+    told = slope[:, :, None] * covariance[:, k, None, :]
+    return _Normal(moved, covariance - told)
 
 
 def _signed_draws(
@@ -475,13 +487,14 @@ def _signed_draws(
     The symmetric square root has no order of names in it."""
     mean = normal.mean
     roots, vectors = np.linalg.eigh(normal.covariance)
-    root = (vectors * np.sqrt(np.maximum(roots, 0.0))) @ vectors.T
+    scaled = vectors * np.sqrt(np.maximum(roots, 0.0))[:, None, :]
+    root = scaled @ vectors.transpose(0, 2, 1)
     values = np.full(mean.shape, -1.0)
     rows = np.arange(len(mean))
     for number in range(MOST_AGAIN):
         columns = [normals(f"{path}#{number}", len(mean), seed) for path in paths]
         standard = np.stack([column[rows] for column in columns], axis=1)
-        values[rows] = mean[rows] + np.einsum("dk,pk->dp", standard, root)
+        values[rows] = mean[rows] + np.einsum("dk,dpk->dp", standard, root[rows])
         is_below = (values[rows][:, signed] < NOT_BELOW).any(axis=1)
         rows = rows[is_below]
         if not len(rows):

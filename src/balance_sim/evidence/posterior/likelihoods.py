@@ -6,7 +6,8 @@ through evaluations at some hundred points each: the terms are worked out anew b
 model's own rules, and weights, intercepts of types, states and years are fitted again,
 their variances held (`benchmarks/beliefs_table.py`, `estimation/calibration.py`). A
 Gaussian process takes the marginal log-likelihood from there to all other points, and
-says how far it may be off; one more takes the weights at their peak (`surrogate.py`).
+says how far it may be off; one more takes the weights at their peak and their standard
+errors there (`surrogate.py`).
 Coordinates z are those in which the priors are standard normal, or of what was measured
 its measurement."""
 
@@ -148,9 +149,10 @@ class AgreementRecord:
     temper: by which the log-likelihood is multiplied, as rows of a dyad hang together
     (the mean of the parameters' stretch; Ribatet, Cooley, Davison 2012, Statistica
     Sinica 22, call it the magnitude adjustment).
-    marginal, weights: processes of the marginal log-likelihood and of the weights at
-    its peak, terms in the order of `terms`. evaluations: how many there are; error: of
-    the marginal at fresh draws, nats."""
+    marginal, weights: processes of the marginal log-likelihood, and of the weights at
+    its peak and the logarithms of their standard errors there, (2 K,) in the order of
+    `terms`. evaluations: how many there are; error: of the marginal at fresh draws,
+    nats."""
 
     axes: Axes
     temper: float
@@ -165,15 +167,19 @@ class AgreementRecord:
         constant."""
         return expected_log(self.marginal, self.temper, self.axes.places(z))
 
-    def weights_at(self, z: Floats, fitted: Distribution) -> Floats:
-        """(D, K) where the weights of a fit peak when beliefs are those at z: the fit's
-        own at the values in use, moved by what the evaluations say."""
-        peaks = np.tile(np.array(fitted.estimate), (len(z), 1))
-        moved = self.weights(self.axes.places(z))
+    def weights_at(self, z: Floats, fitted: Distribution) -> tuple[Floats, Floats]:
+        """(D, K) where the weights of a fit peak when beliefs are those at z, and their
+        standard errors: the fit's own, but for the terms that were evaluated."""
+        deviations = np.sqrt(np.diag(np.array(fitted.covariance)))
+        peaks, errors = (
+            np.tile(of, (len(z), 1)) for of in (fitted.estimate, deviations)
+        )
+        found, log_errors = np.split(self.weights(self.axes.places(z)), 2, axis=1)
         for k, path in enumerate(fitted.paths):
-            if path.removeprefix(WEIGHT) in self.terms:
-                peaks[:, k] = moved[:, self.terms.index(path.removeprefix(WEIGHT))]
-        return peaks
+            if (name := path.removeprefix(WEIGHT)) in self.terms:
+                peaks[:, k] = found[:, self.terms.index(name)]
+                errors[:, k] = np.exp(log_errors[:, self.terms.index(name)])
+        return peaks, errors
 
 
 def shipped_record() -> AgreementRecord:
@@ -187,9 +193,9 @@ def record_of(
     """From a table as `benchmarks/beliefs_table.py` writes it, with what was measured
     of its parameters, by default what is shipped. Its `points` are values,
     by `names`, then the marginal log-likelihood over the one at the values in use, then
-    the weights at its peak; `stretch`: of each parameter, variance of its score with
-    rows of a dyad hanging together over that with rows apart; `scales`: of the
-    processes, logarithms."""
+    the weights at its peak and the logarithms of their standard errors; `stretch`: of
+    each parameter, variance of its score with rows of a dyad hanging together over that
+    with rows apart; `scales`: of the processes, logarithms."""
     names, rows = tuple(table["names"]), np.array(table["points"])
     values = dict(zip(names, rows.T, strict=False))
     axes = Axes(names, priors(), measurements() if measured is None else measured)
@@ -291,7 +297,7 @@ class _Evaluations:
         """(D,) marginal log-likelihoods at coordinates z (D, P)."""
         axes, fitted = self.of_agreements.axes, self.fitted
         columns = from_factors(self.raw, axes.values(z))
-        centres = self.of_agreements.weights_at(z, fitted)
+        centres, _ = self.of_agreements.weights_at(z, fitted)
         for k, centre in enumerate(centres):
             point: dict[str, Any] = {
                 path: float(column[k]) for path, column in columns.items()
