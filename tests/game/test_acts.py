@@ -149,7 +149,10 @@ def test_what_is_done_in_the_control_arm_has_no_price(tmp_path: Path) -> None:
     (tmp_path / "world.yaml").write_text(world.replace("events:\n", f"events:\n{drill}"), encoding="utf-8")
     game = load_game(path)
     conduct = conduct_of(game.plan, game.scenario, "arden")
-    assert {*conduct.own["wait"]} == {"drill"} and {*conduct.own["manoeuvre"]} == {"drill", "arden_manoeuvre"}
+    assert {*conduct.own_events["wait"]} == {"drill"} and {*conduct.own_events["manoeuvre"]} == {
+        "drill",
+        "arden_manoeuvre",
+    }
     assert conduct.added["wait"] == {} and {*conduct.added["manoeuvre"]} == {"arden_manoeuvre"}
     assert conduct.costs == {"wait": 0.0, "manoeuvre": 0.5, "calls_off": 0.0}
 
