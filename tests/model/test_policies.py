@@ -302,6 +302,22 @@ def test_who_seeks_consents_to_the_types_that_it_seeks(paper: Scenario) -> None:
     assert (asked[step][1] < 1.0).all() and (asked[step - 1] < 1.0).all()
 
 
+def test_many_acts_of_the_greatest_weight_are_bounded(paper: Scenario) -> None:
+    """Hundreds of nats: a belief is certain long before, and no exponential ends."""
+    loud = with_values(paper, {"event_kinds.incident.intent": 20.0, "event_kinds.incident.half_life_days": None})
+    do = {"kind": "incident", "targets": ["North"]}
+    worlds, seen = compile_worlds(with_policy(loud, when="day >= 0", at_most=100, do=do)), []
+
+    def look(world: World, state: BlockState, view: View) -> None:
+        seen.append((0.0 if view.said is None else np.log(view.said.intent.max()), view.insecurity.copy()))
+
+    with np.errstate(over="raise", invalid="raise"):
+        ended = simulated(worlds, "with", look)
+    assert ended.enacted is not None and ended.enacted.count.max() > 20
+    assert max(nats for nats, _ in seen) == pytest.approx(100.0)
+    assert all(np.isfinite(insecurity).all() for _, insecurity in seen)
+
+
 # --- the other faces ------------------------------------------------------------------------------------------
 
 

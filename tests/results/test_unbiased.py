@@ -169,7 +169,7 @@ def test_an_arm_arms_against_what_it_sees_itself(tmp_path: Path) -> None:
 def test_the_direct_effect_of_the_parade_is_near_the_effect_and_less_uncertain() -> None:
     """What it leaves out is feedback alone: a few per cent of the effect."""
     scenario = load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
-    filtered, beside = effects(scenario, "parade", 200, ["accords_counter_365"])["accords_counter_365"]
+    filtered, beside = effects(scenario, "parade", 300, ["accords_counter_365"])["accords_counter_365"]
     gap = filtered - beside
     assert abs(gap.mean()) < 0.05 * filtered.mean() + 4 * gap.std() / len(gap) ** 0.5
     assert gap.std() / len(gap) ** 0.5 < 0.15 * filtered.mean(), "so many replications tell a seventh"

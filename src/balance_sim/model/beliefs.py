@@ -48,7 +48,7 @@ from balance_sim.scenario.schema import (
 
 MOST_EVIDENCE = 250.0
 """Nats of all events together; with the schema's bounds no exponential overflows."""
-MOST_PROVOKED = 200.0
+MOST_PROVOKED = 100.0
 """The same of all acts drawn in a replication."""
 
 

@@ -82,7 +82,8 @@ Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
 # What follows bounds what the rules raise e to, so that the largest sum of exponents
 # stays below 709, where e^x ends: a belief before evidence is 50 + 20 x 5 (ideal points
 # lie 20 apart at most) + 4 x 25 nats at most, evidence of all events 250 and of
-# provocations 200 (`model.beliefs`). Beyond 40 nats a belief is as good as certain.
+# provocations and of policies 100 each (`model`). Beyond 40 nats a belief is as good as
+# certain.
 Nats = Annotated[float, Field(ge=-50.0, le=50.0)]
 NatsPerUnit = Annotated[float, Field(ge=0.0, le=5.0)]
 Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
