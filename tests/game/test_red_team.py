@@ -10,10 +10,11 @@ import yaml
 from balance_sim.cli import main
 from balance_sim.games.menu import moves_of
 from balance_sim.games.plan import load_game
-from balance_sim.games.red_team import FEW, Allowed, red_team, scenario_text, worst_plan
+from balance_sim.games.red_team import FEW, Allowed, _of_plans, red_team, scenario_text, worst_plan
 from balance_sim.games.solve import expected_effects, payoffs
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.study.draws import Draws
 from click.testing import CliRunner
 
 from .conftest import GAME, ROOT, game_in
@@ -76,6 +77,8 @@ def test_a_plan_keeps_to_number_and_budget() -> None:
     assert plan == (0, 1) and set(values) == set(allowed.plans())
     nothing, _ = worst_plan(lambda plans: [float(len(plan)) for plan in plans], allowed)
     assert nothing == ()
+    alike, _ = worst_plan(lambda plans: [-float(len(plan) > 0) for plan in plans], allowed)
+    assert alike == (0,)  # of equals the shortest, and of these the first
 
 
 @pytest.fixture(scope="module")
@@ -99,13 +102,18 @@ def test_the_worst_plan_is_that_of_a_game_with_every_plan_as_a_strategy(team, tm
     plain["players"]["belmar"]["strategies"] = strategies
     plain["observed"]["belmar"] = "plan_0"
     wide = load_game(game_in(tmp_path, json.dumps(plain, default=str)))
-    left = payoffs(wide, expected_effects(wide, wide.scenario))[..., 0]
-    for row, strategy in zip(left, ("wait", "manoeuvre"), strict=True):
+    paid = payoffs(wide, expected_effects(wide, wide.scenario))
+    for number, strategy in enumerate(("wait", "manoeuvre")):
+        row = paid[number, :, 0]
         one = found["strategies"][strategy]
         worst = plans[int(row.argmin())]
         assert one["events"] == [moves[k].event for k in worst] and one["cost"] == sum(moves[k].cost for k in worst)
         assert one["all_tried"] and one["tried"] == len(plans)
         assert one["change"] == pytest.approx(row.min() - row[0], rel=0.05) and one["change"] < 0
+        assert (one["payoff"], one["worst"]) == pytest.approx((row[0], row.min()), rel=0.05, abs=1e-3)
+        by_plan = paid[number, :, 1]  # to play a plan costs as much as to play none, beside the menu's prices
+        gained = by_plan[int(row.argmin())] - by_plan[0] - one["cost"]
+        assert one["opponent"] == pytest.approx(gained, abs=0.02) and one["cost"] > 0.3
     assert found["stands_best"] == max(found["strategies"], key=lambda name: found["strategies"][name]["worst"])
 
 
@@ -127,6 +135,53 @@ def test_the_plan_is_a_scenario_that_check_and_run_take(team, tmp_path: Path) ->
     ):
         done = runner.invoke(main, command, catch_exceptions=False)
         assert done.exit_code == 0, done.output
+
+
+def test_over_draws_of_what_is_known_a_plan_brings_what_it_brings(team) -> None:
+    """Two draws in which every value is the file's: the change in both is the one that the search has."""
+    game, _, found = team
+    beta = game.scenario.parameters.beta
+    draws = Draws(("parameters.beta",), np.array([[beta], [beta]]), "prior", "")
+    again = red_team(game, draws)
+    for strategy, one in again["strategies"].items():
+        change = found["strategies"][strategy]["change"]
+        wanted = {"mean": change, "q025": change, "q975": change}
+        assert one["change"] == change and one["draws"] == pytest.approx(wanted, rel=1e-9)
+
+
+def test_what_a_plan_brings_hangs_on_no_other_plan(team) -> None:
+    """Time is cut alike: at the days of the whole menu."""
+    game, moves = team[0], moves_of(team[0].plan.red_team)
+    (alone,) = _of_plans(game, "wait-wait", moves, [(0,)])
+    beside = _of_plans(game, "wait-wait", moves, [(0,), (1, 2)])
+    assert alone.any() and alone.tolist() == beside[0].tolist()
+
+
+def test_a_menu_may_cost_the_whole_budget_and_has_at_most_120_moves(tmp_path: Path) -> None:
+    load_game(game_in(tmp_path, GAME + MENU.replace("cost: 0.7", "cost: 1.0")))
+    days = ", ".join(f"2025-{month:02}-{day:02}" for month in range(3, 9) for day in (1, 8, 15, 22))
+    rows = "".join(
+        f"    - {{event: {{kind: {kind}, principals: [XBE], targets: [XAR]}}, dates: [{days}], cost: 0.4}}\n"
+        for kind in ("exercise", "sanction", "exercise", "sanction", "exercise")
+    )
+    menu = MENU[: MENU.index("    - {")] + rows
+    load_game(game_in(tmp_path, GAME + menu))  # 120
+    with pytest.raises(ScenarioError) as refused:
+        load_game(game_in(tmp_path, GAME + menu + rows.splitlines()[0].replace(days, "2025-03-01") + "\n"))
+    assert [(problem.code, problem.path) for problem in refused.value.problems] == [("E405", "red_team.menu")]
+
+
+def test_events_of_the_menu_stand_beside_what_was_observed(tmp_path: Path) -> None:
+    """The observed strategy has an event of the name that the menu's has on its day: one of them has to go."""
+    text = (
+        (GAME + MENU)
+        .replace("id: belmar_manoeuvre", "id: red_1_20250301")
+        .replace("belmar: wait}", "belmar: manoeuvre}")
+    )
+    with pytest.raises(ScenarioError) as refused:
+        load_game(game_in(tmp_path, text))
+    assert {problem.path.partition(".event")[0] for problem in refused.value.problems} == {"red_team.menu[0]"}
+    load_game(game_in(tmp_path, text.replace("red_1_20250301", "belmar_manoeuvre")))
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,16 @@ def test_agreements_against_a_player_are_those_that_count_for_its_event(tmp_path
     assert value_at(game.scenario, f"events.{game.scenario.focal}.principals") == ("CHN", "SLB")
     window = max(game.scenario.report.windows)
     mine, theirs = f"player_agreements_against_host_{window}", f"accords_counter_{window}"
-    found = play(game, 6).result.by_run.frame(mine, theirs, f"filtered_{mine}", f"filtered_{theirs}")
+    result = play(game, 6).result
+    found = result.by_run.frame(mine, theirs, f"filtered_{mine}", f"filtered_{theirs}")
     assert found[f"filtered_{mine}"].min() > 0
     for kind in ("", "filtered_"):
         np.testing.assert_allclose(found[kind + mine], found[kind + theirs], atol=1e-12)
+    # and payoffs are of the filtered estimates
+    by_arm = found.pivot(index="run", columns="arm", values=f"filtered_{mine}")[list(game.arms)].to_numpy()
+    effects = simulated_effects(game, result)[..., 0]
+    np.testing.assert_allclose(effects, by_arm[:, 1:] - by_arm[:, :1], atol=1e-12)
+    assert (effects % 1 != 0).any()
 
 
 def test_workers_and_folders_change_nothing(game: Game, study: GameStudy, tmp_path: Path) -> None:

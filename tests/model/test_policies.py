@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import balance_sim as bs
 import numpy as np
@@ -12,11 +13,14 @@ from balance_sim.effects.expected import Estimator, expected
 from balance_sim.model import sights
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import NEVER, World
+from balance_sim.model.core import NEVER, DatedActs, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View, perceive
+from balance_sim.model.policies import _worth, affords, decided_effort, ended_by
+from balance_sim.model.policies import acts_of as dated_acts_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, Simulated
+from balance_sim.model.record import worth
+from balance_sim.model.state import BlockState, Enacted, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.willingness import POLICIES, consent, levels, willingness
 from balance_sim.scenario import arm_scenario, load_scenario, with_values
@@ -525,3 +529,77 @@ def test_outcomes_are_acts_and_what_they_cost(acting: Worlds) -> None:
         assert runs[f"policy_acts_{player}"].to_pylist() == [float(len(one)) for one in days]
         cost = [sum(policies.cost[k] * (enacted.days[run, k] < NEVER).sum() for k in own) for run in range(6)]
         assert runs[f"policy_cost_{player}"].to_pylist() == pytest.approx(cost)
+
+
+# --- what is counted, by hand -----------------------------------------------------------------------------------
+
+
+def enacted_on(days: list[list[list[float]]]) -> Enacted:
+    """Acts of replications by policies, filled up with NEVER."""
+    most = max(len(acts) for run in days for acts in run)
+    filled = [[[*acts, *[NEVER] * (most - len(acts))] for acts in run] for run in days]
+    return Enacted(np.zeros((len(days), 0)), np.full((len(days), len(days[0])), NEVER), np.array(filled))
+
+
+def test_a_budget_is_that_of_a_player_and_all_its_policies_spend_it() -> None:
+    """Two policies of one player cost 0.6 and 0.5 of 1.0, that of another 0.6 of 0.7. In the first replication the first
+    has acted on day 10, in the second nobody has: there all fits. After 365 days the act counts no more."""
+    policies = SimpleNamespace(player=np.array([0, 0, 1]), cost=np.array([0.6, 0.5, 0.6]), budget=np.array([1.0, 0.7]))
+    world = SimpleNamespace(policies=policies)
+    state = SimpleNamespace(enacted=enacted_on([[[10.0], [], []], [[], [], []]]))
+    for day, first in ((374.0, [False, False, True]), (375.0, [True, True, True])):
+        found = [affords(world, state, k, day).tolist() for k in range(3)]  # type: ignore[arg-type]
+        assert found == [[fits, True] for fits in first]
+
+
+def test_a_sender_is_believed_by_its_own_record_alone() -> None:
+    """One state's free words of day 50 come after two of its own that cost something and are kept, of days 20 and 30, and a
+    dated one of day 8 that is not; what others say, and what it says later, counts not. Its words that cost something come
+    after the dated one on day 20, after one more of their own on day 30, and the free ones have been said on day 60."""
+    policies = SimpleNamespace(
+        words=np.array([True, True, True, False]), state=np.array([0, 0, 1, 0]), cost=np.array([0.0, 0.2, 0.0, 0.0])
+    )
+    dated = DatedActs(*(np.empty(0),) * 3, np.array([8.0, 5.0, 70.0]), np.array([0, 1, 0]), np.array([0.0, 1.0, 1.0]))
+    world = SimpleNamespace(policies=policies, dated_acts=dated)
+    days = enacted_on([[[50.0], [20.0, 30.0, 60.0], [10.0], [15.0]]]).days
+    for k, records in ((0, [(2.0, 3.0)]), (1, [(0.0, 1.0), (1.0, 2.0), (2.0, 4.0)])):
+        wanted = [float(worth(np.array(kept), np.array(sent))) for kept, sent in records]
+        assert _worth(world, days, k)[0, : len(wanted)].tolist() == pytest.approx(wanted)  # type: ignore[arg-type]
+
+
+def test_each_act_raises_effort_and_ends_what_it_ends() -> None:
+    """State 1 has raised its effort by 0.1 twice and once by 0.05, where a change had decided on 0.2 for state 0."""
+    policies = SimpleNamespace(
+        state=np.array([1, 1]),
+        effort=np.array([0.1, 0.05]),
+        ends=np.array([[[True]], [[False]]]),
+        player=np.array([0, 0]),
+    )
+    world = SimpleNamespace(n=2, policies=policies, decided_effort=np.array([[0.2, 0.0]]))
+    enacted = enacted_on([[[1.0, 2.0], [3.0]], [[], [4.0]]])
+    found = decided_effort(world, SimpleNamespace(enacted=enacted))  # type: ignore[arg-type]
+    np.testing.assert_allclose(found, [[0.2, 0.25], [0.2, 0.05]])
+    assert ended_by(policies, enacted).tolist() == [[True]]  # type: ignore[arg-type]
+
+
+def test_dated_acts_that_players_know_of(paper: Scenario) -> None:
+    """Who does what to whom by the file: an act at a group is at each of its members that has no part in it. A signing is none, nor
+    is an act that the target's audience does not heed; words are kept apart."""
+    looked = with_policy(paper, when="day > 1", do={"effort": 0.1})
+    doubt = next(one for one in looked.events if one.id == "doubt")
+    update = {"id": "paper", "kind": "treaty", "principals": ("XAR",), "targets": ("XCO",), "accord": "waiting"}
+    looked = looked.model_copy(update={"events": (*looked.events, doubt.model_copy(update=update))})
+    codes, found = looked.codes, dated_acts_of(looked)
+    assert found is not None
+    acts = {
+        (day, codes[actor], codes[target])
+        for day, actor, target in zip(found.day.tolist(), found.actor, found.target, strict=True)
+    }
+    at_north = {(-42.0, "XAR", "XCO"), (-42.0, "XAR", "XDO")}
+    assert acts == at_north | {
+        (31.0, "XCO", "XDO"), (31.0, "XEL", "XDO"), (101.0, "XAR", "XCO"), (101.0, "XBE", "XCO"),
+    }  # fmt: skip
+    said = [found.word_day.tolist(), [codes[sender] for sender in found.sender], found.kept.tolist()]
+    assert said == [[309.0], ["XAR"], [0.0]]
+    deaf = dated_acts_of(with_values(looked, {"audiences.north.attention.incident": 0.0}))
+    assert deaf is not None and len(deaf.day) == len(found.day) - len(at_north)

@@ -44,6 +44,7 @@ BAD = [
     ("for 60 days", "for sixty days", "E222", f"{POLICY}.when"),
     ("for 60 days", "for 60", "E222", f"{POLICY}.when"),
     ("for 60 days", "for -1 days", "E222", f"{POLICY}.when"),
+    ("for 60 days", "for 0 days", "E222", f"{POLICY}.when"),
     ("for 60 days", "for 60 days and", "E222", f"{POLICY}.when"),
     ("for 60 days", "for 60 days insecurity < 1", "E222", f"{POLICY}.when"),
     ("when: insecurity", "when: (insecurity", "E222", f"{POLICY}.when"),
@@ -220,3 +221,18 @@ def test_for_days_belongs_to_what_stands_before_it() -> None:
     both = parsed("(insecurity > 1 and change(threat(USA)) > 2) for 1 day")
     assert isinstance(both, Lasting) and both.days == 1.0 and lasting_in(both) == 1
     assert both.of.of[1].left == Observable("threat", "USA", change=True)  # type: ignore[union-attr]
+
+
+def test_what_is_long_is_not_deep_and_each_wait_has_a_clock() -> None:
+    many = parsed(" and ".join(["day > 1"] * 50))
+    assert isinstance(many, Joined) and len(many.of) == 50
+    assert lasting_in(parsed("(day > 1 for 2 days) for 3 days")) == 2
+    assert lasting_in(parsed("not (day > 1 for 2 days or (day > 2 and day > 3 for 4 days))")) == 2
+
+
+def test_an_observable_is_written_as_a_condition_has_it() -> None:
+    """Codes may be numbers, as those of the Correlates of War are."""
+    for text in ("hostility(710)", "change(threat(USA))", "insecurity", "change(effort)"):
+        comparison = parsed(f"{text} > 1")
+        assert isinstance(comparison, Comparison) and str(comparison.left) == text
+    assert parsed("hostility(710) > 1").left == Observable("hostility", "710")  # type: ignore[union-attr]

@@ -16,7 +16,7 @@ boxes on the way the one with the highest F1 is taken, the harmonic mean of cove
 density.
 
 With many factors a box can always be found. So boxes count only where those found on
-one half of the draws tell more about the other half than `it always fails` does.
+one half of the draws tell of failures in the other half.
 """
 
 from __future__ import annotations
@@ -37,8 +37,9 @@ LEAST_MASS = 0.02
 MOST_BOXES = 3
 MOST_FACTORS = 3
 """How many factors a box bounds at the most."""
-LEAST_DENSITY = 0.5
-"""Boxes of a smaller density in draws from which they were not found are none."""
+LEAST_DENSITY, LEAST_CORRELATION = 0.5, 0.3
+"""Boxes are none that are less dense in draws from which they were not found, or where
+lying in one and failing correlate less there."""
 WORTH = 0.02
 """What a bound, or a further box, is to add to F1."""
 CHANCE = 0.05
@@ -159,6 +160,13 @@ class Fit:
         """The harmonic mean of both (van Rijsbergen 1979)."""
         total = self.coverage + self.density
         return 2 * self.coverage * self.density / total if total else 0.0
+
+    def correlation(self, share: float) -> float:
+        """Of lying in the region with failing, where a share of all fails (Matthews
+        1975, Biochimica et Biophysica Acta 405); 0 of everything or nothing."""
+        held = self.coverage * share / self.density if self.density else 0.0
+        spread = max(held * (1.0 - held) * share * (1.0 - share), 0.0) ** 0.5
+        return (self.coverage - held) * share / spread if spread > 1e-9 else 0.0
 
 
 def fit_of(region: Bools, fails: Bools) -> Fit:
@@ -369,9 +377,8 @@ class Conditions:
     Attributes
     ----------
     method : `prim` or `cart`
-    boxes : at most three; none where those found on one half of the draws tell no more
-        about the other half than `it always fails` does, or hold fewer failures there
-        than successes
+    boxes : at most three; none where those found on one half of the draws tell too
+        little about the other half
     fit : coverage and density of the boxes together
     held_out : the same of boxes found on one half of the draws, in the other half
     """
@@ -412,8 +419,8 @@ def conditions(factors: Factors, fails: Bools, half: Bools) -> Conditions:
     }
     name = max(METHODS, key=lambda method: held_out[method].f1)
     boxes = METHODS[name](factors, fails)
-    found, everywhere = held_out[name], fit_of(np.ones_like(fails), fails)
-    if found.f1 <= everywhere.f1 or found.density < LEAST_DENSITY:
+    found, share = held_out[name], float(fails.mean())
+    if found.correlation(share) < LEAST_CORRELATION or found.density < LEAST_DENSITY:
         boxes = []
     fit = fit_of(union(boxes, factors), fails)
     return Conditions(name, tuple(boxes), fit, found)

@@ -229,9 +229,9 @@ def _shares(futures: pd.DataFrame) -> list[str]:
         [
             "strategy",
             "fails",
-            "as good as observed",
-            "as nothing",
-            "regret: 90 %",
+            "≥ observed",
+            "≥ nothing",
+            "regret 90 %",
             "largest",
         ]
     ]
