@@ -9,7 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
-from balance_sim.games.boxes import METHODS, Bounds, Factors, Fit, cart, conditions, fit_of, prim, quasi_p_values, union
+from balance_sim.games.boxes import (
+    METHODS,
+    Bounds,
+    Factors,
+    Fit,
+    _simplified,
+    cart,
+    conditions,
+    fit_of,
+    prim,
+    quasi_p_values,
+    union,
+)
 from balance_sim.games.plan import load_game
 from balance_sim.games.robust import (
     THEORY,
@@ -92,6 +104,28 @@ def test_boxes_are_judged_by_draws_that_they_were_not_found_from(factors: Factor
     assert found.held_out.f1 < 0.6 and found.boxes == ()
     everywhere = conditions(factors, factors.values[:, 3] > 0.7, half)
     assert everywhere.held_out.f1 > 0.95 and len(everywhere.boxes) == 1
+
+
+def test_a_box_in_which_most_do_well_is_none(factors: Factors) -> None:
+    """Of futures with x0 > 0.7 four in ten fail, of others one in fifty: a box tells more than `it always fails`, 0.4 of it
+    though fails. Where seven in ten do it is named."""
+    x, chance = factors.values[:, 0], np.random.default_rng(8).random(FUTURES)
+    half = factors.draw % 2 == 0
+    for share, is_named in ((0.4, False), (0.7, True)):
+        fails = chance < np.where(x > 0.7, share, 0.02)
+        found = conditions(factors, fails, half)
+        assert found.held_out.f1 > 1.2 * fit_of(np.ones_like(fails), fails).f1
+        assert (len(found.boxes) > 0) == is_named == (found.held_out.density > 0.5)
+
+
+def test_of_two_bounds_that_say_the_same_one_stays() -> None:
+    """By chance either would be made beside the other, so one goes; it would not without it, so the other stays."""
+    x = np.arange(40.0)
+    factors, fails = Factors(np.column_stack([x, x]), ("x", "again"), {}, np.arange(40)), x >= 30
+    both = Bounds.none(factors).with_bound(0, 0, 30.0).with_bound(0, 1, 30.0)
+    assert [*quasi_p_values(both, factors, fails).values()] == [1.0, 1.0]
+    left = _simplified(both, factors, fails)
+    assert len(left.factors(factors)) == 1 and (left.hold(factors) == fails).all()
 
 
 def test_the_order_of_futures_and_of_factors_changes_nothing(factors: Factors) -> None:

@@ -137,9 +137,11 @@ def test_the_plan_is_a_scenario_that_check_and_run_take(team, tmp_path: Path) ->
         assert done.exit_code == 0, done.output
 
 
-def test_over_draws_of_what_is_known_a_plan_brings_what_it_brings(team) -> None:
-    """Two draws in which every value is the file's: the change in both is the one that the search has."""
-    game, _, found = team
+def test_over_draws_of_what_is_known_a_plan_brings_what_it_brings(team, tmp_path: Path) -> None:
+    """Two draws in which every value is the file's: the change in both is the one that the search has. Where a manoeuvre is
+    worth 0.5 and does not cost it, the plans take as much, and what stands best is what is left most, to manoeuvre."""
+    _, _, found = team
+    game = load_game(game_in(tmp_path, (GAME + MENU).replace("cost: 0.5", "cost: -0.5")))
     beta = game.scenario.parameters.beta
     draws = Draws(("parameters.beta",), np.array([[beta], [beta]]), "prior", "")
     again = red_team(game, draws)
@@ -147,6 +149,7 @@ def test_over_draws_of_what_is_known_a_plan_brings_what_it_brings(team) -> None:
         change = found["strategies"][strategy]["change"]
         wanted = {"mean": change, "q025": change, "q975": change}
         assert one["change"] == change and one["draws"] == pytest.approx(wanted, rel=1e-9)
+    assert (found["stands_best"], again["stands_best"]) == ("wait", "manoeuvre")
 
 
 def test_what_a_plan_brings_hangs_on_no_other_plan(team) -> None:

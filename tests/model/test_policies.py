@@ -16,7 +16,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import NEVER, DatedActs, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View, perceive
-from balance_sim.model.policies import _worth, affords, decided_effort, ended_by
+from balance_sim.model.policies import _take_effect, _worth, affords, decided_effort, ended_by
 from balance_sim.model.policies import acts_of as dated_acts_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.record import worth
@@ -603,3 +603,24 @@ def test_dated_acts_that_players_know_of(paper: Scenario) -> None:
     assert said == [[309.0], ["XAR"], [0.0]]
     deaf = dated_acts_of(with_values(looked, {"audiences.north.attention.incident": 0.0}))
     assert deaf is not None and len(deaf.day) == len(found.day) - len(at_north)
+
+
+def test_an_act_takes_effect_in_its_own_replications() -> None:
+    """In the second of two: state 0 arms by 0.1, and its stance puts that replication beyond the bounds."""
+    policies = SimpleNamespace(
+        effort=np.array([0.1]), state=np.array([0]), stances=np.array([0]), ends=np.zeros((1, 1, 1), dtype=bool)
+    )
+    state = SimpleNamespace(effort=np.full((2, 2), 0.3), within=np.array([True, True]))
+    _take_effect(SimpleNamespace(policies=policies), state, 0, np.array([1]))  # type: ignore[arg-type]
+    np.testing.assert_allclose(state.effort, [[0.3, 0.3], [0.4, 0.3]])
+    assert state.within.tolist() == [True, False]
+
+
+def test_what_is_said_of_intent_touches_the_dyads_of_who_acts(paper: Scenario) -> None:
+    """An incident says nothing on who sides with whom; that Corvia, and those who fear as it does, see Arden otherwise does."""
+    world = compile_worlds(with_policy(paper, when="day > 9", do={"kind": "incident", "targets": ["XCO"]})).reference
+    policies, arden = world.policies, world.codes.index("XAR")
+    assert policies is not None and not policies.dyads.size
+    touched = {*np.flatnonzero(policies.touches[0]).tolist()}
+    of_arden = {int(world.dyad_index[arden, k]) for k in range(world.n) if k != arden}
+    assert world.dyad_index[arden, world.codes.index("XCO")] in touched and touched <= of_arden

@@ -90,7 +90,8 @@ def as_run(line: str) -> list[str] | None:
     if words[:3] == ["uv", "run", "balance-sim"]:
         words = [sys.executable, "-m", "balance_sim", *words[3:]]
         if words[3] == "game":
-            words += ["--runs", FEW, "--draws", "0", "--no-figures"]
+            draws = "40" if "--discover" in words else "0"
+            words += ["--runs", FEW, "--draws", draws, "--no-figures"]
         if words[3] == "run":
             if "--runs" in words:
                 at = words.index("--runs")
