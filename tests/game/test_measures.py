@@ -139,7 +139,7 @@ def test_what_a_player_may_expect_is_what_the_estimator_expects_at_the_end_of_th
     cast = Cast((player, Player("afraid", ("AUS",))), tuple(rows))
     arm = next(name for name in worlds.arms if name != worlds.scenario.reference_arm)
     estimator, world = Estimator(worlds), worlds.arms[arm]
-    found = [*cast.measures(worlds).expected(estimator, world).values()]
+    found = [*cast.measures(worlds).expected(estimator, world)]
     longest = max(worlds.scenario.report.windows)
     by_dyad = estimator.of(world).by_dyad(longest)
     counted = [counted_dyads(world, measure, player, ()) for measure in measures]

@@ -351,12 +351,17 @@ class StageGame:
         return np.asarray(payoffs[..., self.others])
 
     @cached_property
+    def typed_payoffs(self) -> Floats:
+        """(k_1, ..., k_m, types) of the typed player."""
+        assert self.seat is not None
+        return np.asarray(self.values[..., self.movers[self.seat]])
+
+    @cached_property
     def losses(self) -> Floats:
         """(..., types, k) by the others' moves, what each type of the typed player
         loses by each of its moves, beside what is expected of it."""
         assert self.seat is not None
-        own_payoffs = self.values[..., self.movers[self.seat]]
-        by_move = np.moveaxis(own_payoffs, self.seat, -1)
+        by_move = np.moveaxis(self.typed_payoffs, self.seat, -1)
         moves = np.array(self.expectation.moves)[:, None]
         expected_moves = np.broadcast_to(moves, (*by_move.shape[:-1], 1))
         return np.asarray(np.take_along_axis(by_move, expected_moves, -1) - by_move)
@@ -366,8 +371,7 @@ class StageGame:
         slip is read as one of the type that loses less by it."""
         if self.seat is None:
             return np.ones(self.by_type.shape[:-2], dtype=bool)
-        own_payoffs = self.values[..., self.movers[self.seat]]
-        spread, largest = np.ptp(own_payoffs), np.abs(own_payoffs).max()
+        spread, largest = np.ptp(self.typed_payoffs), np.abs(self.typed_payoffs).max()
         width = TOLERANCE * float(spread) + ROUNDING * float(largest)
         content = (self.losses >= -width).all(axis=(-2, -1))
         for move, slipping in enumerate(self.expectation.slips):

@@ -44,15 +44,20 @@ def game_digest(game: Game) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def game_identity(game: Game) -> dict[str, str]:
+    """Which game a document is of."""
+    return {
+        "name": game.name,
+        "title": game.plan.title,
+        "sha256": game_digest(game),
+    }
+
+
 def _identity(study: GameStudy) -> dict[str, Any]:
     """Which game, replications and payoffs a document is of."""
     game, result = study.game, study.result
     return {
-        "game": {
-            "name": game.name,
-            "title": game.plan.title,
-            "sha256": game_digest(game),
-        },
+        "game": game_identity(game),
         "scenario": {"name": result.scenario.name, "sha256": result.scenario.sha256},
         "seed": result.seed,
         "version": result.version,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from balance_sim.games.extensive_form import Step
-from balance_sim.games.keep import game_digest
+from balance_sim.games.keep import game_identity
 from balance_sim.games.play import PathOfPlay
 from balance_sim.games.schema import OtherType
 from balance_sim.games.solution import Row
@@ -33,11 +33,7 @@ def play_document(played: PathOfPlay) -> dict[str, Any]:
         play = {"type": name or None, "payoffs": gained, "moves": rows, "first": first}
         plays.append(play)
     return {
-        "game": {
-            "name": game.name,
-            "title": game.plan.title,
-            "sha256": game_digest(game),
-        },
+        "game": game_identity(game),
         "scenario": {"name": game.scenario.name, "sha256": game.scenario.sha256},
         "estimator": "expected",
         "dates": [day.isoformat() for day in stages.dates],

@@ -230,11 +230,10 @@ class PlayerMeasures:
         reads = self._reads.items()
         return {outcome: read(scene, a, b) for outcome, (read, a, b) in reads}
 
-    def expected(self, estimator: Estimator, world: World) -> dict[str, float]:
-        """Every outcome of one arm by the expected estimator: no random numbers, and
-        the network as at the start."""
-        values = self.expected_by(estimator, world, (self.longest,))[0].tolist()
-        return dict(zip(self.names, values, strict=True))
+    def expected(self, estimator: Estimator, world: World) -> Floats:
+        """(Q,) every outcome of one arm by the expected estimator: no random numbers,
+        and the network as at the start."""
+        return np.asarray(self.expected_by(estimator, world, (self.longest,))[0])
 
     def expected_by(
         self, estimator: Estimator, world: World, windows: Sequence[int]

@@ -138,8 +138,7 @@ def outcomes_in(cast: Cast, arms: Sequence[str], scenario: Scenario) -> Floats:
     names = [scenario.reference_arm, MENU, *arms]
     worlds = compile_worlds(scenario, names, bounded=False)
     measures, estimator = PlayerMeasures(worlds, cast), Estimator(worlds)
-    rows = [measures.expected(estimator, worlds.arms[arm]) for arm in arms]
-    return np.array([[row[name] for name in measures.names] for row in rows])
+    return np.stack([measures.expected(estimator, worlds.arms[arm]) for arm in arms])
 
 
 def _weights(game: Game, player: str) -> Floats:

@@ -102,10 +102,7 @@ def expected_effects(game: Game, scenario: Scenario) -> Floats:
     values."""
     worlds = compile_worlds(scenario, game.arms)
     measures, estimator = PlayerMeasures(worlds, game.cast), Estimator(worlds)
-    values = {}
-    for arm in game.arms:
-        by_name = measures.expected(estimator, worlds.arms[arm])
-        values[arm] = np.array([by_name[name] for name in measures.names])
+    values = {arm: measures.expected(estimator, worlds.arms[arm]) for arm in game.arms}
     return _over_control(game, values)
 
 
