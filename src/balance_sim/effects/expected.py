@@ -360,11 +360,11 @@ class Estimator:
 
     def course_of(self, world: World) -> WillingnessOverTime:
         """What the states of an arm want."""
-        present, beside = in_spans(world, self.edges), None
+        present, control_course = in_spans(world, self.edges), None
         if differ_in_evidence(world, self.reference):
-            beside = self._control_course
-            present = beside_of(present, beside.world)
-        return course(present, self.baseline, self.dyads, beside=beside)
+            control_course = self._control_course
+            present = beside_of(present, control_course.world)
+        return course(present, self.baseline, self.dyads, beside=control_course)
 
     def of(self, world: World, windows: Windows | None = None) -> Expected:
         """Expected new agreements of an arm, in the report's windows or in others."""

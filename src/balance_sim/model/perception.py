@@ -125,8 +125,8 @@ class View:
         dyads = world.dyad_index[states]
         news = self.announced[:, dyads] * world.signature_attention[audience]
         agreement = world.rules.alpha_acc * self.depth[:, states] + news
-        one = slice(audience, audience + 1)
-        against = odds_against(world, self.step, self.said, one)[..., 0, :]
+        row = slice(audience, audience + 1)
+        against = odds_against(world, self.step, self.said, row)[..., 0, :]
         alignment = beliefs.alignment_with(against[..., dyads], agreement)
         alignment[:, itself, states] = 1.0
         return alignment

@@ -318,7 +318,9 @@ def simulate_arms(
         agreements and filtered estimates by arm
     """
     policies = [worlds.arms[arm].policies for arm in arms]
-    if any(one is not None and one.stances.size for one in policies):
+    if any(
+        policy_set is not None and policy_set.stances.size for policy_set in policies
+    ):
         return _thinned_arms(worlds, seed, numbers, arms, recorder, None)
     try:
         return _thinned_arms(worlds, seed, numbers, arms, recorder, worlds.most)

@@ -60,8 +60,8 @@ def outcomes_of_game(plain: dict[str, Any]) -> FurtherOutcomes:
     """
     if not {"name", "plan", "cast"} <= {*plain}:
         raise ValueError("lacks name, plan or cast")
-    further: FurtherOutcomes = part("further_outcomes", "game")(plain["cast"])
-    return further
+    outcomes: FurtherOutcomes = part("further_outcomes", "game")(plain["cast"])
+    return outcomes
 
 
 def _is_game(plain: dict[str, Any]) -> dict[str, Any]:

@@ -215,9 +215,9 @@ def _searched(
             penalty[part] = 1.0 / variance
         slopes, height = partial(derivatives, design), partial(log_likelihood, design)
         peak = highest(design.names, peak.at, slopes, height, penalty)
-        at = peak.at
-        top = height(at) - 0.5 * float(prior @ at[: len(prior)] ** 2)
-        return -laplace_marginal(top, at[fixed:], penalty[fixed:], peak.information)
+        place = peak.at
+        top = height(place) - 0.5 * float(prior @ place[: len(prior)] ** 2)
+        return -laplace_marginal(top, place[fixed:], penalty[fixed:], peak.information)
 
     best = np.log(variances[is_asked])
     loss(best)

@@ -475,8 +475,8 @@ def _given_signed(normal: _Normal, k: int, path: str, seed: int) -> _Normal:
     drawn = np.maximum(mean[:, k] - deviation * ndtri_exp(log_share), 0.0)
     slope = covariance[:, k] / covariance[:, k, k, None]
     moved = mean + slope * (drawn - mean[:, k])[:, None]
-    told = slope[:, :, None] * covariance[:, k, None, :]
-    return _Normal(moved, covariance - told)
+    explained = slope[:, :, None] * covariance[:, k, None, :]
+    return _Normal(moved, covariance - explained)
 
 
 def _signed_draws(

@@ -172,12 +172,12 @@ class AgreementRecord:
         standard errors: the fit's own, but for the terms that were evaluated."""
         deviations = np.sqrt(np.diag(np.array(fitted.covariance)))
         peaks, errors = (
-            np.tile(of, (len(z), 1)) for of in (fitted.estimate, deviations)
+            np.tile(values, (len(z), 1)) for values in (fitted.estimate, deviations)
         )
-        found, log_errors = np.split(self.weights(self.axes.places(z)), 2, axis=1)
+        estimates, log_errors = np.split(self.weights(self.axes.places(z)), 2, axis=1)
         for k, path in enumerate(fitted.paths):
             if (name := path.removeprefix(WEIGHT)) in self.terms:
-                peaks[:, k] = found[:, self.terms.index(name)]
+                peaks[:, k] = estimates[:, self.terms.index(name)]
                 errors[:, k] = np.exp(log_errors[:, self.terms.index(name)])
         return peaks, errors
 
