@@ -14,6 +14,7 @@ from balance_sim.games.boxes import (
     Bounds,
     Factors,
     Fit,
+    _leaves,
     _simplified,
     cart,
     conditions,
@@ -126,6 +127,34 @@ def test_of_two_bounds_that_say_the_same_one_stays() -> None:
     assert [*quasi_p_values(both, factors, fails).values()] == [1.0, 1.0]
     left = _simplified(both, factors, fails)
     assert len(left.factors(factors)) == 1 and (left.hold(factors) == fails).all()
+
+
+@pytest.mark.parametrize(("count", "stays"), [(1, True), (12, False)])
+def test_the_more_factors_there_are_the_less_may_be_chance(count: int, stays: bool) -> None:
+    """Of 20 futures 12 fail, of 10 in the box 9: by chance as many in 4.6 %, which is little for one factor, much for twelve.
+    F1 is 0.82 with the bound and 0.75 without."""
+    values = np.zeros((20, count))
+    values[:, 0] = np.arange(20)
+    factors = Factors(values, NAMES[:count], {}, np.arange(20))
+    fails = np.isin(np.arange(20), [*range(9), 10, 11, 12])
+    box = Bounds.none(factors).with_bound(1, 0, 9.0)
+    by_chance = 10 * 0.6**9 * 0.4 + 0.6**10
+    assert quasi_p_values(box, factors, fails)[0] == pytest.approx(by_chance)
+    assert bool(_simplified(box, factors, fails).factors(factors)) == stays
+
+
+def test_a_box_bounds_three_factors_at_the_most(factors: Factors) -> None:
+    bounds, fails = Bounds.none(factors), (factors.values[:, :4] > 0.4).all(axis=1)
+    for column in range(4):
+        bounds = bounds.with_bound(0, column, 0.4)
+        few = _simplified(bounds, factors, fails)
+        assert len(few.factors(factors)) == min(column + 1, 3)
+
+
+def test_each_future_lies_in_one_leaf(factors: Factors) -> None:
+    fails = factors.values[:, 0] + factors.values[:, 1] > 1.2
+    leaves = _leaves(factors, fails, 20, 0)
+    assert len(leaves) > 4 and (np.sum([leaf.hold(factors) for leaf in leaves], axis=0) == 1).all()
 
 
 def test_the_order_of_futures_and_of_factors_changes_nothing(factors: Factors) -> None:

@@ -107,6 +107,15 @@ def test_a_break_begins_the_clock_anew(paper: Scenario) -> None:
     assert days == [float(grid[grid > due][0])]
 
 
+def test_what_has_lasted_has_to_last_anew_after_an_act(paper: Scenario) -> None:
+    days, grid = acts_of(with_policy(paper, when="day >= 0 for 45 days", at_most=3, do={"effort": 0.1}))
+    wanted = [0.0]
+    for _ in range(3):  # it looks on the day on which it acts
+        due = begins(grid, wanted[-1] + 45.0)
+        wanted.append(float(grid[grid > due][0]))
+    assert days == wanted[1:]
+
+
 def test_it_acts_at_most_so_often_and_waits_for_delay_each_time(paper: Scenario) -> None:
     days, grid = acts_of(with_policy(paper, when="day >= 0", delay=50.0, at_most=3, do={"effort": 0.1}))
     wanted = [begins(grid, 50.0)]
@@ -266,6 +275,23 @@ def test_agreements_that_end_are_those_in_force_between_the_two(paper: Scenario)
     others = np.delete(np.arange(had.shape[1]), dyad)
     assert np.array_equal(had[:, others], have[:, others])
     assert np.array_equal(np.delete(had[:, dyad], deep, axis=1), np.delete(have[:, dyad], deep, axis=1))
+
+
+def test_talks_go_on_where_what_is_in_force_is_ended(paper: Scenario) -> None:
+    """Arden and Elland talk of one that is called middle, and have none in force on the first days: to end it changes nothing."""
+    end = with_policy(paper, when="day >= 0", delay=1.0, do={"end": "middle", "with": ["XEL"]})
+    ended, plain = simulated(compile_worlds(end)), simulated(compile_worlds(paper))
+    assert ended.enacted is not None and (ended.enacted.days[:, 0, 0] < 20.0).all()
+    assert same_agreements(ended, plain) and np.isfinite(plain.agreements.signed).any()
+
+
+@pytest.mark.parametrize(("nats", "wanted"), [(None, 100.0), (0.7, 0.7)])
+def test_to_seek_is_worth_what_the_file_says(paper: Scenario, nats: float | None, wanted: float) -> None:
+    seek = {"seek": "deep", "with": ["XEL"]} | ({} if nats is None else {"nats": nats})
+    world = compile_worlds(with_policy(paper, when="day >= 0", do=seek)).reference
+    assert world.policies is not None
+    place = world.codes.index("XEL"), world.ladder.names.index("deep")
+    assert world.policies.stance[0][place] == wanted == world.policies.stance.sum()
 
 
 def test_a_stance_is_so_many_nats_on_its_own_willingness_and_adds_up(paper: Scenario) -> None:
