@@ -15,6 +15,7 @@ from balance_sim.games.boxes import (
     Factors,
     Fit,
     _leaves,
+    _peeled,
     _simplified,
     cart,
     conditions,
@@ -149,6 +150,14 @@ def test_a_box_bounds_three_factors_at_the_most(factors: Factors) -> None:
         bounds = bounds.with_bound(0, column, 0.4)
         few = _simplified(bounds, factors, fails)
         assert len(few.factors(factors)) == min(column + 1, 3)
+
+
+def test_peeling_ends_where_the_box_would_hold_too_few() -> None:
+    """One failure in a hundred, at the upper end: peels from below, until less than ten would be left."""
+    factors = Factors(np.arange(100.0)[:, None], ("x",), {}, np.arange(100))
+    path = _peeled(factors, np.arange(100) == 99, 10.0, np.array([True]))
+    sizes = [int(box.hold(factors).sum()) for box in path]
+    assert sizes[0] == 100 and sizes == sorted(sizes, reverse=True) and sizes[-1] == 10
 
 
 def test_each_future_lies_in_one_leaf(factors: Factors) -> None:
