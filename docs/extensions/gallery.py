@@ -47,7 +47,10 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     "game": {
         "results/game": [
             "game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"
-        ]
+        ],
+        "results/neighbours": [
+            "game neighbours --discover --runs 16 --draws 210 --no-figures --workers 1 --out results/neighbours"
+        ],
     },
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""

@@ -72,4 +72,4 @@ def _finding(table: pd.DataFrame) -> str:
         restriction_words(row) for row in first[is_same_box].to_dict("records")
     ]
     player, strategy = table[BOX[:2]].iloc[0]
-    return f"{player}: “{strategy}” fails most where {say.listed(conditions)}"
+    return f"{player}: “{strategy}” fails most at {say.listed(conditions)}"
