@@ -98,6 +98,18 @@ def rates(
     return np.mean(out, axis=0)
 
 
+def held_in_solved_games(count: int, sd: float, seed: int) -> float:
+    """Share of so many games, 2 x 2 and 3 x 3 in turn, with payoffs uniform from 0 to 5, of which no regret exceeds
+    its bound."""
+    rng, held = np.random.default_rng(seed), 0
+    for number in range(count):
+        size = 2 + number % 2
+        game = rng.uniform(0.0, 5.0, (size, size, 2))
+        known = EmpiricalGame(replications(game, sd, 200, rng), seed=number)
+        held += int((known.regret_bound >= regrets(game)).all())
+    return held / count
+
+
 def main() -> None:
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     print(f"{repetitions} repetitions of 200 replications")
@@ -112,6 +124,10 @@ def main() -> None:
             print(
                 f"{name:52s}{sd:6.1f}{found:8.3f}{holds:13.3f}{kept:8.3f}{both:11.3f}"
             )
+    for sd in (1.0, 2.0, 4.0):
+        seed += 1
+        holds = held_in_solved_games(repetitions, sd, seed)
+        print(f"{'solved games, each once':52s}{sd:6.1f}{'':8s}{holds:13.3f}")
 
 
 if __name__ == "__main__":
