@@ -25,6 +25,7 @@ DATES = "dates: [2025-02-01, 2025-05-01, 2025-08-01]"
 REFUSED = [
     ("unknown move", f"{DATES}\n  moves: {{arden: [restrain, parade]}}", "E107", "play.moves.arden[1]"),
     ("unknown mover", f"{DATES}\n  players: [arden, corvia]", "E107", "play.players[1]"),
+    ("nobody chooses", f"{DATES}\n  players: []", "E212", "play.players"),
     ("one move", f"{DATES}\n  moves: {{arden: [restrain]}}", "E212", "play.moves.arden"),
     ("no stages", "horizon: 2", "E103", "play"),
     ("a horizon of nothing", f"{DATES}\n  horizon: 0", "E203", "play.horizon"),

@@ -194,6 +194,12 @@ def test_events_of_the_menu_stand_beside_what_was_observed(tmp_path: Path) -> No
         ("by: belmar", "by: arden", "E015", "red_team.by"),
         ("cost: 0.7", "cost: 1.5", "E203", "red_team.menu[1].cost"),
         ("event: {kind: sanction,", "event: {id: mine, kind: sanction,", "E110", "red_team.menu[1].event.id"),
+        (
+            "kind: sanction, principals: [XBE]",
+            "kind: sanction, principals: [XCO]",
+            "E212",
+            "red_team.menu[1].event.principals[0]",
+        ),
         ("kind: sanction", "kind: sanctoin", "E211", "red_team.menu[1].event.kind"),
         (
             "[XAR]}, dates: [2025-03-01], cost",
@@ -212,7 +218,7 @@ def test_a_bad_menu_is_refused_with_its_place(tmp_path: Path, old: str, new: str
     problems = [(problem.code, problem.path) for problem in refused.value.problems]
     assert (code, path) in problems, problems
     line = next(problem.line for problem in refused.value.problems if problem.code == code)
-    assert new.rpartition(":")[-1].strip(" ,{}")[:6] in changed.splitlines()[line - 1]
+    assert new.rpartition(":")[-1].strip(" ,{}[]")[:6] in changed.splitlines()[line - 1]
 
 
 def test_the_command_writes_conditions_signposts_and_plans(tmp_path: Path) -> None:
@@ -230,3 +236,9 @@ def test_the_command_writes_conditions_signposts_and_plans(tmp_path: Path) -> No
     assert "In which futures a strategy fails" in again.stdout  # read again, not worked out again
     refused = runner.invoke(main, [*words[:4], "--draws", "0", "--discover", "--out", str(tmp_path / "h")])
     assert refused.exit_code == 2
+
+
+def test_too_few_draws_to_find_in_one_half_and_test_in_the_other() -> None:
+    words = ["game", str(ROOT / "games" / "neighbours.yaml"), "--discover", "--draws", "9"]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 2 and "10" in done.output

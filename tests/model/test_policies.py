@@ -12,7 +12,7 @@ from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import Estimator, expected
 from balance_sim.model import sights
 from balance_sim.model.agents import BalanceModel
-from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.baseline import Worlds, compile_beside, compile_worlds
 from balance_sim.model.core import NEVER, DatedActs, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View, perceive
@@ -650,3 +650,20 @@ def test_what_is_said_of_intent_touches_the_dyads_of_who_acts(paper: Scenario) -
     touched = {*np.flatnonzero(policies.touches[0]).tolist()}
     of_arden = {int(world.dyad_index[arden, k]) for k in range(world.n) if k != arden}
     assert world.dyad_index[arden, world.codes.index("XCO")] in touched and touched <= of_arden
+
+
+@pytest.mark.parametrize(
+    "changes", ["", "changes:\n  - {date: 2000-06-01, state: XEL, effort: 0.1}\n"], ids=["plain", "changes"]
+)
+def test_what_was_at_the_start_is_known_to_placebos_and_channels(tmp_path: Path, changes: str) -> None:
+    """Their worlds are compiled beside those of the study, and a policy compares with the study's control arm."""
+    text = (PAPER / "paper.yaml").read_text(encoding="utf-8")
+    player = "{state: XCO, adversaries: [XAR], policies: [{id: arm, when: alarm(XAR) > 0 or change(insecurity) > 0, do: {effort: 0.1}}]}"
+    path = tmp_path / "players.yaml"
+    path.write_text(f"{text}\nplayers:\n  corvia: {player}\n{changes}", encoding="utf-8")
+    scenario = load_scenario(path)
+    worlds = compile_worlds(scenario)
+    fine = compile_beside(scenario, "without", worlds.reference.grid, worlds.reference)
+    assert fine.policies.at_start == worlds.reference.policies.at_start != ({},)
+    summary = bs.run(scenario, runs=10, workers=1).summary()
+    assert summary["placebos"]["dates"]["effects"] and summary["channels"]

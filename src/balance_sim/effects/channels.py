@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balance_sim.effects.expected import Estimator, Expected
-from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.baseline import Worlds, compile_beside, compile_worlds
 from balance_sim.model.core import World
-from balance_sim.model.world import compile_world, with_events
+from balance_sim.model.world import with_events
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Scenario
@@ -109,7 +109,7 @@ def forms(worlds: Worlds, arm: str) -> Iterator[World]:
         if not version.changes:
             yield with_events(world, changed, arm)
             continue
-        compiled = compile_world(changed, arm, world.grid, world.focal_day)
+        compiled = compile_beside(changed, arm, world.grid, worlds.reference)
         yield replace(compiled, ladder=world.ladder)
     yield world
 

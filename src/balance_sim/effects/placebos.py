@@ -26,9 +26,9 @@ from balance_sim.effects.participants import (
     PlaceboFamily,
     security_gain,
 )
-from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.baseline import Worlds, compile_beside, compile_worlds
 from balance_sim.model.core import Ints, World
-from balance_sim.model.world import by_audience, compile_world
+from balance_sim.model.world import by_audience
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Event, Scenario
@@ -155,7 +155,7 @@ def of_dates(
     chosen = np.unique(places.round().astype(int))
     days = [int(world.focal_day), *(free_days[k] for k in chosen)]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
-    fine = compile_world(lacking, world.arm, grid, world.focal_day)
+    fine = compile_beside(lacking, world.arm, grid, world)
     fine = replace(fine, ladder=world.ladder)
     dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
     talks, start = TalksAtStart(worlds), at_start(fine)

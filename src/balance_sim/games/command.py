@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from balance_sim.study.jobs import Progress
 
 
+LEAST_DISCOVERED = 10
+"""Draws with `--discover`, at least."""
 SECONDS = {
     "reading": 2.0,
     "first answer": 3.0,
@@ -120,8 +122,11 @@ def game(
         from balance_sim.study.shards import REPORT
         from balance_sim.study.store import Store
 
-        if discover and draws == 0:
-            raise WrongRequest("--discover looks through draws: set --draws above 0")
+        if discover and draws < LEAST_DISCOVERED:
+            raise WrongRequest(
+                f"--discover finds in one half of the draws and tests in the other: "
+                f"set --draws to {LEAST_DISCOVERED} or more"
+            )
         loaded = load_game(file, set=settings, theory=theory)
         parameters = _draws(loaded.scenario, draws)
         folder = out or default_folder(loaded, seed)

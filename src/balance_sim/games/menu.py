@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from balance_sim.games.checks import Problem
+from balance_sim.games.checks import Problem, Steps
 from balance_sim.games.schema import GamePlan, RedTeamPlan, arm_of
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -55,7 +55,7 @@ def _event(number: int, day: str, event: dict[str, Any]) -> dict[str, Any]:
     return {"id": name, "date": day, **event}
 
 
-def problems_of_menu(plan: GamePlan) -> Iterator[Problem]:
+def problems_of_menu(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
     """Yield what is wrong with a red team beside the players of its game."""
     team = plan.red_team
     if team is None:
@@ -81,6 +81,25 @@ def problems_of_menu(plan: GamePlan) -> Iterator[Problem]:
             if key in move.event:
                 hint = "leave it out; days stand in `dates`"
                 yield (*steps, "event", key), "E110", f"`{key}` is given", hint, ""
+        yield from _acts_of_others(steps, move.event, plan, scenario)
+
+
+def _acts_of_others(
+    steps: Steps, event: Mapping[str, object], plan: GamePlan, scenario: Scenario
+) -> Iterator[Problem]:
+    """Yield principals of an event of the menu that are no states of the opponent."""
+    team, named = plan.red_team, event.get("principals")
+    if team is None or team.by not in plan.players:
+        return
+    if not isinstance(named, list | tuple):
+        return
+    own = {*plan.players[team.by].states}
+    for number, name in enumerate(named):
+        others = {*scenario.groups.get(str(name), (str(name),))} - own
+        if others:
+            why = f"{listed(sorted(others), 4)} is no state of {team.by}, which acts"
+            place = (*steps, "event", "principals", number)
+            yield place, "E212", why, "name states of its own", listed(sorted(own), 8)
 
 
 def check_menu(tree: Node, plan: GamePlan, scenario: Scenario) -> Iterator[Diagnostic]:

@@ -130,7 +130,7 @@ def load_game(
     scenario = None
     if base is not None:
         _add(problems, tree, problems_of(plan, base))
-        _add(problems, tree, problems_of_menu(plan))
+        _add(problems, tree, problems_of_menu(plan, base))
     if base is not None and not errors_in(problems):
         _add(problems, tree, problems_of_play(plan, base))
     if base is not None and not errors_in(problems):

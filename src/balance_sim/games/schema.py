@@ -93,7 +93,7 @@ class PlayPlan(Strict):
     dates: tuple[Day, ...] = ()
     every_days: Annotated[int, Field(ge=1, le=3650)] | None = None
     horizon: Annotated[int, Field(ge=1, le=12)] | None = None
-    players: tuple[ShortName, ...] = ()
+    players: tuple[ShortName, ...] | None = None
     order: Literal["simultaneous", "sequential"] = "simultaneous"
     moves: dict[ShortName, tuple[ShortName, ...]] = Field(default={})
     types: dict[ShortName, OtherType] = Field(default={})

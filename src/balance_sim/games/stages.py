@@ -117,7 +117,9 @@ def _added_by(strategy: Strategy, arm: Arm) -> tuple[Event, ...]:
 
 def movers_of(play: PlayPlan, players: Iterable[str]) -> tuple[str, ...]:
     """Who chooses, in the order of the file."""
-    return tuple(name for name in players if not play.players or name in play.players)
+    return tuple(
+        name for name in players if play.players is None or name in play.players
+    )
 
 
 def moves_of(plan: GamePlan, play: PlayPlan) -> tuple[tuple[str, ...], ...]:
@@ -178,12 +180,21 @@ def _unfit_dates(play: PlayPlan, scenario: Scenario) -> Iterator[Problem]:
             yield steps, "E015", f"{day} is a stage already", "remove one", ""
 
 
+def _unknown_movers(plan: GamePlan, play: PlayPlan) -> Iterator[Problem]:
+    """Yield that nobody chooses, and who chooses and is not there."""
+    if play.players == ():
+        hint = "name some, or leave the key out: then all choose"
+        yield ("play", "players"), "E212", "nobody chooses", hint, "at least 1"
+    for number, name in enumerate(play.players or ()):
+        if name not in plan.players:
+            place = ("play", "players", number)
+            yield unknown_name(place, "E107", name, [*plan.players])
+
+
 def _unknown_names(plan: GamePlan, play: PlayPlan) -> Iterator[Problem]:
     """Yield players and moves that are not there."""
     player_names = [*plan.players]
-    for number, name in enumerate(play.players):
-        if name not in plan.players:
-            yield unknown_name(("play", "players", number), "E107", name, player_names)
+    yield from _unknown_movers(plan, play)
     for key, names in (("moves", play.moves), ("types", play.types)):
         for name in names:
             if name not in plan.players:

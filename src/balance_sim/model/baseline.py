@@ -370,6 +370,15 @@ def with_sights_at_start(
     }
 
 
+def compile_beside(
+    version: Scenario, arm: str, grid: Floats, reference: World
+) -> World:
+    """A world beside those of a study, of another version of its scenario: what players
+    remember of the start is what they saw in the study's control arm."""
+    world = compile_world(version, arm, grid, reference.focal_day)
+    return with_sights_at_start({arm: world}, reference)[arm]
+
+
 def _differs_in_events(version: Scenario, control: Scenario) -> bool:
     """Whether an arm's version of a scenario without changes is the control arm's but
     for its events."""

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from balance_sim import registry
-from balance_sim.model.baseline import Worlds, with_bounds_of_threat
+from balance_sim.model.baseline import (
+    Worlds,
+    compile_beside,
+    with_bounds_of_threat,
+)
 from balance_sim.model.thinning import most_willing
-from balance_sim.model.world import compile_world
 from balance_sim.scenario.errors import checked_name
 from balance_sim.scenario.schema import Scenario
 
@@ -70,7 +73,7 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     world = worlds.reference
     arms = {worlds.scenario.reference_arm: world}
     for arm in wanted:
-        compiled = compile_world(arm.scenario, arm.name, world.grid, world.focal_day)
+        compiled = compile_beside(arm.scenario, arm.name, world.grid, world)
         arms[arm.name] = replace(compiled, ladder=worlds.arms[arm.of].ladder)
     arms = with_bounds_of_threat(arms)
     bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}
