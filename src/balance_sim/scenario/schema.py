@@ -932,12 +932,14 @@ def _one_form(deed: Any) -> Any:
     forms = [name for name in FORMS_OF_ACT if getattr(deed, name) is not None]
     if len(forms) != 1:
         why = f"`do` has one of {listed(FORMS_OF_ACT)}, not {len(forms)}"
-        raise refusal("E212", why, "write each as a policy of its own")
+        empty, several = "say what it does", "write each as a policy of its own"
+        raise refusal("E212", why, several if forms else empty)
     whom = WHOM.get(forms[0])
     for name in ("with", "toward"):
         if bool(getattr(deed, name)) != (name == whom):
             why = f"`{forms[0]}` has {'a' if name == whom else 'no'} list `{name}`"
-            raise refusal("E212", why, "name states or groups", place=forms[0])
+            hint = "name states or groups" if name == whom else f"leave `{name}` out"
+            raise refusal("E212", why, hint, place=forms[0])
     return deed
 
 
