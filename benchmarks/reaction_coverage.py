@@ -15,7 +15,8 @@ import numpy as np
 
 from balance_sim.evidence.reactions.alarm import AlarmModel
 from balance_sim.evidence.reactions.elasticities import Panel, fit, panel_of
-from balance_sim.evidence.reactions.record import Floats, ReactionRecord, load_reactions
+from balance_sim.evidence.reactions.record import ReactionRecord, load_reactions
+from balance_sim.stats import Floats
 
 MARGINS = ("alliances", "defence cooperation")
 TRUTHS = (0.0, 0.32)

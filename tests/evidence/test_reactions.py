@@ -1,5 +1,6 @@
 """Reactions to force: effects taken out, elasticities, errors and hostility against other programs and by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,6 @@ from balance_sim.evidence.events.absorbed import Effects, indicator
 from balance_sim.evidence.reactions import alarm as alarms
 from balance_sim.evidence.reactions.elasticities import Elasticity, NullFit, _informative, fit, panel_of, pooled
 from balance_sim.evidence.reactions.hostility import (
-    auc,
     calibration,
     fit_hostility,
     hostility_rows,
@@ -160,16 +160,12 @@ def test_calibration_counts_by_bins() -> None:
     said, onset = np.array([0.001, 0.05, 0.05, 0.9]), np.array([0.0, 0.0, 1.0, 1.0])
     found = calibration(said, onset, 0.5)
     assert found["said"] == pytest.approx(1.001) and found["found"] == 2
-    assert [(line["rows"], line["found"]) for line in found["bins"]] == [
-        (1, 0),
-        (0, 0),
-        (0, 0),
-        (2, 1),
-        (0, 0),
-        (0, 0),
-        (1, 1),
+    assert [(row["low"], row["n"], row["happened"]) for row in found["bins"]] == [
+        (0.0, 1, 0),
+        (0.03, 2, 1),
+        (0.7, 1, 1),
     ]
-    assert auc(said, onset) == pytest.approx((1 + 0.5 + 1 + 1) / 4)
+    assert found["auc"] == pytest.approx((1 + 0.5 + 1 + 1) / 4)
 
 
 @pytest.fixture(scope="module")
@@ -210,15 +206,26 @@ def test_rates_that_are_known_before_are_those_of_the_years_before(uses: Reactio
     said = 1 / (1 + np.exp(-(rows[["constant", "distance"]].to_numpy()[years > first + 4] @ fitted)))
     assert found == calibration(said, later, float(onset[years <= first + 4].mean()))
     assert onset[years <= first + 4].mean() < 0.5 * later.mean()
-    dyads = np.broadcast_to(~np.eye(10, dtype=bool), (8, 10, 10))
+
+
+def test_the_rate_known_before_is_that_of_states_that_exist(uses: ReactionRecord) -> None:
+    """Four of ten states join in the sixth year: before it force is more frequent than over all cells, which shows
+    another skill."""
+    history = uses.history
+    late = np.arange(8)[:, None] < 5
+    leave = np.where(late & (np.arange(10) >= 6), history.entry, history.leave)
+    joined = replace(history, leave=leave)
+    dyads = alarms.existing(joined)
+    onset = uses.onset.copy()
+    onset[MEMORY_YEARS:][~dyads] = 0.0
+    uses = replace(uses, history=joined, onset=onset)
+    assert dyads[0].sum() == 6 * 5
     hostility = np.clip(alarms.AlarmModel(uses).hostility_of_all()[5:][dyads[5:]], 1e-6, 1 - 1e-6)
     onset = uses.onset[MEMORY_YEARS:]
-    before, after = (
-        calibration(hostility, onset[5:][dyads[5:]], float(of.mean()))["log_skill"]
-        for of in (onset[:5][dyads[:5]], onset[dyads])
-    )
-    found = model_calibration(uses, first + 5)["log_skill"]
-    assert abs(found - before) < 0.2 * abs(found - after)
+    expected = calibration(hostility, onset[5:][dyads[5:]], float(onset[:5][dyads[:5]].mean()))
+    assert model_calibration(uses, int(history.years[0]) + 5) == expected
+    of_all_cells = calibration(hostility, onset[5:][dyads[5:]], float(onset[:5].mean()))
+    assert of_all_cells["log_skill"] > expected["log_skill"] + 0.02
 
 
 def test_a_folder_without_disputes_is_refused(tmp_path: Path) -> None:
@@ -286,11 +293,11 @@ def test_the_record_is_one_of_its_own_placebos() -> None:
     years, present = np.arange(1960, 1960 + YEARS), np.ones((YEARS, STATES), dtype=bool)
     history = SimpleNamespace(years=years, present=present, iso3=tuple(map(str, range(STATES))))
     record = SimpleNamespace(began=began, history=history, margins=margins, region=REGION)
-    done: list[int] = []
-    shares = _placebo_shares(record, AlarmAtForce(), 9, 1, done.append)
+    done: list[tuple[int, int]] = []
+    shares = _placebo_shares(record, AlarmAtForce(), 9, 1, lambda *told: done.append(told))
     assert shares["reacts"].tolist() == [0.1, 0.1] and shares["recoils"].tolist() == [1.0, 1.0]
-    assert done == [*range(1, 10)]
-    assert np.isnan(_placebo_shares(record, AlarmAtForce(), 0, 1, done.append)["reacts"]).all()
+    assert done == [(count, 9) for count in range(1, 10)]
+    assert np.isnan(_placebo_shares(record, AlarmAtForce(), 0, 1, lambda *told: done.append(told))["reacts"]).all()
 
 
 def test_the_column_acts_against_the_row() -> None:

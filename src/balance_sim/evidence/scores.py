@@ -19,6 +19,7 @@ programming (SciPy's SLSQP; Kraft 1988, DFVLR-FB 88-28).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -151,9 +152,11 @@ def average_precision(p: ArrayLike, y: ArrayLike) -> float:
     return Ranking(p, y).average_precision(np.ones_like(p))
 
 
-def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
+def reliability_table(
+    p: ArrayLike, y: ArrayLike, edges: Sequence[float] = EDGES
+) -> pd.DataFrame:
     """Reliability, one row a bin [low, high) that has forecasts (the last bin includes
-    1).
+    1). edges: of the bins, from 0 to 1.
 
     Columns: low, high, n, forecast (mean p), observed (share that happened), expected
     and happened (counts), observed_low and observed_high: the 95 % interval of the
@@ -169,9 +172,8 @@ def reliability_table(p: ArrayLike, y: ArrayLike) -> pd.DataFrame:
     import pandas as pd
 
     p, y = checked(p, y)
-    edges = np.array(EDGES)
-    place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
     bins = len(edges) - 1
+    place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, bins - 1)
     n = np.bincount(place, np.ones_like(p), bins)
     expected, happened = np.bincount(place, p, bins), np.bincount(place, y, bins)
     low, high = exact_share(happened, n)

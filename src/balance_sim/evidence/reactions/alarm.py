@@ -17,17 +17,13 @@ import numpy as np
 
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import FORCE_HALF_LIFE
-from balance_sim.evidence.reactions.record import (
-    MEMORY_YEARS,
-    Bools,
-    Floats,
-    ReactionRecord,
-)
+from balance_sim.evidence.reactions.record import MEMORY_YEARS, ReactionRecord
 from balance_sim.model import beliefs, threat
 from balance_sim.model.spread import NEAR_KM, PACT_DEPTH
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.schema import Parameters
+from balance_sim.stats import Bools, Floats
 
 FAR_KM = 12_800.0
 """Of two states whose distance is not known: e^2 - 1 times the gradient's own."""
@@ -129,8 +125,11 @@ class AlarmModel:
         self.free = (1.0 - np.maximum(depth, self.alignment)) * together
         capability = np.nan_to_num(history.capability) * history.present
         capability /= np.maximum(capability.sum(axis=1, keepdims=True), 1e-12)
-        far = np.where(np.isnan(history.distance), FAR_KM, history.distance)
-        reach = threat.reach(far, p.delta_km, p.gamma)
+        reach = threat.reach(
+            np.where(np.isnan(history.distance), FAR_KM, history.distance),
+            p.delta_km,
+            p.gamma,
+        )
         self.offensive = capability[:, None, :] * reach * together
         self.without = self._total(self._hostility(np.zeros_like(self.near)))
 
@@ -163,14 +162,18 @@ class AlarmModel:
     def of_others(self, began: Floats) -> Floats:
         """Return (T, n) alarm at force that others began, (M + T, n, n)."""
         recent = recency(began)
-        present = self._total(self._hostility(self._evidence(recent, recent)))
-        return threat.alarm(present, self.without, PARAMETERS.alarm_floor)
+        return threat.alarm(
+            self._total(self._hostility(self._evidence(recent, recent))),
+            self.without,
+            PARAMETERS.alarm_floor,
+        )
 
     def of_all(self) -> Floats:
         """Return (T, n) alarm at all force on record, one's own and wars under way
         included."""
-        present = self._total(self.hostility_of_all())
-        return threat.alarm(present, self.without, PARAMETERS.alarm_floor)
+        return threat.alarm(
+            self._total(self.hostility_of_all()), self.without, PARAMETERS.alarm_floor
+        )
 
 
 def dates_moved(acts: Floats, history: History, rng: np.random.Generator) -> Floats:

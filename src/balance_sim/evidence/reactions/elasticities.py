@@ -25,11 +25,12 @@ from balance_sim.evidence.events.absorbed import (
     least_squares,
     numbered,
 )
-from balance_sim.evidence.reactions.record import Bools, Floats, Ints, Margin
+from balance_sim.evidence.reactions.record import Margin
+from balance_sim.stats import Bools, Floats, Ints
+from balance_sim.stats.intervals import NORMAL
 
 FURTHEST = 20.0
 """Logarithms beyond which a fitted number is held."""
-NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Elasticity:
     @property
     def interval(self) -> tuple[Floats, Floats]:
         """(c,) and (c,) bounds of the 95 % CI."""
-        half = NORMAL_95 * self.error
+        half = NORMAL * self.error
         return self.estimate - half, self.estimate + half
 
 
@@ -176,8 +177,9 @@ def _slopes_without(panel: Panel, full_fit: AbsorbedFit, state: int) -> Floats:
     keep = panel.state != state
     weights = full_fit.effects.weights[keep]
     groups = (indicator(numbered(group[keep])) for group in panel.groups)
-    variables = np.column_stack([full_fit.working, panel.columns])[keep]
-    residuals = Effects(weights, *groups).residuals(variables)
+    residuals = Effects(weights, *groups).residuals(
+        np.column_stack([full_fit.working, panel.columns])[keep]
+    )
     return least_squares(residuals[:, 1:], residuals[:, :1], weights)[:, 0]
 
 

@@ -22,8 +22,9 @@ from balance_sim.evidence.data.history import History, load_history
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.evidence.newton import NoMaximum, newton
 from balance_sim.evidence.reactions.alarm import existing, ideal_gap
-from balance_sim.evidence.reactions.record import RECORDS, Bools, Floats
+from balance_sim.evidence.reactions.record import RECORDS
 from balance_sim.model.exercises import covariates
+from balance_sim.stats import Bools, Floats
 
 LEVEL_YEARS = 5
 """Years at the end of the fit whose mean level is the constant."""
@@ -79,10 +80,14 @@ def load_exercises(folder: Path, first: int, last: int) -> ExerciseRecord:
     )
     counts = exercises_of_dyads(exercises, participants, history)
     if not counts.any():
-        message = f"no joint exercise of {first} to {last} is on record"
-        raise DataError(message, "Give other years", path=folder)
-    reports = exercises.report, participants.report
-    return ExerciseRecord(history, _rows(history, counts), reports)
+        raise DataError(
+            f"no joint exercise of {first} to {last} is on record",
+            "Give other years",
+            path=folder,
+        )
+    return ExerciseRecord(
+        history, _rows(history, counts), (exercises.report, participants.report)
+    )
 
 
 def exercises_of_dyads(exercises: Read, participants: Read, history: History) -> Floats:
@@ -193,8 +198,9 @@ def fit_exercises(rows: pd.DataFrame) -> ExerciseFit:
     errors = np.sqrt(share * (np.array(apart) ** 2).sum(axis=0))
     names = [name for name in rows.columns if name not in PLACE]
     table = pd.DataFrame({"estimate": estimate, "standard_error": errors}, index=names)
-    exercises = int(years.y.sum())
-    return ExerciseFit(table, len(rows), exercises, years.log_likelihood(slopes))
+    return ExerciseFit(
+        table, len(rows), int(years.y.sum()), years.log_likelihood(slopes)
+    )
 
 
 def forecast(fit: ExerciseFit, rows: pd.DataFrame, last: int) -> dict[str, Any]:

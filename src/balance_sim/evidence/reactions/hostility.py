@@ -13,15 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from scipy.stats import rankdata
 
-from balance_sim.evidence.newton import LogitLikelihood, Search, newton
+from balance_sim.evidence.newton import LogitLikelihood, newton
 from balance_sim.evidence.reactions.alarm import (
     PARAMETERS,
     AlarmModel,
@@ -34,8 +32,9 @@ from balance_sim.evidence.reactions.alarm import (
     relative_distance,
     spread,
 )
-from balance_sim.evidence.reactions.record import MEMORY_YEARS, Floats, ReactionRecord
-from balance_sim.evidence.scores import log_score
+from balance_sim.evidence.reactions.record import MEMORY_YEARS, ReactionRecord
+from balance_sim.evidence.scores import Ranking, log_score, reliability_table
+from balance_sim.stats import Floats
 
 BINS = (0.0, 0.002, 0.01, 0.03, 0.1, 0.3, 0.7, 1.0)
 """Edges of the probabilities that are held against what was found."""
@@ -117,9 +116,8 @@ def fit_hostility(rows: pd.DataFrame) -> HostilityFit:
     logit = LogitLikelihood(x, y)
     start = np.zeros(x.shape[1])
     start[0] = np.log(y.mean() / (1.0 - y.mean()))
-    no_prior, search = np.zeros(len(start)), Search(tolerance=1e-14)
     slopes, information = newton(
-        start, logit.derivatives, logit.value, no_prior, search=search
+        start, logit.derivatives, logit.value, np.zeros(len(start)), tolerance=1e-14
     )
     bread = np.linalg.inv(information)
     scores = pd.DataFrame(x * (y - expit(x @ slopes))[:, None])
@@ -132,35 +130,18 @@ def fit_hostility(rows: pd.DataFrame) -> HostilityFit:
     return HostilityFit(table, among, len(y), onsets, logit.value(slopes))
 
 
-def auc(probability: Floats, onset: Floats) -> float:
-    """Return the chance that a row with an onset has a larger probability than one
-    without, ties by half (Mann, Whitney 1947)."""
-    ranks, count = rankdata(probability), onset.sum()
-    smallest = count * (count + 1) / 2
-    total = float(ranks[onset > 0].sum())
-    return float((total - smallest) / (count * (len(onset) - count)))
-
-
 def calibration(probability: Floats, onset: Floats, rate: float) -> dict[str, Any]:
     """Return how probabilities compare with what was found: sum of them (`said`) and
     number of onsets (`found`), log skill over the rate of onsets as known before, `auc`
-    and the same sums by `bins` of the probability."""
-    bins = []
-    for low, high in pairwise(BINS):
-        in_bin = (probability >= low) & (probability < high + (high == BINS[-1]))
-        sums = {
-            "said": float(probability[in_bin].sum()),
-            "found": float(onset[in_bin].sum()),
-        }
-        bins.append({"low": low, "high": high, "rows": int(in_bin.sum()), **sums})
+    and the `bins` of a `reliability_table`."""
     constant = np.full_like(probability, rate)
     skill = 1.0 - log_score(probability, onset) / log_score(constant, onset)
     return {
         "said": float(probability.sum()),
         "found": float(onset.sum()),
         "log_skill": float(skill),
-        "auc": auc(probability, onset),
-        "bins": bins,
+        "auc": Ranking(probability, onset).auc(np.ones_like(onset)),
+        "bins": reliability_table(probability, onset, BINS).to_dict("records"),
     }
 
 
@@ -176,12 +157,13 @@ def out_of_time(rows: pd.DataFrame, last: int) -> dict[str, Any]:
 
 def model_calibration(record: ReactionRecord, first: int) -> dict[str, Any]:
     """Return how the model's own hostility, by the numbers in use, compares with onsets
-    of force from a year on; between states at war, with its use."""
+    of force from a year on; between states at war, with its use. Skill is over the rate
+    among the dyads of the years before."""
     history = record.history
-    later = existing(history) & (history.years >= first)[:, None, None]
+    dyads, is_later = existing(history), (history.years >= first)[:, None, None]
     is_at_war = np.nan_to_num(history.war) > 0
     onset, force = record.onset[MEMORY_YEARS:], record.force[MEMORY_YEARS:]
     onset = np.where(is_at_war, force, onset)
-    rate = float(onset[: int(first - history.years[0])].mean())
+    rate, later = float(onset[dyads & ~is_later].mean()), dyads & is_later
     hostility = AlarmModel(record).hostility_of_all()[later]
     return calibration(np.clip(hostility, 1e-6, 1.0 - 1e-6), onset[later], rate)

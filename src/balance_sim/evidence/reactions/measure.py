@@ -22,7 +22,8 @@ from balance_sim.evidence.reactions.elasticities import (
     panel_of,
     pooled,
 )
-from balance_sim.evidence.reactions.record import Floats, ReactionRecord
+from balance_sim.evidence.reactions.record import ReactionRecord
+from balance_sim.stats import Floats
 
 AGREEMENTS = ("alliances", "defence cooperation", "exercises")
 """Margins whose elasticities are pooled: three kinds of agreement and joint act."""
@@ -79,12 +80,12 @@ def measure_reactions(
     record: ReactionRecord,
     placebos: int = 99,
     seed: int = 0,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Reactions:
     """Return the elasticities of a record.
 
     placebos: sets of moved dates, and of exchanged targets; seed: of these; progress:
-    called with how many sets are done."""
+    called with how many sets are done, of how many."""
     model = AlarmModel(record)
     others, everybody = model.of_others(record.began), model.of_all()
     rises = [_rise(others, lead) for lead in range(1, LEADS + 1)]
@@ -99,8 +100,9 @@ def measure_reactions(
             targets_p=float(shares[name][1]),
         )
     names = [name for name in AGREEMENTS if name in margins]
-    agreements = pooled([margins[name].others for name in names])
-    return Reactions(margins, names, agreements, placebos)
+    return Reactions(
+        margins, names, pooled([margins[name].others for name in names]), placebos
+    )
 
 
 def elasticity_of(record: ReactionRecord, name: str) -> Elasticity:
@@ -132,7 +134,7 @@ def _placebo_shares(
     model: AlarmModel,
     placebos: int,
     seed: int,
-    progress: Callable[[int], None],
+    progress: Callable[[int, int], None],
 ) -> dict[str, Floats]:
     """Return (2,) by margin: shares of moved dates, and of exchanged targets, with an
     elasticity as large as that of the record, by one step; NaN without placebos."""
@@ -149,6 +151,6 @@ def _placebo_shares(
             alarm = model.of_others(acts)
             for name, null in nulls.items():
                 as_large[name][placebo] += null.one_step(alarm) >= estimates[name]
-        progress(count + 1)
+        progress(count + 1, placebos)
     sample_size = placebos + 1 if placebos else np.nan
     return {name: counts / sample_size for name, counts in as_large.items()}

@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.history import History, load_history
@@ -19,10 +18,7 @@ from balance_sim.evidence.data.layers import FORCE
 from balance_sim.evidence.data.series import SOURCES, atop_memberships
 from balance_sim.evidence.data.sources import Source
 from balance_sim.evidence.data.table import Read, ReadReport, Table, years_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from balance_sim.stats import Floats, Ints
 
 MEMORY_YEARS = 20
 """Years before the first in which uses of force are remembered."""
@@ -34,15 +30,17 @@ def directed_disputes(table: Table) -> Read:
     """Directed dyad-years of militarised disputes (Gibler, Miller, Little 2016, ISQ
     60(4)). Frame: actor, target (COW numbers), year, force, onset, began."""
     table.drop_blank(actor="no actor", target="no target", year="no year")
-    frame = table.kept(
-        actor=table.integer("actor"),
-        target=table.integer("target"),
-        year=table.year("year"),
-        force=table.integer("level", missing=(-9,)).fillna(0) >= FORCE,
-        onset=table.flag("onset"),
-        began=table.flag("side_a"),
+    return table.read(
+        table.kept(
+            actor=table.integer("actor"),
+            target=table.integer("target"),
+            year=table.year("year"),
+            force=table.integer("level", missing=(-9,)).fillna(0) >= FORCE,
+            onset=table.flag("onset"),
+            began=table.flag("side_a"),
+        ),
+        None,
     )
-    return table.read(frame, None)
 
 
 def complete_rows(table: Table, keys: tuple[str, ...] = ()) -> Read:
@@ -59,8 +57,9 @@ def complete_rows(table: Table, keys: tuple[str, ...] = ()) -> Read:
             columns[str(name)] = table.number(str(name))
         else:
             columns[str(name)] = cells
-    frame = pd.DataFrame(columns).dropna()
-    return table.read(frame.drop_duplicates(list(keys) or None), None)
+    return table.read(
+        pd.DataFrame(columns).dropna().drop_duplicates(list(keys) or None), None
+    )
 
 
 def alliance_entries(table: Table) -> Read:
@@ -186,14 +185,19 @@ def load_reactions(folder: Path, first: int = 1946, last: int = 2003) -> Reactio
     place = _places(history, layers.roster(first, last))
     force = frames["disputes"][frames["disputes"]["force"]]
     acts = partial(_acts, place=place, history=history)
-    region = frames["regions"].set_index("iso3")["region"].reindex(history.iso3)
     return ReactionRecord(
         history=history,
         force=acts(force),
         began=acts(force[force["began"]]),
         onset=acts(force[force["onset"]]),
         margins=_margins(frames, place, history),
-        region=np.unique(region.fillna(""), return_inverse=True)[1].astype(np.int64),
+        region=np.unique(
+            frames["regions"]
+            .set_index("iso3")["region"]
+            .reindex(history.iso3)
+            .fillna(""),
+            return_inverse=True,
+        )[1].astype(np.int64),
         reports=tuple(reports),
     )
 
@@ -247,8 +251,9 @@ def _margins(
     for name, code in (("spending", "iso3"), ("personnel", "cow")):
         rows = frames[name][frames[name]["value"] > 0]
         if len(rows):
-            placed = rows.assign(place=rows[code].map(place))
-            amounts = _by_year(placed, history, "last")
+            amounts = _by_year(
+                rows.assign(place=rows[code].map(place)), history, "last"
+            )
             margins[name] = Margin(np.log(amounts), first + 1, last, is_count=False)
     return margins
 

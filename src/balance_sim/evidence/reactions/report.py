@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from balance_sim.evidence.estimation.parameter_files import file_record, rounded
 from balance_sim.evidence.reactions.alarm import PARAMETERS
-from balance_sim.evidence.reactions.elasticities import NORMAL_95, Elasticity
+from balance_sim.evidence.reactions.elasticities import Elasticity
 from balance_sim.evidence.reactions.exercises import ExerciseFit, ExerciseRecord
 from balance_sim.evidence.reactions.hostility import HostilityFit
 from balance_sim.evidence.reactions.measure import Reactions
 from balance_sim.evidence.reactions.record import ReactionRecord
 from balance_sim.show import wording as say
 from balance_sim.show.wording import said, table
+from balance_sim.stats.intervals import NORMAL
 
 REACTIONS_HEAD = """\
 # Elasticities of what states did in alarm at force (fit --reactions). An elasticity of
@@ -84,8 +87,7 @@ def reactions_record(
             "standard_errors": pooled.errors,
         },
     }
-    plain: dict[str, Any] = rounded(document, DIGITS)
-    return plain
+    return rounded(document, DIGITS)
 
 
 def reaction_lines(record: ReactionRecord, reactions: Reactions) -> Iterator[str]:
@@ -99,17 +101,18 @@ def reaction_lines(record: ReactionRecord, reactions: Reactions) -> Iterator[str
     for name, reaction in reactions.margins.items():
         low, high = reaction.others.interval
         lead, error = reaction.led.estimate[1], reaction.led.error[1]
-        row = (
-            name,
-            say.number(reaction.others.estimate[0]),
-            say.interval(low[0], high[0]),
-            f"{say.number(lead)} ({say.number(error)})",
-            say.number(reaction.dates_p),
-            say.number(reaction.targets_p),
+        rows.append(
+            (
+                name,
+                say.number(reaction.others.estimate[0]),
+                say.interval(low[0], high[0]),
+                f"{say.number(lead)} ({say.number(error)})",
+                say.number(reaction.dates_p),
+                say.number(reaction.targets_p),
+            )
         )
-        rows.append(row)
     yield from ["", *table(rows, "<>>>>>"), ""]
-    half = NORMAL_95 * pooled.error
+    half = NORMAL * pooled.error
     interval = say.interval(pooled.mean - half, pooled.mean + half)
     yield from said(
         f"Agreements pooled ({', '.join(reactions.pooled_names)}): "
@@ -118,6 +121,14 @@ def reaction_lines(record: ReactionRecord, reactions: Reactions) -> Iterator[str
         "was a reason. dates p, targets p: share of placebos with as large an "
         "elasticity."
     )
+
+
+def _estimate_lines(title: str, estimates: pd.DataFrame) -> list[str]:
+    """A row an estimate and its standard error."""
+    rows = [(title, "estimate", "s.e.")]
+    for name, mean, error in estimates.itertuples():
+        rows.append((name, say.number(mean), say.number(error)))
+    return ["", *table(rows, "<>>"), ""]
 
 
 def hostility_record(
@@ -138,8 +149,7 @@ def hostility_record(
         "out_of_time": later,
         "in_use": in_use,
     }
-    plain: dict[str, Any] = rounded(document, DIGITS)
-    return plain
+    return rounded(document, DIGITS)
 
 
 def exercises_record(
@@ -170,8 +180,7 @@ def exercises_record(
         },
         "out_of_time": later,
     }
-    plain: dict[str, Any] = rounded(document, DIGITS)
-    return plain
+    return rounded(document, DIGITS)
 
 
 def exercise_lines(
@@ -183,10 +192,7 @@ def exercise_lines(
         f"Joint exercises: {fit.exercises:,} of dyads in {fit.rows:,} dyad-years; an "
         "exercise counts once for each dyad that takes part."
     )
-    rows = [("logarithm of the yearly rate", "estimate", "s.e.")]
-    for name, mean, error in fit.table.itertuples():
-        rows.append((name, say.number(mean), say.number(error)))
-    yield from ["", *table(rows, "<>>"), ""]
+    yield from _estimate_lines("logarithm of the yearly rate", fit.table)
     first, last = later["years"]
     yield from said(
         f"Forecast of {first} to {last}: {later['said']:.0f} said, "
@@ -210,10 +216,7 @@ def hostility_lines(
         f"Onsets of force: {fit.onsets:,} in {fit.rows:,} directed dyad-years; log "
         f"likelihood {fit.log_likelihood:,.1f}."
     )
-    rows = [("logits", "estimate", "s.e.")]
-    for name, mean, error in fit.table.itertuples():
-        rows.append((name, say.number(mean), say.number(error)))
-    yield from ["", *table(rows, "<>>"), ""]
+    yield from _estimate_lines("logits", fit.table)
     yield from said(
         f"Fitted to {last} and forecast after it: {later['said']:.0f} onsets said, "
         f"{later['found']:.0f} found; log skill {later['log_skill']:.3f}, AUC "
@@ -224,8 +227,8 @@ def hostility_lines(
         f"{in_use['found']:.0f} found (between states at war, years with force)."
     )
     bins = [("hostility", "dyad-years", "said", "found")]
-    for line in in_use["bins"]:
-        span = f"{line['low']:g} to {line['high']:g}"
-        sums = say.number(line["said"], 0), say.number(line["found"], 0)
-        bins.append((span, f"{line['rows']:,}", *sums))
+    for row in in_use["bins"]:
+        span = f"{row['low']:g} to {row['high']:g}"
+        expected = say.number(row["expected"], 0)
+        bins.append((span, f"{row['n']:,}", expected, f"{row['happened']:,}"))
     yield from ["", *table(bins, "<>>>")]
