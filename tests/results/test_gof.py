@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.networks import (
-    Agreements,
     Span,
     StateFacts,
     compare,
     compare_group,
     from_table,
+    known_within,
     statistics_of,
 )
 
@@ -33,13 +33,13 @@ TABLE = [
 ]
 
 
-def table(rows: list[tuple[str | None, ...]] = TABLE, run: int = 0) -> Agreements:
+def table(rows: list[tuple[str | None, ...]] = TABLE, run: int = 0) -> pd.DataFrame:
     frame = pd.DataFrame(rows, columns=["a", "b", "kind", "signed", "opened", "in_force"]).assign(run=run)
     return from_table(frame, CODES)
 
 
 def test_statistics_by_hand() -> None:
-    made = table().within(SPAN)
+    made = known_within(table(), SPAN)
     found = statistics_of(GROUND, made, ["access", "pact"], SPAN.calendar)
     assert len(made) == 4
     assert found["isolates"] == {"states without": 1}  # Germany
@@ -65,13 +65,13 @@ def test_statistics_by_hand() -> None:
 
 
 def test_what_is_not_known_is_not_counted() -> None:
-    made = table([("AUS", "DEU", "pact", "2021-01-01", None, None)]).within(SPAN)
+    made = known_within(table([("AUS", "DEU", "pact", "2021-01-01", None, None)]), SPAN)
     found = statistics_of(GROUND, made, ["pact"], SPAN.calendar)
     assert np.isnan(found["regimes"]["two democracies"])  # Germany has no score
     assert np.isnan(found["lags"]["in force the same day"])
 
 
-def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (6, 3, 2, 1)) -> Agreements:
+def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (6, 3, 2, 1)) -> pd.DataFrame:
     """Poisson numbers of agreements; states are met by their weight."""
     rng = np.random.default_rng(seed)
     count = rng.poisson(rate, runs)
@@ -80,18 +80,18 @@ def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (
     odds = np.array([weight[i] * weight[j] for i, j in pairs], dtype=float)
     ends = pairs[rng.choice(6, total, p=odds / odds.sum())]
     day = SPAN.first.toordinal() + rng.integers(0, (SPAN.stop - SPAN.first).days, total)
-    unknown = np.full(total, np.nan)
-    return Agreements(run, ends[:, 0], ends[:, 1], np.full(total, "pact"), day, unknown, unknown)
+    columns = {"run": run, "a": ends[:, 0], "b": ends[:, 1], "kind": "pact", "signed": day}
+    return pd.DataFrame(columns | {"talks": np.nan, "force": np.nan})
 
 
-def compared(observed: Agreements, simulated: Agreements, runs: int) -> GoodnessOfFit:
+def compared(observed: pd.DataFrame, simulated: pd.DataFrame, runs: int) -> GoodnessOfFit:
     return GoodnessOfFit(compare(GROUND, SPAN, observed, simulated, runs) | {"about": {}, "notes": []})
 
 
 def rejected(group: str, trials: int = 16, **other: object) -> float:
     """Share of observed histories of another model that the group rejects at 0.05, against 40 of the model."""
     simulated, observed = drawn(40, 1), drawn(trials, 2, **other)  # type: ignore[arg-type]
-    each = [compared(observed.where(observed.run == k), simulated, 40).group(group)["p"] for k in range(trials)]
+    each = [compared(observed[observed["run"] == k], simulated, 40).group(group)["p"] for k in range(trials)]
     return float(np.mean([p is not None and p <= 0.05 for p in each]))
 
 
@@ -112,14 +112,14 @@ def test_all_groups_together() -> None:
     found = compare(GROUND, SPAN, drawn(1, 4, rate=30.0), simulated, 99)
     assert found["p"] == 0.5 / 100
     observed = drawn(12, 5)
-    alone = [compare(GROUND, SPAN, observed.where(observed.run == k), simulated, 99)["p"] for k in range(12)]
+    alone = [compare(GROUND, SPAN, observed[observed["run"] == k], simulated, 99)["p"] for k in range(12)]
     assert 0.25 < np.mean(alone) < 0.75
 
 
 def test_replications_that_sign_nothing_count() -> None:
     simulated = drawn(20, 6, rate=1.0)
     found = compared(table(), simulated, 20)
-    of = {int(run) for run in simulated.run}
+    of = {int(run) for run in simulated["run"]}
     years = np.array(found.group("years")["simulated"]).T
     assert len(of) < 20
     assert (years.sum(axis=1) == 0).sum() == 20 - len(of)

@@ -3,9 +3,10 @@
 from datetime import date
 
 import numpy as np
+import pandas as pd
 from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.figures import draw_gof, gof_table, verdict_words
-from balance_sim.evidence.goodness.networks import Agreements, Span, StateFacts, compare
+from balance_sim.evidence.goodness.networks import Span, StateFacts, compare
 from balance_sim.show.figures.style import VERMILION
 from matplotlib.colors import to_hex
 
@@ -15,12 +16,12 @@ SPAN = Span(date(2020, 1, 1), date(2022, 1, 1))
 def study(rate: float = 6.0) -> GoodnessOfFit:
     rng = np.random.default_rng(1)
 
-    def drawn(runs: int, each: float) -> Agreements:
+    def drawn(runs: int, each: float) -> pd.DataFrame:
         run = np.repeat(np.arange(runs), rng.poisson(each, runs))
         ends = np.array([rng.choice(5, 2, replace=False) for _ in run])
         day = SPAN.first.toordinal() + rng.integers(0, 730, len(run))
-        blank = np.full(len(run), np.nan)
-        return Agreements(run, ends.min(axis=1), ends.max(axis=1), np.full(len(run), "pact"), day, blank, blank)
+        columns = {"run": run, "a": ends.min(axis=1), "b": ends.max(axis=1), "kind": "pact", "signed": day}
+        return pd.DataFrame(columns | {"talks": np.nan, "force": np.nan})
 
     blank = np.full((5, 5), np.nan)
     facts = StateFacts(tuple("ABCDE"), blank, blank[0], np.zeros((5, 5), dtype=bool))

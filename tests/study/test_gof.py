@@ -1,7 +1,6 @@
 """A scenario set back, and tests that hold their size on the model's own data."""
 
 import json
-from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.run import run
-from balance_sim.evidence.goodness.networks import Span, facts_of, newly_signed, recorded, vectors_of
+from balance_sim.evidence.goodness.networks import Span, facts_of, known_within, newly_signed, recorded, vectors_of
 from balance_sim.evidence.goodness.set_back import FOCAL, known_on, own_span, set_back
 from balance_sim.evidence.goodness.statistics import lies_among
 from balance_sim.evidence.goodness.study import goodness_of_fit
@@ -82,7 +81,7 @@ def test_beijing_set_back_to_2022() -> None:
     span = own_span(scenario)
     past = set_back(scenario, span)
     assert (span.first, span.stop) == (date(2022, 1, 1), date(2025, 9, 1))
-    assert len(recorded(scenario).within(span)) == 112
+    assert len(known_within(recorded(scenario), span)) == 112
     known = {one.id for one in past.agreements}
     before = [one for one in scenario.agreements if one.signed and one.signed < span.first]
     assert known == {one.id for one in before}
@@ -142,8 +141,8 @@ def test_a_record_has_lags_of_days_that_are_known_and_disputes_of_any_sort(tmp_p
     month = scenario.agreements[1].model_copy(update={"id": "month", "precision": "month"})
     changed = scenario.model_copy(update={"accords": (*scenario.agreements, month), "disputes": disputes})
     record, facts = recorded(changed), facts_of(changed)
-    assert record.force.tolist()[:3] == [151.0, 0.0, np.inf]
-    assert np.isnan(record.force[3]) and len(record) == 4
+    assert record["force"].tolist()[:3] == [151.0, 0.0, np.inf]
+    assert np.isnan(record["force"][3]) and len(record) == 4
     assert facts.hostile[0].tolist() == [False, True, True, True, True, False]
     assert (facts.hostile == facts.hostile.T).all()
 
@@ -153,7 +152,7 @@ def test_new_is_what_is_neither_signed_nor_fixed_at_the_start() -> None:
     days = pd.to_datetime(["2004-05-01"] * 7 + [None])
     frame = pd.DataFrame({"run": range(8), "a": "POL", "b": "RUS", "kind": "access", "origin": origins, "signed": days})
     frame[["opened", "in_force"]] = pd.NaT
-    assert newly_signed(frame, ("POL", "RUS")).run.tolist() == [0, 1, 2]
+    assert newly_signed(frame, ("POL", "RUS"))["run"].tolist() == [0, 1, 2]
 
 
 # Size -----------------------------------------------------------------------------------------------------------------
@@ -203,7 +202,7 @@ def test_a_record_of_the_toys_own_is_compared(tmp_path: Path) -> None:
     scenario = toy(tmp_path)
     found = goodness_of_fit(scenario, runs=20, span=Span(date(2001, 1, 1), date(2004, 1, 1)))
     assert found["agreements"] == 2  # the leg of a multilateral treaty is none
-    assert np.isinf(recorded(scenario).force).tolist() == [False, False, True]  # `two` is signed and not in force
+    assert np.isinf(recorded(scenario)["force"]).tolist() == [False, False, True]  # `two` is signed and not in force
     assert found.group("years")["p"] <= 0.05  # ten times as many are simulated
     assert not any("in sample" in note for note in found["notes"])
     with pytest.raises(WrongRequest, match="0 agreements are on record"):
@@ -227,9 +226,9 @@ def test_size_on_beijings_own_data() -> None:
         assert value >= 0.03, name
     kinds, runs = sorted(scenario.kinds), np.arange(50)
     turned = np.roll(np.arange(50), 1)
-    permuted, twice = made.where(made.run < 50), made.where(made.run < 100)
-    permuted = replace(permuted, a=turned[permuted.a], b=turned[permuted.b])  # each state in the next one's place
-    twice = replace(twice, run=twice.run // 2)  # two replications in one: a rate twice as high
+    permuted, twice = made[made["run"] < 50], made[made["run"] < 100]
+    permuted = permuted.assign(a=turned[permuted["a"]], b=turned[permuted["b"]])  # each state in the next one's place
+    twice = twice.assign(run=twice["run"] // 2)  # two replications in one: a rate twice as high
     for wrong, groups in ((permuted, ("states", "distance")), (twice, ("years", "kinds", "degree", "triads"))):
         unlike = vectors_of(facts_of(scenario), span, wrong, 50, kinds)
         for name in groups:

@@ -137,8 +137,15 @@ def _along(
         idle.append(np.where(state.busy, 0.0, rate).sum(axis=-1))
 
     opportunities = draw_opportunities(worlds.reference, seed, runs, bound)
-    thin = thinning(world, opportunities, worlds.bounds[arm])
-    state = simulate(world, baseline, opportunities, thin, seed, runs, look)
+    state = simulate(
+        world,
+        baseline,
+        opportunities,
+        thinning(world, opportunities, worlds.bounds[arm]),
+        seed,
+        runs,
+        look,
+    )
     openings = np.asarray(np.sum(idle, axis=0))
     # clocks are free that are held by talks which go on to an agreement that counts
     agreements, free = state.agreements, openings.copy()
@@ -231,8 +238,9 @@ def dyad_probabilities(
     numbers = finished[:runs]
     if not len(numbers):
         raise WrongRequest("no replication has finished: run the study first")
-    arms = tuple(dict.fromkeys((result.reference, arm)))
-    worlds = compile_worlds(result.scenario, arms)
+    worlds = compile_worlds(
+        result.scenario, tuple(dict.fromkeys((result.reference, arm)))
+    )
     worlds = own_worlds(worlds, result.seed, numbers, result.draws)
     world = worlds.arms[arm]
     first = world.focal_day + 1.0

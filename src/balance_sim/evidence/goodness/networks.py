@@ -10,9 +10,8 @@ Desmarais 2018, Journal of Statistical Software 83(6)).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from balance_sim.evidence.goodness.statistics import (
     lies_among,
     mid_ranks,
 )
-from balance_sim.model.core import Bools, Floats, Ints
+from balance_sim.model.core import Bools, Floats
 from balance_sim.model.world import distances
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.outcomes import NEW
@@ -78,46 +77,34 @@ class Span:
         return tuple(range(self.first.year, self.last.year + 1))
 
 
-@dataclass(frozen=True)
-class Agreements:
-    """New agreements, E of them, of one history or of several. All arrays (E,).
+# --- tables of new agreements ---------------------------------------------------------
+#
+# One history or several, a row an agreement. run: number of the history; a, b:
+# positions on the roster; kind; signed: ordinal of the date; talks, force: days from
+# talks to signature, and to entry into force; NaN: not known, infinite: known not to be
+# in force.
 
-    run: number of the history; a, b: positions on the roster; kind: word; signed:
-    ordinal of the date; talks, force: days from talks to signature, and to entry into
-    force; NaN: not known, infinite: known not to be in force."""
 
-    run: Ints
-    a: Ints
-    b: Ints
-    kind: npt.NDArray[np.str_]
-    signed: Ints
-    talks: Floats
-    force: Floats
+def signed_within(agreements: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """The agreements signed within a span."""
+    first, stop = span.first.toordinal(), span.stop.toordinal()
+    return agreements[(agreements["signed"] >= first) & (agreements["signed"] < stop)]
 
-    def __len__(self) -> int:
-        return len(self.run)
 
-    def where(self, rows: Bools | Ints) -> Agreements:
-        """The agreements of some rows."""
-        return Agreements(*(column[rows] for column in vars(self).values()))
+def known_within(agreements: pd.DataFrame, span: Span) -> pd.DataFrame:
+    """Those signed within a span. A lag that ends after it is not known: neither side
+    can have seen it."""
+    signed = signed_within(agreements, span)
+    in_force = signed["signed"] + signed["force"]
+    return signed.assign(force=signed["force"].where(in_force < span.stop.toordinal()))
 
-    def signed_within(self, span: Span) -> Agreements:
-        """The agreements signed within a span."""
-        first, stop = span.first.toordinal(), span.stop.toordinal()
-        return self.where((self.signed >= first) & (self.signed < stop))
 
-    def within(self, span: Span) -> Agreements:
-        """Those signed within a span. A lag that ends after it is not known: neither
-        side can have seen it."""
-        agreements = self.signed_within(span)
-        lag = np.nan_to_num(agreements.force, nan=np.inf)
-        is_known = agreements.signed + lag < span.stop.toordinal()
-        return replace(agreements, force=np.where(is_known, agreements.force, np.nan))
+# --- statistics -----------------------------------------------------------------------
 
 
 def statistics_of(
     facts: StateFacts,
-    agreements: Agreements,
+    agreements: pd.DataFrame,
     kinds: Sequence[str],
     years: Sequence[int],
 ) -> dict[str, dict[str, float]]:
@@ -126,9 +113,10 @@ def statistics_of(
 
     kinds, years: those that get a number of their own. NaN: not known, or of no
     agreement at all."""
-    a, b, force = agreements.a, agreements.b, agreements.force
+    columns = ("a", "b", "force", "talks")
+    a, b, force, talks = (agreements[name].to_numpy() for name in columns)
     tie = statistics.tied(len(facts.codes), a, b)
-    calendar = [date.fromordinal(int(day)).year for day in agreements.signed]
+    calendar = [date.fromordinal(int(day)).year for day in agreements["signed"]]
     of_state = np.bincount(np.concatenate([a, b]), minlength=len(facts.codes))
     lengths = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}"]
     partners = [*map(str, range(SHARED)), f"{SHARED} or more"]
@@ -150,11 +138,11 @@ def statistics_of(
         "modularity": {"modularity": statistics.modularity(tie)},
         "repeats": {"share": statistics.repeats(a, b)},
         "distance": _named(quartiles, _quantiles(facts.km[a, b], (0.25, 0.5, 0.75))),
-        "regimes": _regimes(facts, agreements),
+        "regimes": _regimes(facts.democracy[[a, b]]),
         "hostile": {"share": hostile},
-        "kinds": {kind: float((agreements.kind == kind).sum()) for kind in kinds},
+        "kinds": {kind: float((agreements["kind"] == kind).sum()) for kind in kinds},
         "lags": {
-            "talks to signature, days": _known(agreements.talks, np.median),
+            "talks to signature, days": _known(talks, np.median),
             "in force the same day": _known(at_once),
             "signature to force, days": _known(force[force > 0], np.median),
         },
@@ -182,19 +170,19 @@ def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
     return np.quantile(finite, shares)
 
 
-def _regimes(facts: StateFacts, agreements: Agreements) -> dict[str, float]:
-    """Shares of agreements by the number of democracies among the two."""
-    sides = np.stack([facts.democracy[agreements.a], facts.democracy[agreements.b]])
-    democracies = (sides >= DEMOCRACY).sum(axis=0)
-    by_agreement = democracies[np.isfinite(sides).all(axis=0)].astype(np.float64)
+def _regimes(democracy: Floats) -> dict[str, float]:
+    """Shares of agreements by the number of democracies among the two. democracy: (2,
+    E) of both sides."""
+    democracies = (democracy >= DEMOCRACY).sum(axis=0)
+    by_agreement = democracies[np.isfinite(democracy).all(axis=0)].astype(np.float64)
     return {name: _known(by_agreement == count) for name, count in REGIMES.items()}
 
 
 def compare(
     facts: StateFacts,
     span: Span,
-    observed: Agreements,
-    simulated: Agreements,
+    observed: pd.DataFrame,
+    simulated: pd.DataFrame,
     runs: int,
 ) -> dict[str, Any]:
     """Compare what was observed with the R >= 2 replications 0..R-1, all of the span.
@@ -203,15 +191,16 @@ def compare(
     together: the share of the R + 1 histories whose sum of ln p over groups is lower
     than that of the observed one, and half of those as low (Fisher's combination, by
     permutation: Pesarin 2001, Multivariate Permutation Tests, ch. 6)."""
-    record, replications = observed.within(span), simulated.within(span)
-    kinds = sorted({*map(str, record.kind), *map(str, replications.kind)})
-    record = replace(record, run=np.zeros_like(record.run))
+    record = known_within(observed, span).assign(run=0)
+    replications = known_within(simulated, span)
+    kinds = sorted({*record["kind"], *replications["kind"]})
     observed_vectors = vectors_of(facts, span, record, 1, kinds)
     simulated_vectors = vectors_of(facts, span, replications, runs, kinds)
     groups, logs = [], np.zeros(runs + 1)
     for name, (names, values) in observed_vectors.items():
-        table = np.vstack([values, simulated_vectors[name][1]])
-        group, fit = compare_group(name, names, table)
+        group, fit = compare_group(
+            name, names, np.vstack([values, simulated_vectors[name][1]])
+        )
         groups.append(group)
         if fit is not None:
             logs += np.log(fit.ranks)
@@ -231,18 +220,17 @@ def compare(
 def vectors_of(
     facts: StateFacts,
     span: Span,
-    agreements: Agreements,
+    agreements: pd.DataFrame,
     runs: int,
     kinds: Sequence[str],
 ) -> dict[str, tuple[list[str], Floats]]:
     """Group -> names of its K statistics, and (R, K) their values in each of the
     histories 0..R-1."""
-    order = np.argsort(agreements.run, kind="stable")
-    edges = np.searchsorted(agreements.run[order], np.arange(runs + 1))
-    histories = []
-    for low, high in pairwise(edges):
-        history = agreements.where(order[low:high])
-        histories.append(statistics_of(facts, history, kinds, span.calendar))
+    by_run, none = dict(iter(agreements.groupby("run"))), agreements.iloc[:0]
+    histories = [
+        statistics_of(facts, by_run.get(run, none), kinds, span.calendar)
+        for run in range(runs)
+    ]
     vectors = {}
     for group, names in histories[0].items():
         rows = [list(history[group].values()) for history in histories]
@@ -293,7 +281,7 @@ def facts_of(scenario: Scenario) -> StateFacts:
     return StateFacts(scenario.codes, distances(scenario), polyarchy, hostile)
 
 
-def recorded(scenario: Scenario) -> Agreements:
+def recorded(scenario: Scenario) -> pd.DataFrame:
     """A scenario's signed bilateral agreements, as history 0; the lag of those not in
     force yet is infinite."""
     rows, waits = [], []
@@ -303,18 +291,17 @@ def recorded(scenario: Scenario) -> Agreements:
             rows.append([0, row.a, row.b, row.kind, row.signed, row.opened, in_force])
             waits.append(row.status == "signed" and row.in_force is None)
     table = from_table(pd.DataFrame(rows, columns=COLUMNS), scenario.codes)
-    force = np.where(np.array(waits, dtype=bool), np.inf, table.force)
-    return replace(table, force=force)
+    return table.assign(force=table["force"].mask(np.array(waits, dtype=bool), np.inf))
 
 
-def newly_signed(agreements: pd.DataFrame, codes: Sequence[str]) -> Agreements:
+def newly_signed(agreements: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     """The new agreements of a study's table of agreements: signed in the run, neither
     signed nor fixed at its start."""
     is_new = agreements["origin"].astype(str).isin(NEW)
     return from_table(agreements[is_new & agreements["signed"].notna()], codes)
 
 
-def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
+def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> pd.DataFrame:
     """From COLUMNS, the last two blank where they are not known."""
     position = {code: i for i, code in enumerate(codes)}
     signed = pd.to_datetime(frame["signed"])
@@ -325,12 +312,14 @@ def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
         return np.asarray(days.to_numpy(dtype=np.float64, na_value=np.nan))
 
     sides = frame[["a", "b"]].astype(str).map(position.__getitem__).to_numpy(np.int64)
-    return Agreements(
-        run=frame["run"].to_numpy(dtype=np.int64),
-        a=sides.min(axis=1),
-        b=sides.max(axis=1),
-        kind=frame["kind"].astype(str).to_numpy(dtype=np.str_),
-        signed=np.array([day.toordinal() for day in signed], dtype=np.int64),
-        talks=np.abs(lag("opened")),
-        force=lag("in_force"),
+    return pd.DataFrame(
+        {
+            "run": frame["run"].to_numpy(dtype=np.int64),
+            "a": sides.min(axis=1),
+            "b": sides.max(axis=1),
+            "kind": frame["kind"].astype(str).to_numpy(),
+            "signed": np.array([day.toordinal() for day in signed], dtype=np.int64),
+            "talks": np.abs(lag("opened")),
+            "force": lag("in_force"),
+        }
     )

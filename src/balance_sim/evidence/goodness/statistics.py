@@ -156,8 +156,11 @@ def modularity(tie: Bools) -> float:
     if not tie.any():
         return 0.0
     graph = _graph(tie)
-    communities = nx.community.greedy_modularity_communities(graph)
-    return float(nx.community.modularity(graph, communities))
+    return float(
+        nx.community.modularity(
+            graph, nx.community.greedy_modularity_communities(graph)
+        )
+    )
 
 
 def repeats(first: Ints, second: Ints) -> float:

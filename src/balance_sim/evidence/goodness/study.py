@@ -17,6 +17,7 @@ from balance_sim.evidence.goodness.networks import (
     facts_of,
     newly_signed,
     recorded,
+    signed_within,
 )
 from balance_sim.evidence.goodness.set_back import own_span, set_back
 from balance_sim.scenario.defaults import fitted_distribution
@@ -89,7 +90,7 @@ def goodness_of_fit(
         raise WrongRequest("at least two replications are needed")
     span = span or own_span(scenario)
     at_span_start, arm = set_back(scenario, span), scenario.reference_arm
-    record = recorded(scenario).signed_within(span)
+    record = signed_within(recorded(scenario), span)
     if len(record) < 2:
         count = f"{len(record)} agreements are on record from {span.first}"
         hint = "set --from and --until"
