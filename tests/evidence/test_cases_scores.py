@@ -69,10 +69,16 @@ def table(tmp_path):
 P = {("DEU", "YUG"): 0.4, ("ITA", "YUG"): 0.1, ("GBR", "SUN"): 0.3, ("DEU", "GBR"): 0.05, ("ITA", "SUN"): 0.2}
 
 
+def scored_rows(table, scenario):
+    rows = sorted_out(responses_of(table, "T"), scenario)
+    return rows[rows["why_not"] == ""]
+
+
 def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
     rows = sorted_out(responses_of(table, "T"), scenario)
-    assert [row.agreement_id for row in rows if not row.why_not] == ["JOIN", "JOIN", "PACT", "TWENTY-YEARS"]
-    reasons = {row.agreement_id: row.why_not for row in rows if row.why_not}
+    is_scored = rows["why_not"] == ""
+    assert rows.loc[is_scored, "agreement_id"].tolist() == ["JOIN", "JOIN", "PACT", "TWENTY-YEARS"]
+    reasons = rows[~is_scored].set_index("agreement_id")["why_not"].to_dict()
     assert reasons == {
         "N": "NATO: not a state",
         "H": "HRV: not a state of the scenario",
@@ -83,12 +89,12 @@ def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
 
 
 def test_codes_of_the_date_and_of_today_are_one_state(scenario, table):
-    pact = next(row for row in sorted_out(responses_of(table, "T"), scenario) if row.agreement_id == "PACT")
-    assert (pact.state_a, pact.state_b) == ("GBR", "SUN")
+    pact = sorted_out(responses_of(table, "T"), scenario).set_index("agreement_id").loc["PACT"]
+    assert (pact["state_a"], pact["state_b"]) == ("GBR", "SUN")
 
 
 def test_every_agreement_weighs_one(scenario, table):
-    rows = [row for row in sorted_out(responses_of(table, "T"), scenario) if not row.why_not]
+    rows = scored_rows(table, scenario)
     found = scored_table(scenario, rows)
     assert len(set(found.pairs)) == 9  # ten pairs but that of the participants
     weights = list(zip(found.pairs, found.happened, found.weight, strict=True))
@@ -100,7 +106,7 @@ def test_every_agreement_weighs_one(scenario, table):
 
 
 def test_measures_against_their_definitions(scenario, table):
-    rows = [row for row in sorted_out(responses_of(table, "T"), scenario) if not row.why_not]
+    rows = scored_rows(table, scenario)
     found = scored_table(scenario, rows)
     p = np.array([P.get(dyad, 0.0) for dyad in found.pairs])
     scores = score_case(scenario, P, responses_of(table, "T"))
@@ -141,7 +147,7 @@ def test_baselines_in_closed_form(scenario, table):
     assert base["average_precision"] == pytest.approx(3 / 9)
     assert base["brier"] == pytest.approx(3 / 9 * 6 / 9)
     # One pair has an earlier agreement, and two of the three agreements are its own.
-    rows = [row for row in sorted_out(responses_of(table, "T"), scenario) if not row.why_not]
+    rows = scored_rows(table, scenario)
     found = scored_table(scenario, rows)
     values = dict(zip(found.pairs, baselines(scenario, found)["earlier_accords"], strict=True))
     assert values["GBR", "SUN"] == 1.0
@@ -167,9 +173,9 @@ def test_baselines_in_closed_form(scenario, table):
 def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenario, table, written, inside):
     """The window is 1940-09-27 to 1942-09-27."""
     table.write_text(f"state_a,state_b,date,direction\nSUN,GBR,{written},counter\n")
-    (row,) = sorted_out(responses_of(table, "T"), scenario)
-    assert (row.why_not == "") == inside
-    scored = score_case(scenario, P, [row])
+    responses = responses_of(table, "T")
+    assert [*(sorted_out(responses, scenario)["why_not"] == "")] == [inside]
+    scored = score_case(scenario, P, responses)
     assert scored["agreements"] == int(inside)
     assert (scored["responses"] + scored["not_scored"])[0]["date"] == written
 

@@ -99,8 +99,11 @@ class Record:
     @classmethod
     def of(cls, folder: Path | str, actors: Sequence[Actor], on: date) -> Record:
         """What a folder holds. Raises DataError."""
-        reads = {name: source.of(Path(folder)) for name, source in SOURCES.items()}
-        return cls(reads, tuple(actors), on)
+        return cls(
+            {name: source.of(Path(folder)) for name, source in SOURCES.items()},
+            tuple(actors),
+            on,
+        )
 
     @property
     def codes(self) -> list[str]:
@@ -188,20 +191,21 @@ def state_rows(record: Record, agreements: pd.DataFrame) -> pd.DataFrame:
         allies = {ally for pact in pacts if code in pact for ally in pact}
         patrons = [ally for ally in allies if share[ally] >= PATRON_RATIO * share[code]]
         is_guess = measured in (0, year)
-        row = {
-            "id": code,
-            "name": actor.name,
-            **cells,
-            "reliability": RELIABILITY,
-            "autonomy": "0",
-            "nuclear_since": str(armed or ""),
-            "patrons": ";".join(sorted(patrons)),
-            "source": "; ".join(
-                f"{field}: {title}" for field, title in sources.items()
-            ),
-            "guesses": "reliability;capability" if is_guess else "reliability",
-        }
-        rows.append(row)
+        rows.append(
+            {
+                "id": code,
+                "name": actor.name,
+                **cells,
+                "reliability": RELIABILITY,
+                "autonomy": "0",
+                "nuclear_since": str(armed or ""),
+                "patrons": ";".join(sorted(patrons)),
+                "source": "; ".join(
+                    f"{field}: {title}" for field, title in sources.items()
+                ),
+                "guesses": "reliability;capability" if is_guess else "reliability",
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -252,19 +256,20 @@ def dispute_rows(record: Record) -> pd.DataFrame:
             part: values for part, values in severity.items() if (a, b) in values
         }
         is_guess = "claim" in on_record and (a, b) not in coded
-        row = {
-            "a": a,
-            "b": b,
-            **{
-                part: short(round(values[a, b], 3))
-                for part, values in on_record.items()
-            },
-            "source": "; ".join(
-                f"{part}: {DISPUTE_SOURCES[part]}" for part in on_record
-            ),
-            "x_guesses": "claim" if is_guess else "",
-        }
-        rows.append(row)
+        rows.append(
+            {
+                "a": a,
+                "b": b,
+                **{
+                    part: short(round(values[a, b], 3))
+                    for part, values in on_record.items()
+                },
+                "source": "; ".join(
+                    f"{part}: {DISPUTE_SOURCES[part]}" for part in on_record
+                ),
+                "x_guesses": "claim" if is_guess else "",
+            }
+        )
     return pd.DataFrame(rows, columns=["a", "b", *severity, "source", "x_guesses"])
 
 
@@ -307,8 +312,7 @@ def wars_under_way(record: Record) -> dict[Pair, date]:
     was_joined = frame["start"] - frame["began"] >= WAR_TIME
     is_war = (frame["end"] >= day) & frame["war"] & (has_lasted | was_joined)
     since = frame[is_war].groupby(["a", "b"])["start"].min()
-    days = (start.date() for start in since)
-    return dict(zip(since.index, days, strict=True))
+    return dict(zip(since.index, (start.date() for start in since), strict=True))
 
 
 def _known_disputes(record: Record) -> tuple[pd.DataFrame, pd.Timestamp]:
@@ -317,8 +321,9 @@ def _known_disputes(record: Record) -> tuple[pd.DataFrame, pd.Timestamp]:
     read = record.reads["disputes"]
     last_year = read.report.last_year or record.on.year
     day = min(record.day, pd.Timestamp(last_year, 12, 31))
-    began = read.frame.groupby("dispute")["start"].transform("min")
-    frame = record.placed(read.frame.assign(began=began))
+    frame = record.placed(
+        read.frame.assign(began=read.frame.groupby("dispute")["start"].transform("min"))
+    )
     return frame[frame["start"] < day], day
 
 
@@ -331,15 +336,15 @@ def relation_rows(record: Record) -> pd.DataFrame:
     for (a, b), since in wars.items():
         row = {"a": a, "b": b, "from": str(since), "kind": "war", "source": source}
         rows.append(row)
-    day_before = record.on - timedelta(days=1)
-    relations = known_relations(record.codes, day_before)
+    relations = known_relations(record.codes, record.on - timedelta(days=1))
     rows += [
         row
         for row in relations
         if row["kind"] != "war" or (row["a"], row["b"]) not in wars
     ]
-    columns = ["a", "b", "from", "until", "kind", "source"]
-    return pd.DataFrame(rows, columns=columns).sort_values(["a", "b", "kind"])
+    return pd.DataFrame(
+        rows, columns=["a", "b", "from", "until", "kind", "source"]
+    ).sort_values(["a", "b", "kind"])
 
 
 # --- distances ------------------------------------------------------------------------
@@ -374,8 +379,11 @@ def distance_rows(record: Record) -> tuple[pd.DataFrame, int]:
 def agreement_rows(record: Record, participants: Sequence[str]) -> pd.DataFrame:
     """Agreements in order of pair and date, with ids A-B-kind-year."""
     atop = _alliances(record, "atop", "ATOP 5.1")
-    cow = _alliances(record, "cow_alliances", "COW alliances 4.1")
-    tables = [atop, _without(cow, atop), _cooperation(record)]
+    tables = [
+        atop,
+        _without(_alliances(record, "cow_alliances", "COW alliances 4.1"), atop),
+        _cooperation(record),
+    ]
     frame = pd.concat([table for table in tables if len(table)] or tables[:1])
     frame = frame.reset_index(drop=True)
     frame["ended"] = _broken(frame, record)
@@ -384,8 +392,9 @@ def agreement_rows(record: Record, participants: Sequence[str]) -> pd.DataFrame:
     is_signal = inside & (signed >= record.day - SIGNAL_TIME)
     is_remembered = signed >= record.day - pd.DateOffset(years=MEMORY_YEARS)
     frame = frame[~is_signal & (frame["ended"].isna() | is_remembered)]
-    order = ["a", "b", "signed", "kind", "name"]
-    frame = frame.sort_values(order, kind="stable").reset_index(drop=True)
+    frame = frame.sort_values(
+        ["a", "b", "signed", "kind", "name"], kind="stable"
+    ).reset_index(drop=True)
     return frame.assign(
         id=_ids(frame),
         status=np.select(

@@ -6,10 +6,10 @@ SCO), rows outside the window."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from balance_sim.evidence.cases.tables import state_code
 from balance_sim.evidence.data import codes
@@ -21,32 +21,23 @@ from balance_sim.scenario.schema import Scenario
 RESPONSES = ("counter", "bandwagon")
 DIRECTIONS = (*RESPONSES, "other")
 COLUMNS = "case_id state_a! state_b! date! direction! agreement_id"
+SIDES = ["state_a", "state_b"]
+PERIODS = {"month": "M", "year": "Y"}
+"""What is known of an imprecise date, and how pandas calls it."""
 
 
-@dataclass(frozen=True)
-class Response:
-    """One row. `on`: the first day of what is known of its date, `latest` the last;
-    written: the date as the table has it.
-
-    why_not: the reason for which it is not scored, empty if it is."""
-
-    line: int
-    state_a: str
-    state_b: str
-    on: date
-    latest: date
-    written: str
-    direction: str
-    agreement_id: str
-    why_not: str = ""
-
-
-def responses_of(path: Path | str, case_id: str) -> list[Response]:
+def responses_of(path: Path | str, case_id: str) -> pd.DataFrame:
     """The rows of one case; all where no row has a case.
 
     What is wrong in the rows of other cases is no matter. A blank agreement_id makes
     the row an agreement of its own. A date may be a month or a year. Raises
-    DataError."""
+    DataError.
+
+    Returns
+    -------
+    DataFrame : line of the table; state_a, state_b; date as the table has it, first and
+        latest day of what is known of it; direction; agreement_id
+    """
     table = open_table(path, "responses", COLUMNS)
     ids = table.text["case_id"]
     if (ids != "").any():
@@ -62,75 +53,76 @@ def responses_of(path: Path | str, case_id: str) -> list[Response]:
     return _responses(table)
 
 
-def _responses(table: Table) -> list[Response]:
+def _responses(table: Table) -> pd.DataFrame:
     """The rows of a table, checked. Raises DataError."""
-    direction = table.text["direction"].str.lower()
-    is_unknown = ~direction.isin(DIRECTIONS)
+    text, direction = table.text, table.text["direction"].str.lower()
     table.refuse(
         "direction",
-        is_unknown,
+        ~direction.isin(DIRECTIONS),
         "this is no direction",
         f"Write one of {', '.join(DIRECTIONS)}",
     )
-    days, precision = table.dates("date")
-    latest, _ = table.dates("date", end=True)
-    table.refuse("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
-    for side in ("state_a", "state_b"):
+    latest, precision = table.dates("date", end=True)
+    table.refuse("date", latest.isna(), "a response needs a date", "Write YYYY-MM-DD")
+    for side in SIDES:
         table.refuse(
             side,
-            table.text[side] == "",
+            text[side] == "",
             "a side is missing",
             "Name a state or an organisation",
         )
-    rows = []
-    records = zip(table.text.to_dict("records"), latest, precision, strict=True)
-    for line, (record, day, unit) in zip(table.text.index, records, strict=True):
-        last = day.date()
-        starts = {"year": last.replace(month=1, day=1), "month": last.replace(day=1)}
-        response = Response(
-            line=line,
-            state_a=state_code(record["state_a"]) or record["state_a"].upper(),
-            state_b=state_code(record["state_b"]) or record["state_b"].upper(),
-            on=starts.get(unit, last),
-            latest=last,
-            written=record["date"],
-            direction=record["direction"].lower(),
-            agreement_id=record["agreement_id"] or f"line-{line}",
-        )
-        rows.append(response)
-    return rows
+    first = latest
+    for unit, period in PERIODS.items():
+        first = first.mask(precision == unit, latest.dt.to_period(period).dt.start_time)
+    own_ids = "line-" + text.index.astype(str)
+    return pd.DataFrame(
+        {
+            "line": text.index,
+            **{side: text[side].map(_code) for side in SIDES},
+            "date": text["date"],
+            "first": first,
+            "latest": latest,
+            "direction": direction,
+            "agreement_id": text["agreement_id"].mask(
+                text["agreement_id"] == "", own_ids
+            ),
+        }
+    )
 
 
-def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
-    """The same rows in the scenario's codes, each with the reason why it is not scored,
-    if there is one."""
+def _code(word: str) -> str:
+    """The code of a state, or the word itself."""
+    return state_code(word) or word.upper()
+
+
+def sorted_out(responses: pd.DataFrame, scenario: Scenario) -> pd.DataFrame:
+    """The same rows in the scenario's codes, and in `why_not` the reason for which each
+    is not scored; empty where it is."""
     code_of = {codes.current_iso3(code): code for code in scenario.codes}
-    responses = []
-    for row in rows:
-        sides = [
-            code_of.get(codes.current_iso3(side), side)
-            for side in (row.state_a, row.state_b)
-        ]
-        a, b = sorted(sides)
-        reason = _why_not(row, sides, scenario)
-        responses.append(replace(row, state_a=a, state_b=b, why_not=reason))
-    return responses
+    sides = responses[SIDES].map(
+        lambda code: code_of.get(codes.current_iso3(code), code)
+    )
+    rows = responses.assign(**sides)
+    return rows.assign(
+        state_a=sides.min(axis=1),
+        state_b=sides.max(axis=1),
+        why_not=[_why_not(row, scenario) for row in rows.itertuples()],
+    )
 
 
-def _why_not(row: Response, sides: Sequence[str], scenario: Scenario) -> str:
-    """Why a row is not scored; empty if it is. sides: its states in the scenario's
-    codes."""
+def _why_not(row: Any, scenario: Scenario) -> str:
+    """Why a row is not scored; empty if it is."""
     if row.direction not in RESPONSES:
         return f"direction `{row.direction}`: not a response"
-    for side in sides:
+    for side in (row.state_a, row.state_b):
         if side not in scenario.codes:
             roster = " of the scenario" if state_code(side) else ""
             return f"{side}: not a state{roster}"
-    if sides[0] == sides[1]:
+    if row.state_a == row.state_b:
         return "both sides are one state"
-    if {*sides} <= {*classes_of(scenario).participants}:
+    if {row.state_a, row.state_b} <= {*classes_of(scenario).participants}:
         return "both sides are participants"
     focal = next(event for event in scenario.events if event.id == scenario.focal)
-    if row.latest < focal.date or row.on >= scenario.end:
+    if row.latest.date() < focal.date or row.first.date() >= scenario.end:
         return f"outside the window {focal.date}..{scenario.end}"
     return ""

@@ -186,8 +186,10 @@ def _level(
         lines = [f"# {counted}.", f"# Written by `{command}`."]
         return [*lines, f"calibration: {name}/calibration.yaml"], until
     if count:
-        comment = f"# {counted}, too few for a calibration."
-        return [comment, f"base_rate: {short(count / RECORD_YEARS)}"], None
+        return [
+            f"# {counted}, too few for a calibration.",
+            f"base_rate: {short(count / RECORD_YEARS)}",
+        ], None
     level = "the level is that of the shipped intercepts."
     hint = "`base_rate: 2` would set it, agreements a year."
     return [f"# {counted}: {level} {hint}"], None
@@ -324,10 +326,10 @@ def rendered(template: str, **values: object) -> str:
     environment = Environment(
         trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
     )
-    filters = {"quoted": _quoted, "clipped": _clipped, "short": short}
-    environment.filters.update(filters)
-    text = shipped_text("balance_sim.evidence.cases", template)
-    return environment.from_string(text).render(**values)
+    environment.filters.update({"quoted": _quoted, "clipped": _clipped, "short": short})
+    return environment.from_string(
+        shipped_text("balance_sim.evidence.cases", template)
+    ).render(**values)
 
 
 def _quoted(value: str) -> str:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from balance_sim.evidence.cases.responses import Response, sorted_out
+from balance_sim.evidence.cases.responses import SIDES, sorted_out
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.score import MODEL
+from balance_sim.evidence.forecast.score import MODEL, SCORES, weighted_scores
 from balance_sim.evidence.scores import (
     FEWEST,
     FEWEST_UNEVEN,
@@ -29,7 +29,7 @@ from balance_sim.evidence.scores import (
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats import Floats
+from balance_sim.stats import Floats, Ints
 
 Pair = tuple[str, str]
 
@@ -49,13 +49,13 @@ class CaseTable:
     pairs: tuple[Pair, ...]
     happened: Floats
     weight: Floats
-    cluster: NDArray[np.int64]
+    cluster: Ints
 
 
 def score_case(
     scenario: Scenario,
     p: Mapping[Pair, float],
-    responses: Sequence[Response],
+    responses: pd.DataFrame,
     excess: Mapping[Pair, float] | None = None,
 ) -> dict[str, object]:
     """Scores of a forecast and of the two baselines, as plain data for JSON; None where
@@ -65,7 +65,8 @@ def score_case(
     a dyad that is not there has 0. excess: the same less the control arm's; only its
     ranking is scored. Raises DataError."""
     rows = sorted_out(responses, scenario)
-    scored = [row for row in rows if not row.why_not]
+    is_scored = rows["why_not"] == ""
+    scored = rows[is_scored]
     table = scored_table(scenario, scored)
     if not table.pairs:
         raise DataError(
@@ -76,8 +77,8 @@ def score_case(
     by_dyad = _values(p, dyads)
     document: dict[str, object] = {
         "pairs": len(dyads),
-        "responding_pairs": len({(row.state_a, row.state_b) for row in scored}),
-        "agreements": len({row.agreement_id for row in scored}),
+        "responding_pairs": len(scored[SIDES].drop_duplicates()),
+        "agreements": scored["agreement_id"].nunique(),
         "expected_accords": sum(by_dyad.tolist()),
         **measured(forecasts, table),
     }
@@ -87,24 +88,13 @@ def score_case(
         scores = {"average_precision": precision, "auc": ranking.auc(table.weight)}
         document["excess"] = plain_data(scores)
     document["responses"] = _by_agreement(scored, p, by_dyad)
-    document["not_scored"] = [
-        {key: getattr(row, name) for key, name in NOT_SCORED.items()}
-        for row in rows
-        if row.why_not
-    ]
+    left_out = rows[~is_scored].rename(columns={"why_not": "reason"})
+    document["not_scored"] = left_out[NOT_SCORED].to_dict("records")
     return document
 
 
-NOT_SCORED = {
-    "line": "line",
-    "state_a": "state_a",
-    "state_b": "state_b",
-    "date": "written",
-    "direction": "direction",
-    "agreement_id": "agreement_id",
-    "reason": "why_not",
-}
-"""Keys of a response that is not scored, and the fields they hold."""
+NOT_SCORED = ["line", *SIDES, "date", "direction", "agreement_id", "reason"]
+"""Keys of a response that is not scored."""
 
 
 def _values(p: Mapping[Pair, float], dyads: Sequence[Pair]) -> Floats:
@@ -113,19 +103,18 @@ def _values(p: Mapping[Pair, float], dyads: Sequence[Pair]) -> Floats:
 
 
 def _by_agreement(
-    scored: Sequence[Response], p: Mapping[Pair, float], by_dyad: Floats
+    scored: pd.DataFrame, p: Mapping[Pair, float], by_dyad: Floats
 ) -> list[dict[str, object]]:
     """A row an agreement: its dyads with their probabilities, and the best rank of
     these among the probabilities of all dyads."""
     rows: list[dict[str, object]] = []
-    for key in dict.fromkeys(row.agreement_id for row in scored):
-        members = [row for row in scored if row.agreement_id == key]
-        dyads = [(row.state_a, row.state_b) for row in members]
+    for key, members in scored.groupby("agreement_id", sort=False):
+        dyads = dyads_of(members)
         chances = _values(p, dyads).tolist()
         row = {
             "agreement_id": key,
-            "date": min((row.on, row.written) for row in members)[1],
-            "direction": members[0].direction,
+            "date": members.sort_values(["first", "date"])["date"].iloc[0],
+            "direction": members["direction"].iloc[0],
             "pairs": ["-".join(dyad) for dyad in dyads],
             "p": chances,
             "best_rank": 1 + int((by_dyad > max(chances)).sum()),
@@ -134,22 +123,26 @@ def _by_agreement(
     return rows
 
 
-def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
+def dyads_of(rows: pd.DataFrame) -> list[Pair]:
+    """The dyad of each row."""
+    return list(rows[SIDES].itertuples(index=False, name=None))
+
+
+def scored_table(scenario: Scenario, scored: pd.DataFrame) -> CaseTable:
     """The rows to score: agreements' dyads with weight 1/k, then the dyads without a
     response."""
     participants = {*classes_of(scenario).participants}
-    agreements: dict[str, dict[Pair, None]] = {}
-    for row in scored:
-        agreements.setdefault(row.agreement_id, {})[row.state_a, row.state_b] = None
-    dyads = [dyad for members in agreements.values() for dyad in members]
-    answered = set(dyads)
+    once = scored.drop_duplicates(["agreement_id", *SIDES])
+    number = pd.factorize(once["agreement_id"])[0]
+    order = np.argsort(number, kind="stable")
+    dyads, sizes = dyads_of(once.iloc[order]), np.bincount(number)
+    answered = {*dyads}
     quiet = [
         dyad
         for dyad in combinations(sorted(scenario.codes), 2)
         if dyad not in answered and not {*dyad} <= participants
     ]
-    sizes = [len(members) for members in agreements.values()]
-    clusters = np.array(sizes + [1] * len(quiet), dtype=np.int64)
+    clusters = np.append(sizes, np.ones(len(quiet), dtype=np.int64))
     return CaseTable(
         pairs=(*dyads, *quiet),
         happened=np.repeat([1.0, 0.0], [len(dyads), len(quiet)]),
@@ -170,9 +163,10 @@ def baselines(scenario: Scenario, table: CaseTable) -> dict[str, Floats]:
     for rows in (has_earlier, ~has_earlier):
         if rows.any():
             share[rows] = np.average(table.happened[rows], weights=table.weight[rows])
-    base_rate = np.average(table.happened, weights=table.weight)
     return {
-        "base_rate": np.full(len(has_earlier), float(base_rate)),
+        "base_rate": np.full(
+            len(has_earlier), float(np.average(table.happened, weights=table.weight))
+        ),
         "earlier_accords": share,
     }
 
@@ -190,24 +184,7 @@ def measured(
         for opposite in (first, second):
             together |= side[:, None] == opposite
     carry, signing = carrying(y, cluster), len(np.unique(states.reshape(-1, 2)[y > 0]))
-    values: dict[str, list[float]] = {}
-    slopes: dict[str, Floats] = {}
-    for name, p in forecasts.items():
-        ranking, losses = Ranking(p, y), (p - y) ** 2
-        brier = float(np.average(losses, weights=weight))
-        values[name] = [
-            ranking.average_precision(weight),
-            ranking.auc(weight),
-            brier,
-        ]
-        slopes[name] = np.full((3, len(y)), np.nan)
-        if np.isfinite(values[name]).all():
-            slopes[name][:2] = (
-                ranking.average_precision_slope(weight),
-                ranking.auc_slope(weight),
-            )
-        slopes[name][2] = (losses - brier) / weight.sum()
-        slopes[name] *= weight
+    scores = {name: weighted_scores(p, y, weight) for name, p in forecasts.items()}
 
     def bounds(value: float, slope: Floats, fewest: int) -> list[float] | None:
         """The 95 % interval of a number; None where there is none."""
@@ -220,15 +197,16 @@ def measured(
     document: dict[str, dict[str, object]] = {}
     for name in forecasts:
         row, gains = dict[str, object](), dict[str, object]()
-        for column, (measure, (sign, fewest)) in enumerate(MEASURES.items()):
-            value = values[name][column]
-            ends = bounds(value, slopes[name][column], fewest)
+        for measure, (sign, fewest) in MEASURES.items():
+            column = SCORES.index(measure)
+            value, model = (float(scores[key][0][column]) for key in (name, MODEL))
+            slope, of_model = (scores[key][1][column] for key in (name, MODEL))
+            ends = bounds(value, slope, fewest)
             if ends is not None:
                 ends = [max(ends[0], 0.0), min(ends[1], 1.0)]
             row |= {measure: value, f"{measure}_ci95": ends}
-            gain = sign * (values[MODEL][column] - value)
-            of_gain = slopes[MODEL][column] - slopes[name][column]
-            interval = bounds(gain, of_gain, fewest)
+            gain = sign * (model - value)
+            interval = bounds(gain, of_model - slope, fewest)
             gains[measure] = {"value": gain, "ci95": interval}
         if name != MODEL:
             row["model_gains"] = gains

@@ -47,12 +47,13 @@ def score_frozen(
     Raises DataError where the forecast was changed after it was frozen."""
     forecast, day = thaw(frozen)
     responses = responses_of(outcomes, case_id)
-    p = dict(zip(forecast.pairs, forecast.p, strict=True))
     return {
         "scenario": scenario.name,
         "case": case_id,
         "about": f"{forecast.about}, frozen on {day}",
         "frozen": day,
         "sha256": forecast.sha256,
-        **score_case(scenario, p, responses),
+        **score_case(
+            scenario, dict(zip(forecast.pairs, forecast.p, strict=True)), responses
+        ),
     }

@@ -72,8 +72,13 @@ def actor(code: str, on: date) -> Actor | None:
         return None
     begun = spells[spells["start"] <= pd.Timestamp(on)]
     spell = spells.iloc[0] if begun.empty else begun.iloc[-1]
-    cows = tuple(int(cow) for cow in dict.fromkeys(spells["cow"]))
-    return Actor(code, iso3, code_table()[code].name, cows, int(spell["cow"]))
+    return Actor(
+        code,
+        iso3,
+        code_table()[code].name,
+        tuple(int(cow) for cow in dict.fromkeys(spells["cow"])),
+        int(spell["cow"]),
+    )
 
 
 def state_code(text: str) -> str | None:
@@ -150,8 +155,9 @@ class Case(BaseModel):
     @property
     def last_day(self) -> date:
         """The last day on which an answer counts."""
-        months = pd.DateOffset(months=self.window_months)
-        return (pd.Timestamp(self.signal_date) + months).date()
+        return (
+            pd.Timestamp(self.signal_date) + pd.DateOffset(months=self.window_months)
+        ).date()
 
     @property
     def event_kind(self) -> str:
@@ -203,8 +209,11 @@ def case_named(path: Path | str, case_id: str) -> Case:
             path,
             value=case_id,
         )
-    cells = {str(column): str(cell) for column, cell in rows.iloc[0].items()}
-    return case_of(cells, table.path, int(rows.index[0]))
+    return case_of(
+        {str(column): str(cell) for column, cell in rows.iloc[0].items()},
+        table.path,
+        int(rows.index[0]),
+    )
 
 
 # --- plans ----------------------------------------------------------------------------

@@ -93,8 +93,9 @@ def build_world(
     dyads = math.comb(len(actors), 2)
     if base_rate is not None and base_rate > dyads and not problems:
         why = f"{base_rate:g} agreements a year among {len(actors)} states"
-        place = Mark("--base-rate", 1, 1)
-        problems.add(place, "", "E203", why, "give fewer", f"up to {dyads}")
+        problems.add(
+            Mark("--base-rate", 1, 1), "", "E203", why, "give fewer", f"up to {dyads}"
+        )
     if problems:
         raise ScenarioError(problems)
     first_day = date(of_year, 1, 1)
@@ -112,8 +113,10 @@ def build_world(
         "dyads": dyads,
         "a_dyad": A_DYAD,
     }
-    draft = Example((record.codes[0],), (record.codes[1],))
-    drafted = {f"{name}.yaml": _text(draft, values), **files}
+    drafted = {
+        f"{name}.yaml": _text(Example((record.codes[0],), (record.codes[1],)), values),
+        **files,
+    }
     allies = pacts_in_force(tables["accords"])
     text = _text(_example(name, drafted, allies), values)
     description = f"the world of {first_day}"

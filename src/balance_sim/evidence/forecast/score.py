@@ -78,8 +78,9 @@ class Rows:
         """`se`, `ci95` and `ci95_years` of a number with a slope (N,) by the weight of
         each row; NaN where too few dyads carry it."""
         nan = float("nan")
-        by_year = grouped_error(slope, self.year)
-        years = student(value, by_year, int(self.year.max()) + 1)
+        years = student(
+            value, grouped_error(slope, self.year), int(self.year.max()) + 1
+        )
         if not np.isfinite(value) or (slope.any() and self.carry < fewest):
             return {"se": nan, "ci95": [nan, nan], "ci95_years": [nan, nan]}
         error = self.dyads.error(slope)
@@ -107,11 +108,9 @@ def score_forecasts(
     dyads = Dyads(states)
     carry, signing = carrying(y, dyads.dyad), len(np.unique(states[y > 0]))
     rows = Rows(dyads, place, carry, min(carry, signing))
-    measured = {name: _measured(p, y) for name, p in probabilities.items()}
-    skills = {
-        name: _skills(*scores, *measured[REFERENCE])
-        for name, scores in measured.items()
-    }
+    equal = np.ones_like(y)
+    scores = {name: weighted_scores(p, y, equal) for name, p in probabilities.items()}
+    skills = {name: _skills(*own, *scores[REFERENCE]) for name, own in scores.items()}
     by_forecast: dict[str, Scores] = {}
     for name, p in probabilities.items():
         row: Scores = {
@@ -120,7 +119,7 @@ def score_forecasts(
             "expected": float(p.sum()),
             "clipped": int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
         }
-        row |= zip(SCORES, map(float, measured[name][0]), strict=True)
+        row |= zip(SCORES, map(float, scores[name][0]), strict=True)
         gains = {}
         for column, (skill, gain) in enumerate(SKILLS.items()):
             fewest = FEWEST_UNEVEN if gain in UNEVEN else FEWEST
@@ -141,16 +140,17 @@ def score_forecasts(
     return by_forecast
 
 
-def _measured(p: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """(4,) scores of a forecast, and (4, N) their slopes by the weight of each row."""
-    ranking, equal = Ranking(p, y), np.ones_like(p)
-    losses = np.array([(p - y) ** 2, surprise(p, y)])
-    means = losses.mean(axis=1)
-    ranks = ranking.auc(equal), ranking.average_precision(equal)
-    slopes = ((losses - means[:, None]) / len(p), np.full((2, len(p)), np.nan))
+def weighted_scores(p: Floats, y: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """(4,) `SCORES` of a forecast whose rows have a weight (N,), and (4, N) their
+    slopes by each row's share of its weight."""
+    ranking, losses = Ranking(p, y), np.array([(p - y) ** 2, surprise(p, y)])
+    means = np.average(losses, axis=1, weights=weight)
+    ranks = ranking.auc(weight), ranking.average_precision(weight)
+    slopes = np.full((4, len(p)), np.nan)
+    slopes[:2] = (losses - means[:, None]) / weight.sum()
     if np.isfinite(ranks).all():
-        slopes[1][:] = ranking.auc_slope(equal), ranking.average_precision_slope(equal)
-    return np.array([*means, *ranks]), np.concatenate(slopes)
+        slopes[2:] = ranking.auc_slope(weight), ranking.average_precision_slope(weight)
+    return np.array([*means, *ranks]), slopes * weight
 
 
 def _skills(
