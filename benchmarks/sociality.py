@@ -25,7 +25,6 @@ from balance_sim.evidence.forecast.baselines import (
 )
 from balance_sim.evidence.newton import (
     NoMaximum,
-    Search,
     newton,
 )
 
@@ -99,7 +98,7 @@ def fit_propensity_logit(
         penalty = np.concatenate([np.full(p - 1, ridge), [0.0], np.full(states, 1 / v)])
         try:
             b, information = newton(
-                b, derivatives, log_likelihood, penalty, search=Search(1e-7)
+                b, derivatives, log_likelihood, penalty, tolerance=1e-7
             )
         except NoMaximum:
             raise DataError(

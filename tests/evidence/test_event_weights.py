@@ -241,7 +241,7 @@ def test_permuted_dates_come_first_and_permuted_participants_second() -> None:
     study = small(6)
     exposures, columns = Exposures(study), groups_of(study.acts)
     null = fit_shares(study.panel, study.rows(study.quarrel)[:, None])
-    z = permuted_z(exposures, columns, null, 2, 9, None)
+    z = permuted_z(exposures, columns, null, 2, 9, lambda done, wanted: None)
     for number in range(2):
         moved = study.acts.shifted(np.random.default_rng([9, 0, number]), *study.window)
         others = study.acts.relabelled(np.random.default_rng([9, 1, number]))

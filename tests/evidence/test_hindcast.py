@@ -123,7 +123,7 @@ def test_half_a_year_at_risk_has_half_the_odds(made: History) -> None:
     rows = feature_years(made).within(1990, 1990).take(np.arange(4))
     x = rows.x.assign(ln_size=[7.0, np.nan, 7.0, np.nan])
     rows = replace(rows, x=x, exposure=np.array([1.0, 1.0, 0.5, 0.5]))
-    logit = Logit(("ln_size",), np.array([3.0]), np.array([2.0]), np.array([1.0, np.log(3.0)]), np.eye(2), 0.0)
+    logit = Logit(("ln_size",), np.array([3.0]), np.array([2.0]), np.array([1.0, np.log(3.0)]), np.eye(2))
     p = logit(rows)
     assert p / (1.0 - p) == pytest.approx([3.0 * np.exp(2.0), 3.0, 1.5 * np.exp(2.0), 1.5])
 

@@ -19,7 +19,11 @@ from scipy.special import expit
 
 from balance_sim.stats import Floats
 
-HALVINGS = 40
+STEPS, HALVINGS = 60, 40
+TOLERANCE = 1e-6
+"""The search ends when the next step promises a gain, times two, below this."""
+SLACK = 1e-9
+"""How far a step may fall, for rounding."""
 NO_PULL = 1e-12
 """Second derivatives below this: the log-posterior does not depend on the parameter."""
 
@@ -47,33 +51,13 @@ class Maximum(NamedTuple):
     information: Floats
 
 
-class Search(NamedTuple):
-    """How `newton` searches.
-
-    Attributes
-    ----------
-    tolerance : it ends when the next step promises a gain, times two, below this
-    steps : at most
-    slack : how far a step may fall, for rounding
-    step_of : information and score -> step; `uphill_step` if not given
-    """
-
-    tolerance: float = 1e-6
-    steps: int = 60
-    slack: float = 1e-9
-    step_of: Callable[[Floats, Floats], Floats] | None = None
-
-
-SEARCH = Search()
-
-
 def newton(
     start: Floats,
     derivatives: Callable[[Floats], tuple[float, Floats, Floats]],
     log_likelihood: Callable[[Floats], float],
     precision: Floats,
     mean: Floats | float = 0.0,
-    search: Search = SEARCH,
+    tolerance: float = TOLERANCE,
 ) -> Maximum:
     r"""Maximise a log-likelihood plus a normal log-prior by Newton's method with step
     halving.
@@ -92,7 +76,7 @@ def newton(
     precision : P, (K,) where it is diagonal, else (K, K); 0 for a parameter without a
         prior
     mean : m, (K,) or one number
-    search : its tolerance and steps
+    tolerance : of the search
 
     Examples
     --------
@@ -108,26 +92,25 @@ def newton(
     >>> maximum.at.round(4), maximum.information.round(4)
     (array([0.5828]), array([[3.2992]]))
     """
-    step_of, is_diagonal = search.step_of or uphill_step, precision.ndim == 1
-    point = start
+    point, is_diagonal = start, precision.ndim == 1
 
     def prior(b: Floats) -> float:
         away = b - mean
         square = precision @ away**2 if is_diagonal else away @ precision @ away
         return 0.5 * float(square)
 
-    for _ in range(search.steps):
+    for _ in range(STEPS):
         value, score, information = derivatives(point)
         value -= prior(point)
         away = point - mean
         score = score - (precision * away if is_diagonal else precision @ away)
         information = information + (np.diag(precision) if is_diagonal else precision)
-        step = step_of(information, score)
+        step = uphill_step(information, score)
         if not np.isfinite(step).all() or not np.isfinite(value):
             raise NoMaximum("value")
-        if score @ step < search.tolerance:
+        if score @ step < tolerance:
             return Maximum(point, information)
-        lowest = value - search.slack
+        lowest = value - SLACK
         candidates = (point + step * 0.5**halving for halving in range(HALVINGS))
         uphill = (b for b in candidates if log_likelihood(b) - prior(b) >= lowest)
         best = next(uphill, None)

@@ -114,8 +114,9 @@ def calibrate(
         if with_theories:
             steps.begin("theories")
             progress = steps.lines(skill_card.CARD_YEARS * len(presets()))
-            again = f"{command} --theories"
-            scores = theories.score_theories(scenario, again, window, until, progress)
+            scores = theories.score_theories(
+                scenario, f"{command} --theories", window, until, progress
+            )
             text = theories.theories_text(scores)
             write_atomic(file.parent / theories.NAME, text.encode("utf-8"))
             document["theories"] = scores.model_dump(mode="json")["theories"]

@@ -62,14 +62,15 @@ def case(
     target = Path((out or name).removesuffix(".yaml"))
     is_bare = out is None and target.name == str(target)
     folder = SCENARIOS if is_bare and SCENARIOS.is_dir() else target.parent
-    row = case_named(table, case_id)
-    files, until = build_case(row, data, target.name)
+    files, until = build_case(case_named(table, case_id), data, target.name)
     write_new({folder / path: text for path, text in files.items()})
     scenario = folder / f"{target.name}.yaml"
     if until is not None:
-        words = [str(scenario), "--until", until.isoformat(), "--no-card"]
-        program = "balance-sim evidence calibrate"
-        calibrate.main(words, prog_name=program, standalone_mode=False)
+        calibrate.main(
+            [str(scenario), "--until", until.isoformat(), "--no-card"],
+            prog_name="balance-sim evidence calibrate",
+            standalone_mode=False,
+        )
     tables = len(files) - 1
     click.echo(f"wrote {scenario} and {tables} tables")
     click.echo(f"next: balance-sim check {scenario}")
@@ -115,7 +116,7 @@ def cases(
     scored: list[dict[str, Any]] = []
     failed = 0
     scenarios = [load_scenario(planned.scenario) for planned in planned_cases.cases]
-    with Steps({scenario.name: 2 + 0.05 * runs for scenario in scenarios}) as steps:
+    with Steps(scenario.name for scenario in scenarios) as steps:
         for planned, scenario in zip(planned_cases.cases, scenarios, strict=True):
             steps.begin(scenario.name)
             result = run(

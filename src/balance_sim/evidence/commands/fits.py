@@ -4,7 +4,6 @@ its file holds, the head of the file, and lines for a terminal."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -33,39 +32,42 @@ def fit_agreements(data: Path, given: Mapping[str, Any]) -> Fitted:
     from balance_sim.evidence.estimation import choices, fitting, parameter_files
     from balance_sim.evidence.estimation.lines import fit_lines
 
-    first = FIRST_YEAR if given["first"] is None else given["first"]
     with Steps(("reading", "terms", "weights")) as steps:
-        history = load_history(data, first, given["last"])
+        history = load_history(data, *_years(given, (FIRST_YEAR, None)))
         steps.begin("terms")
         names = given["terms"] and [name.strip() for name in given["terms"].split(",")]
         terms, notes = choices.fitted_terms(history, names)
         record = choices.choices(history, terms).with_signed_kinds()
         if not record.kinds:
-            message = "no agreement was signed in these years"
-            raise DataError(message, "Give a longer period", path=data)
+            raise DataError(
+                "no agreement was signed in these years",
+                "Give a longer period",
+                path=data,
+            )
         steps.begin("weights")
         result = fitting.fit(record, levels=True, cluster=True, signs=True)
     written = parameter_files.fitted_record(result, history, _made_by())
-    note_lines = (line for note in notes for line in wrapped(f"note: {note}"))
-    lines = chain(fit_lines(result), note_lines)
+    lines = chain(fit_lines(result), *(wrapped(f"note: {note}") for note in notes))
     return written, parameter_files.FITTED_HEAD, lines
 
 
 def fit_events(data: Path, given: Mapping[str, Any]) -> Fitted:
     """Multipliers of the weights of events. given: the command's options."""
-    from balance_sim.evidence.events.lines import event_lines
     from balance_sim.evidence.events.load import load_events
     from balance_sim.evidence.events.measurement import measure
-    from balance_sim.evidence.events.report import HEAD, events_record
+    from balance_sim.evidence.events.report import HEAD, event_lines, events_record
 
     permutations = _permutations(given, "events")
     with Steps(("reading", "estimates")) as steps:
         loaded = load_events(data, given["first"], given["last"])
         steps.begin("estimates")
-        progress = partial(steps.counter("permutations"), wanted=permutations)
+        progress = steps.counter("permutations")
         weights = measure(loaded.study, permutations, given["seed"], progress)
-    record = events_record(loaded, weights, _made_by())
-    return record, HEAD, event_lines(loaded, weights)
+    return (
+        events_record(loaded, weights, _made_by()),
+        HEAD,
+        event_lines(loaded, weights),
+    )
 
 
 def fit_reactions(data: Path, given: Mapping[str, Any]) -> Fitted:
@@ -78,11 +80,10 @@ def fit_reactions(data: Path, given: Mapping[str, Any]) -> Fitted:
     with Steps(("reading", "reactions")) as steps:
         record = load_reactions(data, *_years(given, REACTION_YEARS))
         steps.begin("reactions")
-        progress = partial(steps.counter("placebos"), wanted=placebos)
+        progress = steps.counter("placebos")
         reactions = measure_reactions(record, placebos, given["seed"], progress)
     document = report.reactions_record(record, reactions, _made_by())
-    lines = report.reaction_lines(record, reactions)
-    return document, report.REACTIONS_HEAD, lines
+    return document, report.REACTIONS_HEAD, report.reaction_lines(record, reactions)
 
 
 def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
@@ -101,8 +102,11 @@ def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
         later = hostility.out_of_time(rows, last_fitted)
         in_use = hostility.model_calibration(record, last_fitted + 1)
     document = report.hostility_record(record, fit, later, in_use, _made_by())
-    lines = report.hostility_lines(fit, later, in_use, last_fitted)
-    return document, report.HOSTILITY_HEAD, lines
+    return (
+        document,
+        report.HOSTILITY_HEAD,
+        report.hostility_lines(fit, later, in_use, last_fitted),
+    )
 
 
 def fit_exercises(data: Path, given: Mapping[str, Any]) -> Fitted:
@@ -123,8 +127,7 @@ def fit_exercises(data: Path, given: Mapping[str, Any]) -> Fitted:
         others = load_reactions(data, _years(given, REACTION_YEARS)[0], last_fitted)
         reaction = elasticity_of(others, "exercises")
     document = report.exercises_record(record, fit, later, reaction, _made_by())
-    lines = report.exercise_lines(fit, later, reaction)
-    return document, report.EXERCISES_HEAD, lines
+    return document, report.EXERCISES_HEAD, report.exercise_lines(fit, later, reaction)
 
 
 def _made_by() -> dict[str, str]:
@@ -139,7 +142,7 @@ def _permutations(given: Mapping[str, Any], form: str) -> int:
     return PLACEBOS[form] if wanted is None else int(wanted)
 
 
-def _years(given: Mapping[str, Any], usual: tuple[int, int]) -> tuple[int, int]:
+def _years(given: Mapping[str, Any], usual: tuple[Any, Any]) -> tuple[Any, Any]:
     """First and last year: those given, else the usual ones."""
     first, last = usual
     return (

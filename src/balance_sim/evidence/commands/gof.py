@@ -91,5 +91,4 @@ def gof(
         store.write_text("gof.json", f"{text}\n")
         if figures:
             save_drawn({"gof": draw_gof.draw(study)}, folder)
-    lines = [*gof_lines(study), f"wrote {folder}"]
-    options.answer(study.as_dict, lines, indent=1)
+    options.answer(study.as_dict, [*gof_lines(study), f"wrote {folder}"], indent=1)

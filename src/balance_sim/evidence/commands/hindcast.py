@@ -65,11 +65,7 @@ def hindcast(
     from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
-    decades = (plan.until - plan.first + 1) / 10
-    seconds = dict.fromkeys(("reading", *STEPS, "figures"), 2.0 * decades)
-    seconds["fit and baselines"] = 60.0 * decades
-    with Steps(seconds) as steps:
-        steps.begin("reading")
+    with Steps(("reading", *STEPS, "figures")) as steps:
         history = read_history(plan, data, outcomes)
         inputs = {"plan": plan.model_dump(), "data": data_used(history)}
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
@@ -83,10 +79,8 @@ def hindcast(
             store.write_text("hindcast.json", f"{text}\n")
             if figures:
                 steps.begin("figures")
-                drawn = {"reliability": draw_reliability.draw(scored)}
-                save_drawn(drawn, folder)
-    lines = [*hindcast_lines(scored), f"wrote {folder}"]
-    options.answer(document, lines, indent=1)
+                save_drawn({"reliability": draw_reliability.draw(scored)}, folder)
+    options.answer(document, [*hindcast_lines(scored), f"wrote {folder}"], indent=1)
 
 
 def hindcast_lines(scored: dict[str, Any]) -> Iterator[str]:
@@ -115,5 +109,6 @@ def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> Chec
 
     refuse_changes(settings, theory)
     plan = read_hindcast_plan(path)
-    summary = f"fit to {plan.last}, forecast to {plan.until}"
-    return checked_plan("balance-sim evidence hindcast", summary)
+    return checked_plan(
+        "balance-sim evidence hindcast", f"fit to {plan.last}, forecast to {plan.until}"
+    )

@@ -78,8 +78,8 @@ def posterior(
     command = f"balance-sim evidence posterior {path.parent.name}/{path.name}"
     command += f" --draws {draws}" if draws != DRAWS else ""
     command += f" --seed {seed}" if seed != SEED else ""
-    seconds = {"record of agreements": 5.0, "the scenario's own record": 60.0}
-    with Steps(seconds | {"draws": 0.1 * draws}) as steps:
+    names = ("record of agreements", "the scenario's own record", "draws")
+    with Steps(names) as steps:
         joint, origin = posterior_of(loaded, uncalibrated, draws, seed, steps.begin)
         as_written = read_files(Sources(scenario), Diagnostics(), calibrated=False)
         values = files.values_in_use(as_written, joint)

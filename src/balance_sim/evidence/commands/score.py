@@ -148,8 +148,9 @@ def _answer_reaction(result: Result, outcomes: Path) -> None:
     from balance_sim.scenario.errors import plain_data
 
     document = reaction_of(result, outcomes)
-    lines = reaction_lines(document, result.scenario)
-    options.answer(plain_data(document), lines, indent=1)
+    options.answer(
+        plain_data(document), reaction_lines(document, result.scenario), indent=1
+    )
 
 
 def leave_if_failed(ctx: click.Context, failed: int, where: str) -> None:

@@ -61,8 +61,9 @@ def dcad(table: Table) -> Read:
     table.drop(signed.isna(), "no year of signature")
     scope = table.text["type"].str.lower()
     table.drop(scope == "", "neither general nor sector")
-    is_unknown = ~scope.isin(["general", "sector", ""])
-    table.refuse("type", is_unknown, "type is general or sector")
+    table.refuse(
+        "type", ~scope.isin(["general", "sector", ""]), "type is general or sector"
+    )
     last_year = table.integer("end_year", missing=DCAD_MISSING)
     frame = table.dyads(
         accord_id=table.text["id"],
@@ -105,8 +106,9 @@ def generic_agreements(table: Table) -> Read:
     table.drop(~stage.isin(DATED_STAGES), "talks or collapsed: no signature")
     table.drop(dates.isna(), "no date")
     a, b = (_converted(table, side, dates, "cow") for side in ("a", "b"))
-    is_lost = a.isna() | b.isna()
-    table.drop(is_lost, "one side is no member of the state system on that date")
+    table.drop(
+        a.isna() | b.isna(), "one side is no member of the state system on that date"
+    )
     table.drop((a == b).fillna(False), "both sides are the same state")
     rows = table.kept(
         accord_id=table.text["id"],
@@ -124,8 +126,7 @@ def generic_agreements(table: Table) -> Read:
     first = rows.groupby([*keys, "stage"], sort=False)["date"].min().unstack("stage")
     by_stage = first.reindex(columns=DATED_STAGES).astype(SECONDS)
     groups = rows.sort_values("date").groupby(keys, sort=False)
-    attributes = groups[["precision", "multilateral"]].first()
-    frame = by_stage.join(attributes).reset_index()
+    frame = by_stage.join(groups[["precision", "multilateral"]].first()).reset_index()
     return table.read(frame, years_of(rows["date"].dt.year), ORDER)
 
 
@@ -152,8 +153,9 @@ def _converted(
 def outcomes(table: Table) -> Read:
     """Agreements in either form: DCAD's columns if there is `signYear`, else the
     generic ones."""
-    is_dcad = "sign_year" in table.published
-    return dcad(table) if is_dcad else generic_agreements(table)
+    return (
+        dcad(table) if ("sign_year" in table.published) else generic_agreements(table)
+    )
 
 
 AGREEMENTS = Source(

@@ -49,8 +49,11 @@ FOREVER = pd.Timestamp("2261-12-31")
 
 @cache
 def _table() -> pd.DataFrame:
-    content = BytesIO(shipped("balance_sim.evidence", "state_codes.csv"))
-    table = pd.read_csv(content, keep_default_na=False, dtype=str)
+    table = pd.read_csv(
+        BytesIO(shipped("balance_sim.evidence", "state_codes.csv")),
+        keep_default_na=False,
+        dtype=str,
+    )
     ends = table["end"].replace("", str(FOREVER.date()))
     table = table.assign(start=pd.to_datetime(table["start"]), end=pd.to_datetime(ends))
     return table.astype({"cow": np.int64, "gw": np.int64})
@@ -91,8 +94,12 @@ def convert(
     joined = rows.merge(spells, on="key")
     joined = joined[joined["day"].between(joined["start"], joined["end"])]
     first = joined.drop_duplicates("row").set_index("row")["code"]
-    converted = first.reindex(places).set_axis(values.index).rename(None)
-    return converted.astype("string" if target == "iso3" else "Int64")
+    return (
+        first.reindex(places)
+        .set_axis(values.index)
+        .rename(None)
+        .astype("string" if target == "iso3" else "Int64")
+    )
 
 
 MEMORY = "from memory, to be checked"
@@ -103,8 +110,9 @@ EVERY_STATE = "*"
 
 @cache
 def _facts(name: str) -> tuple[dict[str, str], ...]:
-    lines = shipped_text("balance_sim.evidence", name).splitlines()
-    return tuple(csv.DictReader(lines))
+    return tuple(
+        csv.DictReader(shipped_text("balance_sim.evidence", name).splitlines())
+    )
 
 
 def nuclear_since(state: str, on: date) -> date | None:

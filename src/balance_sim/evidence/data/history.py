@@ -187,16 +187,21 @@ def load_history(
 
 def _signed(read: Read) -> pd.DataFrame:
     """Signed agreements, the last of those with one id, dyad and type."""
-    keys = ["accord_id", "cow_a", "cow_b", "kind"]
-    frame = read.frame.drop_duplicates(keys, keep="last")
+    frame = read.frame.drop_duplicates(
+        ["accord_id", "cow_a", "cow_b", "kind"], keep="last"
+    )
     return frame[frame["signed"].notna()]
 
 
 def _placed(frame: pd.DataFrame, states: layers.Roster) -> pd.DataFrame:
     """Agreements between states of a roster, by both sides' positions."""
     order = ["signed", "a", "b", "accord_id"]
-    placed = states.pairs(frame).sort_values(order, kind="stable")
-    return placed.reset_index(drop=True).drop(columns=["cow_a", "cow_b"])
+    return (
+        states.pairs(frame)
+        .sort_values(order, kind="stable")
+        .reset_index(drop=True)
+        .drop(columns=["cow_a", "cow_b"])
+    )
 
 
 def _followed_by(known: pd.DataFrame, outcomes: Read, last: int) -> pd.DataFrame:

@@ -14,17 +14,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from balance_sim.evidence.data.codes import nuclear_since
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, History
+from balance_sim.evidence.data.history import History
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import default_tree, default_weights
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.schema import Scenario
-
-Ints = NDArray[np.int64]
+from balance_sim.stats import Floats, Ints
 
 KINDS = (
     "political_declaration",

@@ -55,8 +55,9 @@ def state_years(table: Table, low: float, high: float) -> Read:
         TWICE,
     )
     frame = keys.assign(**{series: table.number(series, low, high)})
-    years = years_of(frame.loc[frame[series].notna(), "year"])
-    return table.read(frame, years, ["cow", "year"])
+    return table.read(
+        frame, years_of(frame.loc[frame[series].notna(), "year"]), ["cow", "year"]
+    )
 
 
 def capitals(table: Table) -> Read:
@@ -70,10 +71,11 @@ def capitals(table: Table) -> Read:
         latitude=table.number("latitude", -90.0, 90.0, missing=()),
         longitude=table.number("longitude", -180.0, 180.0, missing=()),
     )
-    years = years_of(
-        frame["start"].dt.year, frame["end"].fillna(frame["start"]).dt.year
+    return table.read(
+        frame,
+        years_of(frame["start"].dt.year, frame["end"].fillna(frame["start"]).dt.year),
+        ["cow", "start"],
     )
-    return table.read(frame, years, ["cow", "start"])
 
 
 # --- distances ------------------------------------------------------------------------
@@ -112,9 +114,11 @@ def contiguity(table: Table) -> Read:
 
 def _year_spells(table: Table, frame: pd.DataFrame) -> Read:
     """Spells of years, each once, in the order of the dyads."""
-    years = years_of(frame["year_from"], frame["year_to"])
-    order = ["cow_a", "cow_b", "year_from"]
-    return table.read(frame.drop_duplicates(), years, order)
+    return table.read(
+        frame.drop_duplicates(),
+        years_of(frame["year_from"], frame["year_to"]),
+        ["cow_a", "cow_b", "year_from"],
+    )
 
 
 # --- quarrels -------------------------------------------------------------------------
@@ -128,10 +132,12 @@ def rivalries(table: Table) -> Read:
     table.drop_broken_dyads()
     begin, end = table.year("start"), table.year("end", ONGOING)
     table.drop(begin.isna(), "no first year")
-    is_over = end < RIVALRY_LAST_YEAR
-    frame = table.dyads(year_from=begin, year_to=end.where(is_over))
-    years = years_of(frame["year_from"], RIVALRY_LAST_YEAR)
-    return table.read(frame, years, ["cow_a", "cow_b", "year_from"])
+    frame = table.dyads(year_from=begin, year_to=end.where(end < RIVALRY_LAST_YEAR))
+    return table.read(
+        frame,
+        years_of(frame["year_from"], RIVALRY_LAST_YEAR),
+        ["cow_a", "cow_b", "year_from"],
+    )
 
 
 def territorial_claims(table: Table) -> Read:
@@ -149,8 +155,11 @@ def territorial_claims(table: Table) -> Read:
         end=table.dates("end", end=True, loose=True)[0].mask(goes_on),
         salience=table.number("salience", 0, HIGHEST_SALIENCE) / HIGHEST_SALIENCE,
     )
-    years = years_of(frame["start"].dt.year, int(CLAIMS_LAST_MONTH[:4]))
-    return table.read(frame, years, ["cow_a", "cow_b", "start"])
+    return table.read(
+        frame,
+        years_of(frame["start"].dt.year, int(CLAIMS_LAST_MONTH[:4])),
+        ["cow_a", "cow_b", "start"],
+    )
 
 
 def mid_participants(table: Table) -> Read:
@@ -170,8 +179,12 @@ def mid_participants(table: Table) -> Read:
     columns_by_name = {
         name: table.integer(name) for name in ("dispute", "cow", "side_a")
     }
-    hostility = table.integer("hostility", 1, WAR)
-    rows = table.kept(start=start, end=end, hostility=hostility, **columns_by_name)
+    rows = table.kept(
+        start=start,
+        end=end,
+        hostility=table.integer("hostility", 1, WAR),
+        **columns_by_name,
+    )
     side_a, side_b = rows[rows["side_a"] == 1], rows[rows["side_a"] == 0]
     frame = _met(side_a.merge(side_b, on="dispute", suffixes=("_a", "_b")))
     levels = frame[["hostility_a", "hostility_b"]]
@@ -182,8 +195,11 @@ def mid_participants(table: Table) -> Read:
         hostility=levels.max(axis=1),
         war=(levels == WAR).all(axis=1),
     )
-    years = years_of(frame["start"].dt.year, MID_LAST_YEAR)
-    return table.read(frame, years, ["dispute", "cow_a", "cow_b", "start"])
+    return table.read(
+        frame,
+        years_of(frame["start"].dt.year, MID_LAST_YEAR),
+        ["dispute", "cow_a", "cow_b", "start"],
+    )
 
 
 def _met(dyads: pd.DataFrame) -> pd.DataFrame:
@@ -273,8 +289,9 @@ def _alliance_spells(table: Table, frame: pd.DataFrame, years: tuple[int, int]) 
         ["defence_pact", "political_declaration"],
         "non_aggression",
     )
-    order = ["start", "cow_a", "cow_b", "alliance_id"]
-    return table.read(spells.assign(kind=deepest), years, order)
+    return table.read(
+        spells.assign(kind=deepest), years, ["start", "cow_a", "cow_b", "alliance_id"]
+    )
 
 
 # --- sources --------------------------------------------------------------------------

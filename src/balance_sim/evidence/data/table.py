@@ -150,13 +150,11 @@ class Table:
         is_blank = cells.isin(MISSING_TEXT)
         numbers = pd.to_numeric(cells.mask(is_blank), errors="coerce")
         values = numbers.astype(np.float64)
-        is_bad = ~(is_blank | np.isfinite(values))
-        self.refuse(column, is_bad, "this is not a number")
+        self.refuse(column, ~(is_blank | np.isfinite(values)), "this is not a number")
         values = values.mask(values.isin(missing))
-        is_outside = (values < low) | (values > high)
         self.refuse(
             column,
-            is_outside,
+            (values < low) | (values > high),
             f"this lies outside {low:g}..{high:g}",
             code=OUT_OF_BOUNDS,
         )
@@ -171,8 +169,9 @@ class Table:
     ) -> pd.Series:
         """The same of whole numbers, still as float64."""
         values = self.number(column, low, high, missing)
-        has_fraction = values.notna() & (values % 1 != 0)
-        self.refuse(column, has_fraction, "this is not a whole number")
+        self.refuse(
+            column, values.notna() & (values % 1 != 0), "this is not a whole number"
+        )
         return values
 
     def year(self, column: str, missing: Sequence[float] = MISSING_CODES) -> pd.Series:
@@ -189,8 +188,12 @@ class Table:
         """Dates, and their precision, from columns `stem_year`, `stem_month`,
         `stem_day`: see `day`."""
         month = self.integer(f"{stem}_month", missing=missing)
-        day_of_month = self.integer(f"{stem}_day", missing=missing)
-        return day(self.year(f"{stem}_year", missing), month, day_of_month, end=end)
+        return day(
+            self.year(f"{stem}_year", missing),
+            month,
+            self.integer(f"{stem}_day", missing=missing),
+            end=end,
+        )
 
     def dates(
         self, column: str, *, end: bool = False, loose: bool = False
@@ -255,16 +258,18 @@ class Table:
         first, last = years or (None, None)
         if by:
             frame = frame.sort_values(list(by), kind="stable")
-        report = ReadReport(
-            source=self.source,
-            path=self.path,
-            rows_read=self.rows_read,
-            rows_kept=len(frame),
-            first_year=first,
-            last_year=last,
-            dropped=self.dropped,
+        return Read(
+            frame.reset_index(drop=True),
+            ReadReport(
+                source=self.source,
+                path=self.path,
+                rows_read=self.rows_read,
+                rows_kept=len(frame),
+                first_year=first,
+                last_year=last,
+                dropped=self.dropped,
+            ),
         )
-        return Read(frame.reset_index(drop=True), report)
 
 
 # --- files ----------------------------------------------------------------------------
@@ -350,8 +355,14 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
         cells.append([padded[place].strip() for place in places.values()])
     text = pd.DataFrame(cells, index=lines, columns=list(places), dtype=object)
     text = text.reindex(columns=list(names), fill_value="")
-    published = {name: head[place] for name, place in places.items()}
-    table = Table(str(path), source, text, head, published, names)
+    table = Table(
+        str(path),
+        source,
+        text,
+        head,
+        {name: head[place] for name, place in places.items()},
+        names,
+    )
     required = [word.partition("!")[0] for word in columns.split() if "!" in word]
     table.needs(*required)
     return table
@@ -360,14 +371,24 @@ def open_table(path: Path | str, source: str, columns: str) -> Table:
 def empty_table(source: str, columns: str) -> Table:
     """A table of no file, without rows."""
     names = _declared(columns)
-    text = pd.DataFrame(columns=list(names), dtype=object)
-    return Table("", source, text, [], {name: name for name in names}, names)
+    return Table(
+        "",
+        source,
+        pd.DataFrame(columns=list(names), dtype=object),
+        [],
+        {name: name for name in names},
+        names,
+    )
 
 
 def _declared(columns: str) -> dict[str, list[str]]:
     """Our name of each column, and its published names."""
-    words = [word.replace("!", "").partition("=") for word in columns.split()]
-    return {name: (headings or name).split("|") for name, _, headings in words}
+    return {
+        name: (headings or name).split("|")
+        for name, _, headings in [
+            word.replace("!", "").partition("=") for word in columns.split()
+        ]
+    }
 
 
 # --- dates and dyads ------------------------------------------------------------------
@@ -386,8 +407,9 @@ def day(
     An unknown day is put at the 15th and an unknown month at 1 July; with `end`, at the
     last day of the month or the year. Months outside 1..12 and days outside the month
     count as unknown."""
-    columns = {"year": year, "month": month, "day": day_of_month}
-    fields = pd.DataFrame(columns).astype(np.float64)
+    fields = pd.DataFrame({"year": year, "month": month, "day": day_of_month}).astype(
+        np.float64
+    )
     months = fields["month"].where(fields["month"].between(1, 12))
     number = (fields["year"] - 1970) * 12 + months.fillna(12 if end else 7) - 1
     month_start = number.fillna(0).to_numpy("int64").astype("datetime64[M]")

@@ -26,12 +26,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import digamma
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices, OwnRecord
 from balance_sim.evidence.estimation.fitting import highest
 from balance_sim.evidence.estimation.likelihood import (
@@ -41,12 +39,11 @@ from balance_sim.evidence.estimation.likelihood import (
     log_likelihood,
     parameter_names,
 )
-from balance_sim.evidence.newton import Maximum, Search
+from balance_sim.evidence.newton import Maximum
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats import Floats, Ints
 from balance_sim.stats.lags import mixed_chance
-
-Ints = NDArray[np.int64]
 
 HELD_TERMS = (
     *("security_gain", "common_threat", "bandwagon", "ladder"),
@@ -171,8 +168,10 @@ class JointLikelihood:
 
     def by_row(self, values: Floats) -> Floats:
         """(N,) of each dyad and year, all classes together."""
-        rows = [by_row(design, values[columns]) for design, columns in self.designs]
-        return np.sum(rows, axis=0)
+        return np.sum(
+            [by_row(design, values[columns]) for design, columns in self.designs],
+            axis=0,
+        )
 
     def derivatives(self, values: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood, gradient (size,) and minus the second derivatives (size,
@@ -196,8 +195,9 @@ class JointLikelihood:
 
     def exposed(self, factor: Floats) -> JointLikelihood:
         """The same with exposures times (N,) factors."""
-        exposure = self.choices.exposure * factor
-        return JointLikelihood(replace(self.choices, exposure=exposure), self.classes)
+        return JointLikelihood(
+            replace(self.choices, exposure=self.choices.exposure * factor), self.classes
+        )
 
 
 @dataclass(frozen=True)
@@ -258,11 +258,11 @@ def _posterior(record: OwnRecord, prior: Prior) -> CalibrationPosterior:
             f"the record holds {total} agreements between two states in "
             f"{len(record.years)} years; a calibration needs {FEWEST}"
         )
-        hint = (
+        raise DataError(
+            message,
             "State the level with `base_rate`, or end the record where it is complete "
-            "with --until"
+            "with --until",
         )
-        raise DataError(message, hint)
     choices, count = record.choices, len(record.years)
     joint = JointLikelihood(choices, classes_of(choices.kinds, prior.declarations))
     shape = len(joint.classes), len(choices.states)
@@ -279,8 +279,9 @@ def _posterior(record: OwnRecord, prior: Prior) -> CalibrationPosterior:
         peak = _peak(joint.exposed(level[year]), values, mean, precision)
         values, covariance = peak.at, np.linalg.inv(peak.information)
         effects = values[joint.own].reshape(shape)
-        among = covariance[joint.own, joint.own].reshape(*shape, *shape)
-        of_states = np.einsum("aibi->abi", among)
+        of_states = np.einsum(
+            "aibi->abi", covariance[joint.own, joint.own].reshape(*shape, *shape)
+        )
         start, last_step = _flat(variance), step
         squares = effects @ effects.T + of_states.sum(axis=2)
         variance = squares / shape[1] + 1e-4 * np.eye(shape[0])
@@ -343,8 +344,9 @@ def peak_given(
     precision[joint.own, joint.own] = _state_precision(
         posterior.state_variance, len(posterior.states)
     )
-    levels = [posterior.level[int(year)] for year in record.choices.year]
-    joint = joint.exposed(np.array(levels))
+    joint = joint.exposed(
+        np.array([posterior.level[int(year)] for year in record.choices.year])
+    )
     start = mean.copy()
     start[joint.kinds.start :] = posterior.values[joint.kinds.start :]
     values, information = _peak(joint, start, mean, precision)
@@ -404,8 +406,7 @@ def _peak(
     """Where likelihood and normal prior together are highest. mean: (size,), precision:
     (size, size) of the prior."""
     slopes, height = joint.derivatives, joint.log_likelihood
-    search = Search(tolerance=CLOSE)
-    return highest(joint.names, start, slopes, height, precision, mean, search)
+    return highest(joint.names, start, slopes, height, precision, mean, CLOSE)
 
 
 # --- variances ------------------------------------------------------------------------
@@ -456,8 +457,9 @@ def forecast_from(
     """The dyads of a year and their `forecast` by a calibration on the years before it.
     Raises DataError."""
     ahead = record.within(origin, origin).choices
-    earlier = record.within(origin - window, origin - 1)
-    return ahead, forecast(calibrate(earlier, prior), ahead)
+    return ahead, forecast(
+        calibrate(record.within(origin - window, origin - 1), prior), ahead
+    )
 
 
 def forecast(posterior: CalibrationPosterior, ahead: Choices) -> Floats:

@@ -20,11 +20,9 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.record_scenario import KINDS, members_at, scenario_at
 from balance_sim.evidence.estimation.features import DyadYears, signed_between
 from balance_sim.model.baseline import gain_norms, unfrozen
@@ -42,8 +40,7 @@ from balance_sim.scenario.schema import (
     Parameters,
     Scenario,
 )
-
-Ints = NDArray[np.int64]
+from balance_sim.stats import Floats, Ints
 
 KIND_TERMS = tuple(name for name, term in TERMS.items() if term.by_kind)
 """Terms that depend on the type of agreement, fitted or not."""
@@ -121,8 +118,10 @@ class Choices(DyadYears):
 
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
-        terms = {name: term for name, term in self.terms.items() if name in names}
-        return replace(self, terms=terms)
+        return replace(
+            self,
+            terms={name: term for name, term in self.terms.items() if name in names},
+        )
 
     def with_kinds(self, names: Sequence[str]) -> Choices:
         """Only these types of agreement."""
@@ -186,9 +185,13 @@ def starts_of(
 ) -> dict[int, Scenario]:
     """The world on 1 January of each year of a history's record, with all weights 0.
     parameters: as of `choices`."""
-    weights = dict.fromkeys(TERMS, 0.0)
     return {
-        year: scenario_at(history, year, parameters=dict(parameters), weights=weights)
+        year: scenario_at(
+            history,
+            year,
+            parameters=dict(parameters),
+            weights=dict.fromkeys(TERMS, 0.0),
+        )
         for year in map(int, np.unique(record.year))
     }
 
@@ -226,8 +229,9 @@ def _choices_of(
     """The choices of dyads i, j (positions in the scenario's codes) at its start,
     nothing signed. Their exposure is what the scenario itself says of how often each
     finds opportunities, beside the ceilings of kinds."""
-    common_first = sorted(terms, key=lambda name: name in KIND_TERMS)
-    world, values = terms_at(scenario, common_first, kinds, i, j)
+    world, values = terms_at(
+        scenario, sorted(terms, key=lambda name: name in KIND_TERMS), kinds, i, j
+    )
     ladder = world.ladder
     types = [ladder.names.index(kind) for kind in kinds]
     places = np.array([world.codes.index(code) for code in scenario.codes])
@@ -253,14 +257,17 @@ def terms_at(
 ) -> tuple[World, dict[str, Floats]]:
     """Terms of dyads i, j (positions in the scenario's codes) at its start, both sides:
     (N, 2), or (N, 2, M) of a term by kind."""
-    days = time_grid(scenario, [])[:2]
-    world = compile_world(scenario, scenario.reference_arm, days, focal_day(scenario))
+    world = compile_world(
+        scenario,
+        scenario.reference_arm,
+        time_grid(scenario, [])[:2],
+        focal_day(scenario),
+    )
     baseline = unfrozen(world)
     state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
     view = perceive(world, state, 0)
     if "security_gain" in terms:
-        norms = gain_norms(world, baseline, state, view)
-        baseline = replace(baseline, gain_norm=norms)
+        baseline = replace(baseline, gain_norm=gain_norms(world, baseline, state, view))
     places = [world.codes.index(code) for code in scenario.codes]
     sides = np.array(places)[np.stack([i, j], axis=1)]
     values = {}
@@ -271,8 +278,9 @@ def terms_at(
         ego = np.broadcast_to(sides[:, :, None], shape).ravel()
         alter = np.broadcast_to(sides[:, ::-1, None], shape).ravel()
         kind = np.broadcast_to(types, shape).ravel()
-        run = np.zeros_like(kind)
-        prospects = Prospects(world, baseline, view, state, run, ego, alter, kind)
+        prospects = Prospects(
+            world, baseline, view, state, np.zeros_like(kind), ego, alter, kind
+        )
         term = TERMS[name](prospects).reshape(shape)
         values[name] = term if name in KIND_TERMS else term[..., 0]
     return world, values
@@ -299,8 +307,11 @@ def fitted_terms(
     for name in wanted:
         if name in problems or name not in FITTED:
             message = f"{name} cannot be fitted: {problems.get(name, 'no such term')}"
-            hint = f"Write {closest(name, FITTED) or 'another'}, or leave it out"
-            raise DataError(message, hint, value=name)
+            raise DataError(
+                message,
+                f"Write {closest(name, FITTED) or 'another'}, or leave it out",
+                value=name,
+            )
     return tuple(name for name in FITTED if name in wanted), ()
 
 
@@ -331,8 +342,12 @@ class OwnRecord:
         rows = (years >= first) & (years <= last)
         wanted = range(first, last + 1)
         starts = {year: day for year, day in self.starts.items() if year in wanted}
-        until = self.starts.get(last + 1, self.until)
-        return OwnRecord(self.choices.take(rows), self.counts[rows], starts, until)
+        return OwnRecord(
+            self.choices.take(rows),
+            self.counts[rows],
+            starts,
+            self.starts.get(last + 1, self.until),
+        )
 
 
 def own_record(
@@ -373,8 +388,9 @@ def own_record(
             counts[t, low, high, kinds.index(agreement.kind)] += 1.0
     counts[[start >= until for start in starts]] = np.nan
     rows = counts[:, i, j].reshape(-1, len(kinds))
-    signed = np.where(np.isnan(rows), rows, rows > 0)
-    record = replace(Choices.joined(by_year), signed=signed)
+    record = replace(
+        Choices.joined(by_year), signed=np.where(np.isnan(rows), rows, rows > 0)
+    )
     return OwnRecord(record, rows, {day.year: day for day in starts}, until)
 
 
@@ -409,7 +425,7 @@ def scenario_on(scenario: Scenario, day: date) -> Scenario:
     events = [
         event for event in scenario.events if event.date < day and event.accord is None
     ]
-    agreements = [_agreement_on(agreement, day) for agreement in scenario.agreements]
+    agreements = [agreement_on(agreement, day) for agreement in scenario.agreements]
     changes: dict[str, object] = {
         "start": day,
         "end": day + timedelta(days=366),
@@ -423,7 +439,7 @@ def scenario_on(scenario: Scenario, day: date) -> Scenario:
     return scenario.model_copy(update=changes)
 
 
-def _agreement_on(agreement: Agreement, day: date) -> Agreement | None:
+def agreement_on(agreement: Agreement, day: date) -> Agreement | None:
     """An agreement as it stood on a day; None where it was not signed yet."""
     signed = signing_day(agreement)
     if signed is None or signed >= day:

@@ -29,10 +29,9 @@ from balance_sim.evidence.estimation.likelihood import (
     opportunities,
 )
 from balance_sim.evidence.newton import (
-    SEARCH,
+    TOLERANCE,
     Maximum,
     NoMaximum,
-    Search,
     laplace_marginal,
     newton,
 )
@@ -255,12 +254,12 @@ def highest(
     height: Callable[[Floats], float],
     precision: Floats,
     mean: Floats | float = 0.0,
-    search: Search = SEARCH,
+    tolerance: float = TOLERANCE,
 ) -> Maximum:
     """The maximum that `evidence.newton` finds. names: of the first parameters; those
     after them are random intercepts. Raises DataError where it finds none."""
     try:
-        return newton(start, slopes, height, precision, mean, search)
+        return newton(start, slopes, height, precision, mean, tolerance)
     except NoMaximum as error:
         message = "the search for the highest likelihood did not settle"
         hint = "Leave out a term, or give a longer record"

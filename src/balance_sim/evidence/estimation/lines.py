@@ -27,12 +27,6 @@ def normal_interval(estimate: float, error: float, places: int = 3) -> str:
     return say.interval(estimate - margin, estimate + margin, places)
 
 
-def with_interval(estimate: float, error: float, places: int = 2) -> str:
-    """An estimate and its 95 % CI."""
-    interval = normal_interval(estimate, error, places)
-    return f"{say.number(estimate, places)} (95 % CI {interval})"
-
-
 def fit_lines(fit: WeightFit) -> Iterator[str]:
     """Weights of the model's own rates: a row a weight, with its CI and z."""
     from balance_sim.evidence.estimation.parameter_files import key_path

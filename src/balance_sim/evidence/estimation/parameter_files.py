@@ -50,18 +50,22 @@ def key_path(name: str) -> str:
     return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
 
 
-def rounded(content: Any, digits: int) -> Any:
-    """Plain content, its numbers with fractions to so many significant digits, None for
-    what is no number, keys as they are."""
-    if isinstance(content, dict):
-        return {key: rounded(value, digits) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [rounded(value, digits) for value in content]
-    if isinstance(content, np.ndarray):
-        return rounded(content.tolist(), digits)
-    if isinstance(content, float):
-        return float(f"{content:.{digits}g}") if math.isfinite(content) else None
-    return content
+def rounded(record: dict[str, Any], digits: int) -> dict[str, Any]:
+    """A record as plain values, its numbers with fractions to so many significant
+    digits, None for what is no number, keys as they are."""
+    return {key: _rounded(value, digits) for key, value in record.items()}
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    if isinstance(value, dict):
+        return rounded(value, digits)
+    if isinstance(value, list | tuple):
+        return [_rounded(entry, digits) for entry in value]
+    if isinstance(value, np.ndarray):
+        return _rounded(value.tolist(), digits)
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}") if math.isfinite(value) else None
+    return value
 
 
 def _estimate(value: float, error: float) -> dict[str, float]:
@@ -105,8 +109,7 @@ def fitted_record(
             "matrix": fit.covariance[np.ix_(columns, columns)],
         },
     }
-    plain: dict[str, object] = rounded(record, FITTED_DIGITS)
-    return plain
+    return rounded(record, FITTED_DIGITS)
 
 
 def data_used(history: History) -> list[dict[str, object]]:
@@ -124,8 +127,9 @@ def file_record(report: ReadReport) -> dict[str, object]:
     }
     if report.dropped:
         record["dropped"] = dict(report.dropped)
-    content = Path(report.path).read_bytes()
-    return record | {"sha256": hashlib.sha256(content).hexdigest()}
+    return record | {
+        "sha256": hashlib.sha256(Path(report.path).read_bytes()).hexdigest()
+    }
 
 
 # --- calibrations ---------------------------------------------------------------------
@@ -143,8 +147,9 @@ def calibration_record(
     scenario: without a calibration. No dyad has a factor of its own: a file may hold
     some all the same."""
     variance, first = posterior.state_variance, next(iter(record.starts.values()))
-    deviations = np.sqrt(np.diag(posterior.covariance))
-    errors = dict(zip(posterior.names, deviations, strict=True))
+    errors = dict(
+        zip(posterior.names, np.sqrt(np.diag(posterior.covariance)), strict=True)
+    )
     weights, intercepts = {}, {}
     for name in posterior.names:
         term, _, kind = name.partition(".")
@@ -188,8 +193,7 @@ def calibration_record(
             "matrix": posterior.covariance,
         },
     }
-    plain: dict[str, object] = rounded(content, CALIBRATED_DIGITS)
-    return plain
+    return rounded(content, CALIBRATED_DIGITS)
 
 
 def _of_states(posterior: CalibrationPosterior) -> dict[str, dict[str, object]]:

@@ -71,8 +71,7 @@ def dyad_frailty(
     years = record.within(year - window, year - 1)
     shape, inverse = np.zeros((2, len(years.states), len(years.states)))
     np.add.at(shape, (years.a, years.b), years.signed.sum(axis=1))
-    expected = -np.log1p(-fitted.opportunities(years))
-    np.add.at(inverse, (years.a, years.b), expected)
+    np.add.at(inverse, (years.a, years.b), -np.log1p(-fitted.opportunities(years)))
     prior = 1.0 / variance
     return DyadFrailty(prior + shape + shape.T, prior + inverse + inverse.T)
 

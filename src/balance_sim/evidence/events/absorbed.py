@@ -16,15 +16,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import brentq
 
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.stats import Bools, Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Weigh = Callable[[Floats], tuple[Floats, Floats, float]]
 """A linear predictor -> the working outcome and weights of the next least squares, and
 the loss."""
@@ -88,7 +86,7 @@ class EventPanel:
         by_dyad = indicator(self.dyad)
         return self.sides, by_dyad if dyads else by_dyad[:, :0]
 
-    def rows(self, keep: NDArray[np.bool_]) -> EventPanel:
+    def rows(self, keep: Bools) -> EventPanel:
         """Those rows alone, groups numbered anew."""
         names = ("conflict", "count", "first", "second", "period")
         return replace(self, **{name: getattr(self, name)[keep] for name in names})
@@ -99,7 +97,7 @@ def numbered(values: Ints) -> Ints:
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
-def informative(panel: EventPanel, *, dyads: bool = True) -> NDArray[np.bool_]:
+def informative(panel: EventPanel, *, dyads: bool = True) -> Bools:
     """Rows whose groups have both conflict and cooperation: an effect of a group with
     one alone is infinite, and its rows say nothing of anything else. dyads: whether
     effects of dyads are taken out. Repeated until no group is left."""
@@ -200,8 +198,9 @@ def fit_absorbed(
         predictor = working - residuals
         next_working, next_weights, value = weigh(predictor)
         if abs(loss - value) <= TOLERANCE * (abs(value) + 1.0):
-            scores = residuals * weights
-            return AbsorbedFit(slopes, apart, scores, effects, working, predictor)
+            return AbsorbedFit(
+                slopes, apart, residuals * weights, effects, working, predictor
+            )
         loss, working, weights = value, next_working, next_weights
     raise DataError("the fit does not settle", "Take a longer period, or fewer columns")
 
@@ -233,8 +232,7 @@ class ShareFit:
     def covariance(self) -> Floats:
         """(c, c) of the estimates, clustered two ways."""
         apart, weights = self.absorbed.apart, self.absorbed.effects.weights
-        information = apart.T @ (apart * weights[:, None])
-        bread = np.linalg.pinv(information, hermitian=True)
+        bread = np.linalg.pinv(apart.T @ (apart * weights[:, None]), hermitian=True)
         scores = apart * self.absorbed.scores[:, None]
         return np.asarray(bread @ clustered(self.panel, scores) @ bread)
 
@@ -254,8 +252,11 @@ def fit_shares(
     freedom = panel.size - columns.shape[1] - sum(group.shape[1] for group in groups)
     trial = START_RHO if rho is None else rho
     for _ in range(RHO_ROUNDS):
-        weigh = partial(_weigh, panel, trial)
-        fit = ShareFit(panel, trial, fit_absorbed(columns, groups, weigh, predictor))
+        fit = ShareFit(
+            panel,
+            trial,
+            fit_absorbed(columns, groups, partial(_weigh, panel, trial), predictor),
+        )
         predictor = fit.absorbed.predictor
         moment = trial if rho is not None else _moment_rho(panel, predictor, freedom)
         if abs(moment - trial) < RHO_TOLERANCE * max(trial, 1e-3):

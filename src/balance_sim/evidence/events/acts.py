@@ -60,12 +60,10 @@ def dyad_years(table: Table) -> Read:
     table.drop(counts.isna().any(axis=1), "a count is missing")
     table.drop(year.isna(), "no date")
     table.drop(table.text["a"] == table.text["b"], "both sides are the same state")
-    is_stateless = cow_a.isna() | cow_b.isna()
-    table.drop(is_stateless, f"one side is {NOT_A_MEMBER} on that date")
+    table.drop(cow_a.isna() | cow_b.isna(), f"one side is {NOT_A_MEMBER} on that date")
     conflict = counts["verb_conf"] + counts["matl_conf"]
-    count = counts.sum(axis=1)
     frame = table.kept(
-        cow_a=cow_a, cow_b=cow_b, year=year, conflict=conflict, count=count
+        cow_a=cow_a, cow_b=cow_b, year=year, conflict=conflict, count=counts.sum(axis=1)
     )
     return table.read(frame, years_of(frame["year"]))
 
@@ -82,8 +80,9 @@ def _acts(parts: pd.DataFrame, kind: str) -> pd.DataFrame:
     members = parts.groupby(["act", "role"])["cow"].agg(_states).unstack("role")
     members = members.reindex(columns=ROLES).astype(object).fillna("").map(tuple)
     days = parts.groupby("act")["day"].min().astype(SECONDS)
-    has_targets = members["targets"].map(bool).astype(bool)
-    frame = members.assign(day=days, kind=kind, told=has_targets)[FIELDS]
+    frame = members.assign(
+        day=days, kind=kind, told=members["targets"].map(bool).astype(bool)
+    )[FIELDS]
     return frame.sort_values(FIELDS[:-1], kind="stable").reset_index(drop=True)
 
 
@@ -171,18 +170,22 @@ def treaties(table: Table) -> Read:
     a guest.
 
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260."""
-    keys = ["alliance_id", "cow"]
-    memberships = atop_memberships(table).groupby(keys, as_index=False)
+    memberships = atop_memberships(table).groupby(
+        ["alliance_id", "cow"], as_index=False
+    )
     spells = memberships.agg({"start": "min", "end": "last"})
     members = spells.merge(spells[["alliance_id", "start"]], on="alliance_id")
     entry = members["start_y"]
     belongs = (members["start_x"] < entry) & ~(members["end"] <= entry)
     enters = members["start_x"] == entry
     number = members.groupby(["alliance_id", "start_y"]).ngroup()
-    role = np.where(enters, "principals", "guests")
-    members = members.assign(act=number, day=entry, role=role)[enters | belongs]
-    frame = _acts(_of_several(members, "cow"), "treaty")
-    return table.read(frame, (ATOP_FIRST_YEAR, ATOP_LAST_DAY.year))
+    members = members.assign(
+        act=number, day=entry, role=np.where(enters, "principals", "guests")
+    )[enters | belongs]
+    return table.read(
+        _acts(_of_several(members, "cow"), "treaty"),
+        (ATOP_FIRST_YEAR, ATOP_LAST_DAY.year),
+    )
 
 
 def incidents(table: Table) -> Read:
@@ -210,8 +213,9 @@ def arms(table: Table) -> Read:
     table.drop_blank(year="no year", sender="no sender", receiver="no receiver")
     sender, receiver = table.integer("sender"), table.integer("receiver")
     table.drop(sender == receiver, "both sides are the same state")
-    days = day(table.year("year"))[0]
-    frame = _bilateral(table, days, sender, receiver, "arms_or_basing")
+    frame = _bilateral(
+        table, day(table.year("year"))[0], sender, receiver, "arms_or_basing"
+    )
     return table.read(frame, years_of(frame["day"].dt.year, ARMS_LAST))
 
 

@@ -16,12 +16,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from balance_sim.stats import Bools, Floats, Ints
+
 EPOCH = pd.Timestamp("1970-01-01")
 STALE_HALF_LIVES = 5.0
 ROLES = ("principals", "guests", "targets")
@@ -108,8 +106,12 @@ class ActSets:
         span = last - first
         shift = rng.uniform(0.0, span, len(self.kind))[self.act_set]
         is_inside = (self.date >= first) & (self.date < last)
-        moved = first + (self.date - first + shift) % span
-        return replace(self, date=np.where(is_inside, moved, self.date))
+        return replace(
+            self,
+            date=np.where(
+                is_inside, first + (self.date - first + shift) % span, self.date
+            ),
+        )
 
     def relabelled(self, rng: np.random.Generator) -> ActSets:
         """The same acts of other states: those that ever take part are permuted among

@@ -58,8 +58,11 @@ def load_events(
         )
     states, edges = layers.roster(*years), year_edges(*years)
     dated = pd.concat([read.frame for read in acts.values()], ignore_index=True)
-    is_within = dated["day"].dt.year.between(*years)
-    counts = dated.loc[is_within, "kind"].value_counts().sort_index()
+    counts = (
+        dated.loc[dated["day"].dt.year.between(*years), "kind"]
+        .value_counts()
+        .sort_index()
+    )
     window = (
         edges[0] - DAYS_PER_YEAR * BEFORE_YEARS,
         edges[-1] + DAYS_PER_YEAR * AFTER_YEARS,

@@ -35,7 +35,6 @@ from scipy.stats import norm
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.events.absorbed import (
     EventPanel,
-    Floats,
     ShareFit,
     fit_shares,
     informative,
@@ -50,12 +49,14 @@ from balance_sim.evidence.events.exposure import (
 )
 from balance_sim.scenario.defaults import declared_ranges, reference_values
 from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.stats import Floats
+from balance_sim.stats.intervals import NORMAL
+
+Progress = Callable[[int, int], None]
 
 LEVEL = 0.05
-QUANTILE = float(norm.ppf(1 - LEVEL / 2))
-CHUNK = 192
 WORDS = MEASURED, BOUNDED, NOT_TOLD = ("measured", "bounded", "not told")
-POWER = float(norm.ppf(0.8)) + QUANTILE
+POWER = float(norm.ppf(0.8)) + NORMAL
 """Standard errors off 0 at which an estimate is found in four of five samples."""
 
 
@@ -192,14 +193,14 @@ class EventEstimate:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % CI of the multiplier."""
-        margin = QUANTILE * self.error
+        margin = NORMAL * self.error
         return self.estimate - margin, self.estimate + margin
 
     @property
     def word(self) -> str:
         """measured, bounded or not told: the rule at the top of this module."""
         low, high = self.interval
-        if max(abs(self.lead_z), abs(self.stale_z)) >= QUANTILE:
+        if max(abs(self.lead_z), abs(self.stale_z)) >= NORMAL:
             return NOT_TOLD
         if low > 0 and max(self.dates_p, self.participants_p) <= LEVEL:
             return MEASURED
@@ -243,8 +244,9 @@ def informative_study(study: Study) -> Study:
 def slope_between(study: Study) -> tuple[float, float]:
     """Logits a nat of standing quarrel, without effects of dyads, and its clustered
     standard error. Raises DataError."""
-    rows = informative(study.panel, dyads=False)
-    dyads = replace(study, panel=study.panel.rows(rows))
+    dyads = replace(
+        study, panel=study.panel.rows(informative(study.panel, dyads=False))
+    )
     nats = dyads.rows(dyads.quarrel)
     if not nats.any():
         raise DataError(
@@ -253,7 +255,7 @@ def slope_between(study: Study) -> tuple[float, float]:
         )
     fit = fit_shares(dyads.panel, nats[:, None], dyads=False)
     slope, error = float(fit.estimate[0]), float(fit.errors[0])
-    if slope < QUANTILE * error:
+    if slope < NORMAL * error:
         estimate = f"{slope:.3g} logits a nat, s.e. {error:.3g}"
         raise DataError(
             f"conflict does not rise with quarrels ({estimate})",
@@ -266,18 +268,18 @@ def measure(
     whole: Study,
     permutations: int = 999,
     seed: int = 0,
-    say: Callable[[int], None] | None = None,
+    progress: Progress = lambda *_: None,
 ) -> EventWeights:
     """Estimate the multipliers of the shipped weights of events, with their placebos.
-    say: told how many permutations of dates and of participants are done. Raises
-    DataError."""
+    progress: called with how many permutations of dates and of participants are done,
+    of how many. Raises DataError."""
     slope = slope_between(whole)
     study = informative_study(whole)
     panel, exposures = study.panel, Exposures(study)
     null = fit_shares(panel, study.rows(study.quarrel)[:, None])
     columns = [*groups_of(study.acts), *kinds_of(study.acts)]
     z = one_step(null, exposures.columns(columns))
-    permuted = permuted_z(exposures, columns, null, permutations, seed, say)
+    permuted = permuted_z(exposures, columns, null, permutations, seed, progress)
     count = len(groups_of(study.acts))
     pooled, kinds = (
         _estimates(
@@ -321,8 +323,9 @@ def _estimates(
         exposures.columns(columns, when) for when in ("now", "lead", "stale")
     )
     fit = fit_shares(study.panel, np.column_stack([present, nats]), rho=rho)
-    stacked = np.column_stack([present, lead, stale, nats])
-    tested = fit_shares(study.panel, stacked, rho=rho)
+    tested = fit_shares(
+        study.panel, np.column_stack([present, lead, stale, nats]), rho=rho
+    )
     tested_z = tested.estimate / np.maximum(tested.errors, 1e-300)
     is_larger = np.abs(permuted) >= np.abs(z) - 1e-12
     p = (1.0 + is_larger.sum(axis=1)) / (permuted.shape[1] + 1.0)
@@ -380,26 +383,18 @@ def permuted_z(
     null: ShareFit,
     permutations: int,
     seed: int,
-    say: Callable[[int], None] | None,
+    progress: Progress,
 ) -> Floats:
     """(2, P, c) z of each column by its score on the fit without evidence: dates
     permuted, participants permuted."""
-    study, size = exposures.study, len(columns)
-    z = np.zeros((2, permutations, size))
-    chunk = max(CHUNK // max(size, 1), 1)
-    for first in range(0, permutations, chunk):
-        numbers = range(first, min(first + chunk, permutations))
-        for which in range(2):
-            stacked = []
-            for number in numbers:
-                rng = np.random.default_rng([seed, which, number])
-                if which:
-                    acts = study.acts.relabelled(rng)
-                else:
-                    acts = study.acts.shifted(rng, *study.window)
-                stacked.append(exposures.columns(columns, acts=acts))
-            scores = one_step(null, np.column_stack(stacked))
-            z[which, first : numbers.stop] = scores.reshape(len(numbers), size)
-        if say is not None:
-            say(numbers.stop)
+    study, z = exposures.study, np.zeros((2, permutations, len(columns)))
+    for number in range(permutations):
+        for which, permuted in enumerate(z):
+            rng = np.random.default_rng([seed, which, number])
+            if which:
+                acts = study.acts.relabelled(rng)
+            else:
+                acts = study.acts.shifted(rng, *study.window)
+            permuted[number] = one_step(null, exposures.columns(columns, acts=acts))
+        progress(number + 1, permutations)
     return z

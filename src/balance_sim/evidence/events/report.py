@@ -1,24 +1,25 @@
-"""The file of event weights, that a posterior is built from.
+"""What event data say of the weights of events: the file that a posterior is built
+from, and lines for a terminal.
 
 The file holds, by group of shipped weights, the multiplier with its CI and its
-placebos, the word, and two forms of the same likelihood: on the multiplier itself,
-where it is normal, and on its logarithm, where the multiplier is told from 0. The same
-data, seed and form give the same bytes."""
+placebos, and the word. The same data, seed and form give the same bytes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from balance_sim.evidence.estimation.lines import normal_interval
 from balance_sim.evidence.estimation.parameter_files import file_record, rounded
 from balance_sim.evidence.events.load import LoadedStudy
 from balance_sim.evidence.events.measurement import (
-    MEASURED,
     NOT_TOLD,
     EventEstimate,
     EventWeights,
 )
+from balance_sim.show import wording as say
+from balance_sim.show.wording import said, table, wrapped
 
 FORM, DIGITS = 1, 6
 TARGETS = {
@@ -37,10 +38,6 @@ HEAD = """\
 def _entry(estimate: EventEstimate) -> dict[str, Any]:
     """An estimate as plain values."""
     column, word = estimate.column, estimate.word
-    log_mean, log_error = math.nan, math.nan
-    if word == MEASURED:
-        log_mean = math.log(estimate.estimate)
-        log_error = estimate.error / estimate.estimate
     dates, participants = estimate.spread
     return {
         "word": word,
@@ -51,7 +48,6 @@ def _entry(estimate: EventEstimate) -> dict[str, Any]:
             "standard_error": estimate.error,
             "interval": estimate.interval,
         },
-        "log_multiplier": {"mean": log_mean, "standard_error": log_error},
         "upper_bound": None if word == NOT_TOLD else estimate.interval[1],
         "declared_end": estimate.declared_end,
         "detectable": estimate.detectable,
@@ -103,5 +99,59 @@ def events_record(
         },
         "notes": loaded.notes,
     }
-    plain: dict[str, Any] = rounded(record, DIGITS)
-    return plain
+    return rounded(record, DIGITS)
+
+
+# --- for a terminal ------------------------------------------------------------------
+
+READING = (
+    "A multiplier of 1 is the shipped weight, 0 is none; CI clustered by dyad and "
+    "event. p: the larger share of permuted dates and of permuted participants with a "
+    "z as large. found at: multiplier that four of five samples would find. measured: "
+    "CI above 0 and p at most 0.05; bounded: the CI ends within the declared range; "
+    "not told: neither, or acts to come or long past differ from 0 too."
+)
+
+
+def event_lines(loaded: LoadedStudy, weights: EventWeights) -> Iterator[str]:
+    """Weights of events as multipliers of the shipped ones, pooled and by kind of
+    event."""
+    (first, last), (slope, error) = loaded.years, weights.slope
+    acts = [f"{say.arm_words(kind)} {count:,}" for kind, count in loaded.acts.items()]
+    yield from said(
+        f"Weights of events from dyad-years {first}-{last}: {weights.rows:,} rows of "
+        f"{weights.dyads:,} directed dyads, {weights.acts_counted:,.0f} recorded acts. "
+        f"Dated acts: {', '.join(acts)}."
+    )
+    interval = normal_interval(slope, error, 2)
+    yield from said(
+        f"Scale: {say.number(slope)} (95 % CI {interval}) logits of conflict a nat of "
+        "standing quarrel, between dyads. That dated acts act on the same scale is "
+        "assumed."
+    )
+    yield from ["", *_multipliers("multiplier of", weights.pooled)]
+    yield from ["", *_multipliers("by kind of event", weights.kinds), ""]
+    yield from said(READING)
+    for note in loaded.notes:
+        yield from wrapped(f"note: {note}")
+
+
+def _multipliers(head: str, estimates: Sequence[EventEstimate]) -> list[str]:
+    """A row an estimate: the number that decides of each pair of placebos, and the
+    word."""
+    rows = [(head, "mean", "95 % CI", "p", "found at", "word")]
+    for estimate in estimates:
+        word, p = estimate.word, max(estimate.dates_p, estimate.participants_p)
+        if word == "bounded":
+            word = f"bounded by {estimate.interval[1]:.2f}"
+        rows.append(
+            (
+                estimate.column.name,
+                f"{estimate.estimate:.2f}",
+                say.interval(*estimate.interval),
+                f"{p:.3f}" if math.isfinite(p) else "-",
+                f"{estimate.detectable:.2f}",
+                word,
+            )
+        )
+    return table(rows, "<>>>><")

@@ -29,14 +29,14 @@ from balance_sim.evidence.estimation.features import (
     LOGIT,
     FeatureYears,
 )
-from balance_sim.evidence.newton import LogitLikelihood, NoMaximum, Search, newton
+from balance_sim.evidence.newton import LogitLikelihood, NoMaximum, newton
 
 WINDOW = 10
 RIDGE = 1.0
 """Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside
 hundreds of agreements."""
 CLASSES = 3
-ROUNDS = 50
+CLOSE = 1e-9
 
 Predictor = Callable[[FeatureYears], Floats]
 
@@ -52,7 +52,6 @@ class Logit:
     scale: Floats
     coefficient: Floats
     covariance: Floats
-    log_likelihood: float
 
     def __call__(self, rows: FeatureYears) -> Floats:
         """(N,) probabilities."""
@@ -70,24 +69,21 @@ def fit_logit(
     check_outcomes(rows)
     columns = tuple(columns)
     mean, scale = standardise(rows, columns)
-    x = design(rows, columns, mean, scale)
-    logit, y = LogitLikelihood(x, rows.y, offset(rows)), rows.y
+    x, y = design(rows, columns, mean, scale), rows.y
+    logit = LogitLikelihood(x, y, offset(rows))
     penalty = np.append(np.full(len(columns), ridge), 0.0)
     start = np.append(np.zeros(len(columns)), np.log(y.mean() / (1 - y.mean())))
-
     try:
         b, information = newton(
             start,
             logit.derivatives,
             logit.value,
             penalty,
-            search=Search(1e-9, ROUNDS, slack=0.0, step_of=np.linalg.solve),
+            tolerance=CLOSE,
         )
     except NoMaximum:
-        hint = "Leave out a column, or raise the ridge"
-        raise DataError(f"the logit did not settle in {ROUNDS} rounds", hint) from None
-    covariance = np.linalg.inv(information)
-    return Logit(columns, mean, scale, b, covariance, logit.value(b))
+        raise DataError("the logit did not settle", "Leave out a column") from None
+    return Logit(columns, mean, scale, b, np.linalg.inv(information))
 
 
 def base_rate(rows: FeatureYears) -> Predictor:
@@ -137,8 +133,10 @@ def boosted_trees(rows: FeatureYears) -> Predictor:
     model.fit(rows.x[columns].to_numpy(np.float32), rows.y)
 
     def predict(new: FeatureYears) -> Floats:
-        x = new.x[columns].to_numpy(np.float32)
-        return np.asarray(model.predict_proba(x)[:, 1], dtype=np.float64)
+        return np.asarray(
+            model.predict_proba(new.x[columns].to_numpy(np.float32))[:, 1],
+            dtype=np.float64,
+        )
 
     return predict
 

@@ -54,8 +54,9 @@ def draw_reliability(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         face = style.BLUE if row["agrees"] else "white"
         dot: dict[str, Any] = {"color": style.BLUE, "mfc": face, "ms": 7}
         ax.plot(x, y, "o", clip_on=False, **dot)
-        count = f"{row['happened']:,.0f} of {row['n']:,.0f}"
-        style.note(ax, count, (x, 1.0), (0, 10), **above)
+        style.note(
+            ax, f"{row['happened']:,.0f} of {row['n']:,.0f}", (x, 1.0), (0, 10), **above
+        )
     ax.set(xscale="log", yscale="log", xlim=(floor, 1.0), ylim=(floor, 1.0))
     ax.set_xlabel("forecast, mean of the bin")
     ax.set_ylabel("share that made an agreement")

@@ -110,8 +110,9 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
     }
     text = json.dumps(record, indent=1) + "\n"
     if path.exists():
-        message = "a frozen forecast is not written over"
-        raise DataError(message, "Give another name", path=path)
+        raise DataError(
+            "a frozen forecast is not written over", "Give another name", path=path
+        )
     write_atomic(path, text.encode())
     return record
 
@@ -119,7 +120,6 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
 def thaw(path: Path) -> tuple[Forecast, str]:
     """A frozen forecast and the date of freezing. Raises DataError if it is not as it
     was frozen."""
-    wrong = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
     try:
         record = json.loads(regular_bytes(path, LARGEST))
         content = record["forecast"]
@@ -132,12 +132,15 @@ def thaw(path: Path) -> tuple[Forecast, str]:
             about=str(content["about"]),
         )
         day, sha256 = str(record["frozen"]), record["sha256"]
-    except wrong:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         hint = "Give a results folder, or a file made by `score --freeze`"
         raise DataError("this is no frozen forecast", hint, path=path) from None
     if forecast.sha256 != sha256:
-        message = "the forecast was changed after it was frozen"
-        raise DataError(message, "Take the file as frozen", path=path)
+        raise DataError(
+            "the forecast was changed after it was frozen",
+            "Take the file as frozen",
+            path=path,
+        )
     return forecast, day
 
 

@@ -52,22 +52,26 @@ def read_history(
     those in `data` count, after it the file's alone. Covariates that end earlier are
     carried forward, and a note says which. Raises DataError if the record of agreements
     does not reach the last year forecast."""
-    later = None if outcomes is None else (outcomes, plan.last)
-    history = load_history(data, plan.first, plan.until, outcomes=later)
+    history = load_history(
+        data,
+        plan.first,
+        plan.until,
+        outcomes=None if outcomes is None else (outcomes, plan.last),
+    )
     end = history.agreement_years[1]
     if end < plan.until:
         hint = f"Give the outcomes up to {plan.until}, or set `until` earlier"
-        message = f"the accords on record end in {end}"
-        raise DataError(message, hint, path=outcomes or data)
+        raise DataError(
+            f"the accords on record end in {end}", hint, path=outcomes or data
+        )
     return last_carried_forward(history)
 
 
 def fit_plan(plan: HindcastPlan, record: Choices) -> WeightFit:
     """The model fitted on the window that ends with the plan's last year."""
     window = record.within(max(plan.first, plan.last - plan.window + 1), plan.last)
-    counts = zip(window.kinds, window.signed.sum(axis=0), strict=True)
-    kinds = [kind for kind, count in counts if count > 0] or window.kinds
-    return fit(window.with_kinds(kinds), propensities=True, signs=True)
+    signed = window.with_signed_kinds()
+    return fit(signed if signed.kinds else window, propensities=True, signs=True)
 
 
 def hindcast_of(
@@ -95,7 +99,6 @@ def hindcast_of(
     forecasts |= {name: predict(ahead) for name, predict in baselines.items()}
     unchanged = weights.opportunities(record.within(plan.last + 1, plan.until))
     begin(STEPS[3])
-    pair = {"base_rate": forecasts["base_rate"], "model": unchanged}
     about: dict[str, Any] = {
         "fitted": list(weights.years),
         "forecast": [plan.years[0], plan.until],
@@ -106,17 +109,21 @@ def hindcast_of(
         },
         "data": data_used(history),
         "memory": memory,
-        "one_year_ahead_as_fitted": score_forecasts(pair, ahead.y, ahead.sides)[
-            "model"
-        ],
+        "one_year_ahead_as_fitted": score_forecasts(
+            {"base_rate": forecasts["base_rate"], "model": unchanged},
+            ahead.y,
+            ahead.sides,
+        )["model"],
         "calibration": {
             WAY: reliability_table(forecasts["model"], ahead.y).to_dict("records")
         },
         "log_skill_by_year": {WAY: _by_year(forecasts, ahead)},
         "notes": [*notes, *history.notes],
     }
-    scores = score_forecasts(forecasts, ahead.y, ahead.sides, ahead.year)
-    return {WAY: scores, "about": about}
+    return {
+        WAY: score_forecasts(forecasts, ahead.y, ahead.sides, ahead.year),
+        "about": about,
+    }
 
 
 def _by_year(

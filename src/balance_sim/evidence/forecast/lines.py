@@ -151,9 +151,12 @@ def card_lines(card: Mapping[str, Any]) -> Iterator[str]:
         f"{year} {counts['expected']:.1f} ({counts['happened']})"
         for year, counts in card["years"].items()
     ]
-    summary = (
-        f"Skill card: {len(years)} of the record's years, each forecast from "
-        f"what was known before it. Expected, and what came: {', '.join(years)}."
-    )
-    yield from ["", *say.wrapped(summary, "")]
+    yield from [
+        "",
+        *say.wrapped(
+            f"Skill card: {len(years)} of the record's years, each forecast from "
+            f"what was known before it. Expected, and what came: {', '.join(years)}.",
+            "",
+        ),
+    ]
     yield from score_lines(card["scores"], card["notes"])

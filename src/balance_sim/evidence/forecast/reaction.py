@@ -82,8 +82,7 @@ def dispersion_of(counter: Floats, total: Floats) -> Dispersion:
         return Dispersion()
     share = counter.sum() / total.sum()
     squares = (counter - total * share) ** 2 / (total * share * (1.0 - share))
-    value = float(squares.sum() / (len(total) - 1))
-    return Dispersion(max(value, 1.0), len(total))
+    return Dispersion(max(float(squares.sum() / (len(total) - 1)), 1.0), len(total))
 
 
 def reaction_ratio(
@@ -102,8 +101,9 @@ def reaction_ratio(
     high = betaincinv(c + 1.0, o, 1.0 - TAIL) if other else 1.0
     ends = (_odds(float(low)) / forecast_odds, _odds(float(high)) / forecast_odds)
     value = (counter / other if other else inf) / forecast_odds
-    smallest = smallest_ratio(counter + other, forecast_odds, dispersion)
-    return ReactionRatio(value, ends, smallest)
+    return ReactionRatio(
+        value, ends, smallest_ratio(counter + other, forecast_odds, dispersion)
+    )
 
 
 def smallest_ratio(total: int, forecast_odds: float, dispersion: Dispersion) -> float:

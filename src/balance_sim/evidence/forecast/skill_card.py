@@ -58,17 +58,18 @@ def skill_card(
         signed, expected = int(happened.any_signed.sum()), round(float(p.sum()), 6)
         years[str(origin)] = {"expected": expected, "happened": signed}
     if not years:
-        message = "no year of the record can be forecast from those before it"
-        raise DataError(message, "Give a longer record")
+        raise DataError(
+            "no year of the record can be forecast from those before it",
+            "Give a longer record",
+        )
     joined = {}
     for name in forecasts[0]:
         if all(name in forecast for forecast in forecasts):
             joined[name] = np.concatenate([forecast[name] for forecast in forecasts])
     came = Choices.joined(choices)
-    scores = score_forecasts(joined, came.any_signed, came.sides, came.year)
     return {
         "origins": [int(origin) for origin in years],
         "years": years,
-        "scores": scores,
+        "scores": score_forecasts(joined, came.any_signed, came.sides, came.year),
         "notes": notes,
     }

@@ -82,8 +82,12 @@ HEAD = """\
 
 def theories_text(file: TheoriesFile) -> str:
     """The file as text."""
-    plain = file.model_dump(mode="json")
-    text = yaml.safe_dump(plain, sort_keys=False, width=100, default_flow_style=None)
+    text = yaml.safe_dump(
+        file.model_dump(mode="json"),
+        sort_keys=False,
+        width=100,
+        default_flow_style=None,
+    )
     return f"{HEAD}{text}"
 
 
