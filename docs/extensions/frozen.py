@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx.util.docutils import SphinxDirective
 
-from balance_sim.evidence.cases.scoring import score_frozen
+from balance_sim.evidence.cases.scores import score_frozen
 from balance_sim.evidence.cases.tables import read_cases_plan
 from balance_sim.evidence.forecast.forecast import thaw
 from balance_sim.scenario import load_scenario

@@ -150,10 +150,6 @@ def test_ranking_with_weights_by_hand() -> None:
     weight = np.array([2.0, 1.0, 1.0, 3.0])
     assert ranking.auc(weight) == pytest.approx(0.75)
     assert ranking.average_precision(weight) == pytest.approx(0.75)
-    # Without weights: 2 x 2 pairs, 2 + 1 + 1/2 of 4; 1/2 x 1 + 1/2 x 2/3.
-    ranking = score.Ranking(np.array([0.5, 0.1, 0.9, 0.5]), np.array([0.0, 0.0, 1.0, 1.0]))
-    assert ranking.auc(np.ones(4)) == pytest.approx(3.5 / 4)
-    assert score.average_precision([0.5, 0.1, 0.9, 0.5], [0, 0, 1, 1]) == pytest.approx(0.5 + 0.5 * 2 / 3)
 
 
 def test_slopes_of_rankings_are_what_a_little_weight_changes() -> None:

@@ -19,12 +19,10 @@ from balance_sim.evidence.estimation.choices import own_record, scenario_on, sig
 from balance_sim.evidence.estimation.likelihood import ConsentDesign, log_likelihood
 from balance_sim.evidence.forecast.forecast import Forecast, own_baselines_of
 from balance_sim.evidence.forecast.own_baselines import OWN_BASELINES, own_rows
-from balance_sim.evidence.forecast.skill_card import skill_card
 from balance_sim.model.baseline import compile_worlds, expected_a_year
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.lags import level_points, mixed_chance
 from scipy.stats import nbinom
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -33,16 +31,6 @@ SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 @pytest.fixture(scope="module")
 def beijing() -> Scenario:
     return load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
-
-
-def test_the_level_is_integrated_over() -> None:
-    """E exp(-L r) = (1 + v r)^(-1/v) in closed form; the mean of the points is 1."""
-    points = level_points(0.5)
-    assert points.mean() == pytest.approx(1.0)
-    rates, known = np.array([0.3, 1.2]), np.full(2, np.inf)
-    mixed = mixed_chance(rates, known, known, 0.5)
-    assert mixed == pytest.approx(1 - (1 + 0.5 * rates) ** -2, abs=5e-3)
-    assert (mixed < 1 - np.exp(-rates)).all()
 
 
 def test_the_variance_of_factors_is_the_likeliest() -> None:
@@ -64,19 +52,6 @@ def test_the_variance_of_the_level_sees_jumps_and_no_trend_that_memory_follows()
     assert steady == pytest.approx(1e-3, rel=1e-2)
     assert jumping > 0.2
     assert level_variance(np.array([3.0, 4.0]), np.array([3.0, 4.0]), 0.7) == 0.0
-
-
-def test_a_year_holds_what_was_known_at_its_start(beijing: Scenario) -> None:
-    day = date(2020, 9, 1)
-    then = scenario_on(beijing, day)
-    assert all((signing_day(one) or day) < day for one in then.agreements)
-    assert all(one.in_force is None or one.in_force < day for one in then.agreements)
-    assert all(event.date < day for event in then.events if event.id != then.focal)
-    record = own_record(beijing, 2)
-    start = record.starts[2024]
-    bilateral = [one for one in beijing.agreements if not one.multilateral and (signing_day(one) or day) >= start]
-    signed = [one for one in bilateral if signing_day(one) is not None and signing_day(one) < beijing.start]
-    assert record.within(2024, 2024).counts.sum() == len(signed) > 20
 
 
 def test_nothing_after_the_origin_is_looked_at(beijing: Scenario) -> None:
@@ -183,17 +158,6 @@ def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:
     none = beijing.model_copy(update={"accords": ()})
     with pytest.raises(DataError, match=r"the record holds 0 agreements.*needs 50.*base_rate"):
         calibrate(own_record(none, 5), prior_of(none, fitted_distribution()))
-
-
-def test_the_card_scores_the_model_beside_baselines_of_the_same_record(beijing: Scenario) -> None:
-    record = own_record(beijing, 11)
-    card = skill_card(beijing, record, prior_of(beijing, fitted_distribution()), 10, (2024,))
-    assert tuple(card["scores"]) == ("model", *OWN_BASELINES)
-    came = [record.within(year, year).choices.any_signed.sum() for year in (2024,)]
-    assert [card["years"]["2024"]["happened"]] == came
-    assert card["scores"]["model"]["events"] == sum(came)
-    assert card["scores"]["model"]["log_skill"] > card["scores"]["earlier_count"]["log_skill"]
-    assert card["origins"] == [2024]
 
 
 def test_baselines_of_a_window_come_from_the_scenarios_record(beijing: Scenario) -> None:

@@ -88,11 +88,6 @@ def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
     }
 
 
-def test_codes_of_the_date_and_of_today_are_one_state(scenario, table):
-    pact = sorted_out(responses_of(table, "T"), scenario).set_index("agreement_id").loc["PACT"]
-    assert (pact["state_a"], pact["state_b"]) == ("GBR", "SUN")
-
-
 def test_every_agreement_weighs_one(scenario, table):
     rows = scored_rows(table, scenario)
     found = scored_table(scenario, rows)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.forecast import Forecast, freeze, outcomes_of, score_forecast, thaw
+from balance_sim.evidence.forecast.forecast import Forecast, freeze, outcomes_of, thaw
 
 PAIRS = (("AUS", "JPN"), ("JPN", "PHL"), ("FRA", "GBR"), ("BRA", "IND"))
 FORECAST = Forecast(PAIRS, (0.5, 0.4, 0.1, 0.02), date(1995, 1, 1), date(1995, 12, 31))
@@ -31,13 +31,6 @@ def test_only_the_window_and_the_kind_count(outcomes: Path) -> None:
     assert with_() == [0, 1, 0, 0]
     assert with_(kinds=("logistics",)) == [0, 0, 0, 0]
     assert with_(last=date(1996, 3, 1)) == [1, 1, 0, 0]
-
-
-def test_scores_against_hand(outcomes: Path) -> None:
-    scores, _ = score_forecast(FORECAST, outcomes)
-    assert scores["model"]["brier"] == pytest.approx((0.25 + 0.36 + 0.01 + 0.0004) / 4)
-    assert scores["model"]["auc"] == pytest.approx(2 / 3)
-    assert scores["base_rate"]["expected"] == pytest.approx(1)
 
 
 def test_a_frozen_forecast_comes_back_and_shows_a_change(tmp_path: Path) -> None:

@@ -139,6 +139,8 @@ def test_a_skill_card_expects_the_same_whatever_came(scenario: Scenario, record:
     assert len(expected[0]) == 7
     assert expected[0] == expected[1]
     assert cards[0]["scores"]["model"]["events"] != cards[1]["scores"]["model"]["events"]
+    came = record.within(origin, origin).choices.any_signed.sum()
+    assert cards[0]["years"][str(origin)]["happened"] == cards[0]["scores"]["model"]["events"] == came
     assert all(expected[0][name] != expected[2][name] for name in ("model", "base_rate", "logit"))
     scores = cards[0]["scores"]
     for name, row in scores.items():

@@ -104,7 +104,7 @@ def test_quarrels() -> None:
     assert not kuwait["war"]  # one side's level is 4
 
 
-def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
+def test_gzip_under_any_name_mark_and_latin_1_are_read_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
     text = "\ufeffccode,year,cinc,note\n2,2000,0.1,Côte\n"
     packed = tmp_path / "nmc.csv.gz"
     packed.write_bytes(gzip.compress(text.encode("utf-8")))
@@ -112,6 +112,11 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
     old = tmp_path / "nmc.csv"
     old.write_bytes(text[1:].encode("latin-1"))
     assert read_nmc(old).frame["cinc"].tolist() == [0.1]
+    packed.rename(tmp_path / "any.csv")
+    assert read_nmc(tmp_path / "any.csv").frame["cinc"].tolist() == [0.1]
+    packed.write_bytes(gzip.compress(b"ccode,year\n" * 50)[:30])
+    with refused("E601"):
+        read_nmc(packed)
 
 
 ACCORDS = "iso3_a,iso3_b,kind,date\n"
@@ -143,14 +148,6 @@ def test_errors_have_code_place_value_and_next_step(tmp_path: Path, reader, text
         value,
     )
     assert error.next_step and str(path) in str(error)
-
-
-def test_a_gzipped_file_is_read_under_any_name_and_a_damaged_one_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_bytes(gzip.compress((DATA / "nmc_state_year.csv").read_bytes()))
-    assert len(read_nmc(tmp_path / "a.csv").frame) == len(read_nmc(DATA / "nmc_state_year.csv").frame)
-    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(b"ccode,year\n" * 50)[:30])
-    with refused("E601"):
-        read_nmc(tmp_path / "c.csv.gz")
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:

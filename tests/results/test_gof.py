@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.networks import (
+    GoodnessOfFit,
     Span,
     StateFacts,
     compare,

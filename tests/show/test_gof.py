@@ -4,9 +4,8 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.figures import draw_gof, gof_table, verdict_words
-from balance_sim.evidence.goodness.networks import Span, StateFacts, compare
+from balance_sim.evidence.goodness.networks import GoodnessOfFit, Span, StateFacts, compare
 from balance_sim.show.figures.style import VERMILION
 from matplotlib.colors import to_hex
 

@@ -253,21 +253,27 @@ def _gaps(record: Record, states: pd.DataFrame) -> list[str]:
     for name in CARRIED:
         last = record.last_year(name)
         if last is not None and last < year - 1:
-            consequence = "what went on then is taken to go on"
-            notes.append(f"{TITLES[name]} are on record to {last}; {consequence}.")
+            notes.append(
+                f"{TITLES[name]} are on record to {last}; what went on then is taken "
+                "to go on."
+            )
     for field in ("democracy", "ideal_point"):
         cells = states.reindex(columns=[field])[field]
         missing = states.loc[cells.isna(), "id"].tolist()
         if len(missing) == len(states):
             notes.append(f"{field}: missing for all states; no pair differs in it.")
         elif missing:
-            consequence = "their pairs take the mean of the others"
-            notes.append(f"{field}: missing for {', '.join(missing)}; {consequence}.")
+            notes.append(
+                f"{field}: missing for {', '.join(missing)}; their pairs take the mean "
+                "of the others."
+            )
     for code, source in zip(states["id"], states["source"], strict=True):
         match = re.search(r"COW NMC (\d{4})", source)
         if match is None:
-            consequence = "in no series; the least of the other states stands in"
-            notes.append(f"Capability of {code}: {consequence}.")
+            notes.append(
+                f"Capability of {code}: in no series; the least of the other states "
+                "stands in."
+            )
         elif int(match[1]) != year - 1:
             notes.append(f"Capability of {code} is that of {match[1]}.")
     return notes

@@ -106,7 +106,7 @@ def cases(
     Each scenario is simulated in its control arm and in the arm that changes nothing. A
     case without responses on record is simulated and not scored."""
     from balance_sim.effects.run import run
-    from balance_sim.evidence.cases.scoring import score_result
+    from balance_sim.evidence.cases.scores import score_result
     from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.scenario import load_scenario
 

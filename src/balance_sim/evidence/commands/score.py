@@ -108,7 +108,7 @@ def score(
         roster = result.scenario
     frozen = None
     if outcomes is not None and case_id is not None:
-        from balance_sim.evidence.cases.scoring import score_frozen, score_result
+        from balance_sim.evidence.cases.scores import score_frozen, score_result
 
         if roster is None:
             raise click.UsageError("a frozen forecast of a case needs --scenario")

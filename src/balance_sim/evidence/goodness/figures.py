@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit
+from balance_sim.evidence.goodness.networks import GoodnessOfFit
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balance_sim.evidence.goodness import figures
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit
+from balance_sim.evidence.goodness.networks import GoodnessOfFit
 from balance_sim.show import wording as say
 
 HEADS = ["statistics", "p", "outside of the 5-95 % band"]

@@ -10,8 +10,8 @@ from balance_sim.effects.run import run
 from balance_sim.evidence.estimation.calibration import WINDOW, calibrate, prior_of
 from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.parameter_files import calibration_record
-from balance_sim.evidence.goodness.comparison import GoodnessOfFit
 from balance_sim.evidence.goodness.networks import (
+    GoodnessOfFit,
     Span,
     compare,
     facts_of,
