@@ -181,14 +181,11 @@ def test_a_choice_has_to_be_the_same_in_every_kind_of_sample(game: Game) -> None
     assert found["corvia"]["same"] == 1.0  # its payoffs tie in all of them: nothing speaks against its choice
 
 
-def test_minimax_regret_and_what_hangs_on_a_strategy_that_nobody_played(game: Game) -> None:
+def test_minimax_regret(game: Game) -> None:
     """One player, two draws: (0, 1, -2) and (0, -1, 3). Regrets 1, 0, 3 and 3, 4, 0: the worst are 3, 4, 3, a tie of
-    the first and the third. Without the second they are 0, 2 and 3, 0: the third alone."""
-    values = np.array([[0.0, 1.0, -2.0], [0.0, -1.0, 3.0]])[..., None]
-    (all_three,) = minimax_regret(values)
-    (two,) = minimax_regret(values[:, [0, 2]])
-    assert (all_three.worst.tolist(), all_three.choice.tolist()) == ([3.0, 4.0, 3.0], [True, False, True])
-    assert (two.worst.tolist(), two.choice.tolist()) == ([3.0, 2.0], [False, True])
+    the first and the third."""
+    (regret,) = minimax_regret(np.array([[0.0, 1.0, -2.0], [0.0, -1.0, 3.0]])[..., None])
+    assert (regret.worst.tolist(), regret.choice.tolist()) == ([3.0, 4.0, 3.0], [True, False, True])
 
 
 def test_a_coding_and_a_kind_of_act_that_a_choice_hangs_on_are_named(game: Game) -> None:
@@ -200,8 +197,8 @@ def test_a_coding_and_a_kind_of_act_that_a_choice_hangs_on_are_named(game: Game)
     draws = Draws((CODING,), np.array([[0.0], [1.0], [0.0], [1.0]]), "prior", "")
     effects = np.array([1.0, 0.2, 1.0, 0.2])[:, None, None] * EFFECTS  # 0.6 and 1.1 x 0.2 - 0.5 = -0.28
     over = OverParameters(draws, effects, (), effects[:0], {"exercise": 0 * EFFECTS, "visit": EFFECTS})
-    rows = _guesses(coded, over, EFFECTS, payoffs(game, effects))["pair"]
-    named = {(row["what"], row["outcome"]): (row["best"], row["changes"]) for row in rows if not row["of"]}
+    rows = _guesses(coded, over, EFFECTS)["pair"]
+    named = {(row["what"], row["outcome"]): (row["best"], row["changes"]) for row in rows}
     assert named == {
         ("act", "exercise"): (["rest"], True),
         ("act", "visit"): (["act"], False),

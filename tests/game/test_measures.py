@@ -8,7 +8,16 @@ from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.keep import PlayedGame
 from balance_sim.games.plan import load_game
-from balance_sim.games.players import READ, Cast, Player, PlayerOutcome, counted_dyads, members_of, who_fears
+from balance_sim.games.players import (
+    READ,
+    Cast,
+    Player,
+    PlayerOutcome,
+    counted_dyads,
+    expected_outcomes,
+    members_of,
+    who_fears,
+)
 from balance_sim.games.schema import PayoffPart
 from balance_sim.games.solve import OverParameters, over_parameters, payoffs, simulated_effects, solve
 from balance_sim.games.study import play
@@ -139,7 +148,7 @@ def test_what_a_player_may_expect_is_what_the_estimator_expects_at_the_end_of_th
     cast = Cast((player, Player("afraid", ("AUS",))), tuple(rows))
     arm = next(name for name in worlds.arms if name != worlds.scenario.reference_arm)
     estimator, world = Estimator(worlds), worlds.arms[arm]
-    found = [*cast.measures(worlds).expected(estimator, world)]
+    (found,) = expected_outcomes(worlds.scenario, cast, [arm])[0].tolist()
     longest = max(worlds.scenario.report.windows)
     by_dyad = estimator.of(world).by_dyad(longest)
     counted = [counted_dyads(world, measure, player, ()) for measure in measures]

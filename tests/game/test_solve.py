@@ -13,7 +13,7 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
-from balance_sim.games.choice import break_even, chosen, recommendations, without_it
+from balance_sim.games.choice import break_even, chosen, without_it
 from balance_sim.games.keep import kept, open_played
 from balance_sim.games.plan import load_game
 from balance_sim.games.players import PlayerOutcome
@@ -21,8 +21,6 @@ from balance_sim.games.solve import (
     OverParameters,
     _balance,
     _equilibria,
-    _guesses,
-    _headline,
     _over_control,
     _profiles,
     _regrets,
@@ -39,7 +37,6 @@ from balance_sim.games.tables import profiles_table, strategies_table
 from balance_sim.games.uncertain import EmpiricalGame, value_of_information
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
-from balance_sim.study.draws import CODING
 from click.testing import CliRunner
 
 from .conftest import ROOT, game_in
@@ -110,7 +107,7 @@ def test_the_theory_in_which_a_regret_is_largest_is_named(dilemma: tuple[GameStu
 
 # A game on paper ------------------------------------------------------------------------------------------------------
 
-WEIGHTS = {"one": (-2.0, 1.0), "two": (-1.0,)}
+WEIGHTS = np.array([[-2.0, 0.0], [1.0, 0.0], [0.0, -1.0]])
 EFFECTS = np.array([[0.0, 0, 0], [1.0, 0, -1], [-1.0, 1, 2], [0.5, 1, 0]])
 """Of the profiles (hold, hold), (hold, act), (act, hold), (act, act): insecurity and effort of the first player, insecurity
 of the second. To act costs the first 1. So payoffs are (0, 0), (-2, 1), (2, -2), (-1, 0): a dilemma."""
@@ -123,13 +120,13 @@ OVER_DRAWS = np.stack([PAYOFFS, PAYOFFS, PAYOFFS, -PAYOFFS])
 @pytest.fixture
 def paper() -> Any:
     strategies = (("hold", "act"), ("hold", "act"))
-    parts = {name: [SimpleNamespace(weight=weight) for weight in of] for name, of in WEIGHTS.items()}
     outcomes = (("insecurity", "one"), ("effort", "one"), ("insecurity", "two"))
     return SimpleNamespace(
         players=("one", "two"), strategies=strategies, profiles=tuple(product(*strategies)), costs=([0.0, 1.0], [0.0, 0.0]),
         plan=SimpleNamespace(
-            players={name: SimpleNamespace(payoff=of) for name, of in parts.items()}, observed={"one": "hold", "two": "act"}
+            observed={"one": "hold", "two": "act"}
         ),
+        weights=WEIGHTS,
         cast=SimpleNamespace(outcomes=[PlayerOutcome(measure, player) for measure, player in outcomes]),
     )  # fmt: skip
 
@@ -161,19 +158,13 @@ def test_every_number_of_a_profile_by_hand(paper: Any, known: EmpiricalGame) -> 
         assert row["probability"] == known.equilibrium_probability[cell]
 
 
-def test_replies_and_what_would_have_been_best_by_hand(paper: Any, known: EmpiricalGame) -> None:
-    """To act is the best reply to everything, but in the last draw. Beside what was observed of the other, it brings the
-    first 1 more in three draws and 1 less in one; the second has done it."""
+def test_replies_by_hand(paper: Any, known: EmpiricalGame) -> None:
+    """To act is the best reply to everything, but in the last draw."""
     for row in _replies(paper, known, OVER_DRAWS):
         (other,) = {"one", "two"} - {row["player"]}
         assert {*row["others"]} == {other}
         assert row["best"] == ["act"] and row["over_draws"] == {"hold": 0.25, "act": 0.75}
         assert row["probability"]["act"] > 0.9
-    best = _headline(paper, OVER_DRAWS)
-    assert {name: row["best"] for name, row in best.items()} == {"one": "act", "two": "act"}
-    gain = best["one"]["gain"]
-    assert (gain["mean"], gain["q50"], gain["q025"]) == pytest.approx((0.5, 1.0, -0.85))
-    assert best["two"]["gain"]["mean"] == best["two"]["gain"]["q025"] == 0.0
 
 
 def test_the_sheet_of_outcomes_by_hand(paper: Any) -> None:
@@ -226,48 +217,6 @@ def test_of_three_players_pure_equilibria_are_not_all() -> None:
     assert not _equilibria(game, EmpiricalGame(values))["complete"]
 
 
-def with_names(paper: Any) -> Any:
-    """The game with names of its rows, and a row of the second player that pays nothing."""
-    rows = {"one": [("insecurity", -2.0), ("effort", 1.0)], "two": [("insecurity", -1.0), ("effort", 0.0)]}
-    for name, of in rows.items():
-        parts = [SimpleNamespace(outcome=outcome, of=None, weight=weight) for outcome, weight in of]
-        paper.plan.players[name] = SimpleNamespace(payoff=parts)
-    paper.cast.outcomes.append(PlayerOutcome("effort", "two"))
-    return paper
-
-
-def shown(*insecurity: float) -> np.ndarray:
-    """Effects in which the first player is so insecure where both act, by draw; the second's effort is nothing."""
-    effects = np.concatenate([np.tile(EFFECTS, (len(insecurity), 1, 1)), np.zeros((len(insecurity), 4, 1))], axis=2)
-    effects[:, 3, 0] = insecurity
-    return effects
-
-
-def test_how_firm_a_choice_is_by_hand(paper: Any) -> None:
-    """To act pays the first -1.5 + 1 - 1, to hold -2: a lead of 0.6, 0.5 and 0.4 in three draws. Both are even where effort
-    counts half, or a deed costs half as much again; without what effort is worth it holds, without insecurity either will do. In four bootstrap samples of
-    one kind it acts in the first three, of another in the last three: in both in half. The second has done its best."""
-    game, kinds = with_names(paper), np.zeros((2, 4, 2, 2, 2))
-    kinds[0, :, 1, 1, 0], kinds[1, :, 1, 1, 0] = [1, 1, 1, -1], [-1, 1, 1, 1]
-    kinds[:, :, 0, 1, 1] = 1.0
-    found = recommendations(game, shown(0.7, 0.75, 0.8), [*kinds], {"two": [{"what": "act"}]})
-    one, two = found["one"], found["two"]
-    assert (one["best"], one["against"], one["same"], one["is_robust"]) == ("act", "hold", 0.5, False)
-    assert (two["best"], two["against"], two["same"], two["is_robust"]) == ("act", "hold", 1.0, True)
-    even = {row["outcome"]: (row["strategy"], row["factor"], row["q025"], row["q975"]) for row in one["break_even"]}
-    assert even["cost"] == ("hold", *map(pytest.approx, (1.5, 1.4, 1.6)))
-    assert even["effort"] == ("hold", *map(pytest.approx, (0.5, 0.4, 0.6)))
-    assert even["insecurity"][1] == pytest.approx(0.0, abs=1e-9)
-    left_out = {row["outcome"]: (row["best"], row["changes"]) for row in one["left_out"]}
-    assert left_out == {"insecurity": (["hold", "act"], True), "effort": (["hold"], True), "cost": (["act"], False)}
-    assert (one["gain"]["mean"], two["gain"]["mean"]) == pytest.approx((0.5, 1.0))
-    assert {row["outcome"]: row["mean"] for row in one["parts"]} == pytest.approx(
-        {"insecurity": 0.5, "effort": 1, "cost": -1}
-    )
-    assert [row["outcome"] for row in two["parts"]] == ["insecurity"]
-    assert [row["what"] for row in two["left_out"]] == ["payoff", "act"]
-
-
 def test_where_no_row_alone_turns_a_choice_there_is_no_factor() -> None:
     """Strategy 0 leads by 2 and is led by 1: even where the one counts half or the other twice. Where both rows lead, none
     alone can make up for it with a factor of 0 or more."""
@@ -279,33 +228,12 @@ def test_where_no_row_alone_turns_a_choice_there_is_no_factor() -> None:
     assert without_it(names, tie, 2.0 * tie) == {"best": ["a", "b"], "changes": False}
 
 
-def test_what_is_chosen_without_a_guess_by_hand(paper: Any) -> None:
-    """Of two draws in which the event is coded as it is, to act is better for the first, of two of the other coding worse.
-    With acts that move nobody a cost of 1 is left. What nobody has done is left out of regrets, what was done is not."""
-    game = with_names(paper)
-    game.scenario = SimpleNamespace(targets_alternatives=[SimpleNamespace(id="text")])
-    draws = SimpleNamespace(paths=(CODING,), column=lambda _: np.array([0.0, 0, 1, 1]))
-    over = SimpleNamespace(effects=shown(0.5, 0.5, 1.2, 1.2), draws=draws, without_acts={"visit": np.zeros((4, 4))})
-    rows = _guesses(game, over, shown(0.75)[0], PAYOFFS[None])
-    said = [(row["what"], row["outcome"], row["best"], row["changes"]) for row in rows["one"]]
-    assert said == [
-        ("act", "visit", ["hold"], True), ("targets", "the event itself", ["hold"], True), ("targets", "text", ["act"], False),
-        ("strategy", "hold", ["act"], False),
-    ]  # fmt: skip
-    strategies = [row for row in rows["two"] if row["what"] == "strategy"]
-    assert [(row["outcome"], row["of"], row["best"]) for row in strategies] == [
-        ("act", "one", ["act"]),
-        ("hold", "two", ["act"]),
-    ]
-
-
 def test_effects_are_over_the_control_arm_and_not_over_the_first_profile() -> None:
     """Of outcomes 1 and 5 in the control arm, 2 and 5 in one profile, 4 and 8 in the other; and over draws alike."""
-    game = SimpleNamespace(arms=("control", "first", "second"))
-    values = {"control": np.array([1.0, 5]), "first": np.array([2.0, 5]), "second": np.array([4.0, 8])}
-    assert _over_control(game, values).tolist() == [[1, 0], [3, 3]]
-    drawn = {arm: np.stack([of, 2.0 * of]) for arm, of in values.items()}
-    assert _over_control(game, drawn).tolist() == [[[1, 0], [3, 3]], [[2, 0], [6, 6]]]
+    by_arm = [np.array([1.0, 5]), np.array([2.0, 5]), np.array([4.0, 8])]
+    assert _over_control(by_arm).tolist() == [[1, 0], [3, 3]]
+    drawn = [np.stack([values, 2.0 * values]) for values in by_arm]
+    assert _over_control(drawn).tolist() == [[[1, 0], [3, 3]], [[2, 0], [6, 6]]]
 
 
 # From a file to what is told ------------------------------------------------------------------------------------------

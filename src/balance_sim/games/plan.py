@@ -16,7 +16,9 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
+from scipy.linalg import block_diag
 
 from balance_sim.games.acts import conduct_of, problems_of_acts
 from balance_sim.games.checks import Problem, problems_of
@@ -25,6 +27,7 @@ from balance_sim.games.players import Cast, Player, PlayerOutcome, members_of, w
 from balance_sim.games.schema import GamePlan, arm_of
 from balance_sim.games.stages import problems_of_play
 from balance_sim.model.baseline import compile_worlds
+from balance_sim.model.core import Floats
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
@@ -88,6 +91,13 @@ class Game(OneLine):
         file."""
         conducts = [conduct_of(self.plan, self.scenario, name) for name in self.players]
         return tuple(tuple(conduct.costs.values()) for conduct in conducts)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """(Q, n) what each outcome of the cast is worth to each player."""
+        plans = self.plan.players.values()
+        columns = [np.array([[part.weight] for part in plan.payoff]) for plan in plans]
+        return np.asarray(block_diag(*columns))
 
     def as_plain(self) -> dict[str, Any]:
         """The name, the plan and what is measured, for a manifest."""

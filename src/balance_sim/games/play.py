@@ -112,14 +112,15 @@ class PathOutcomes:
         baseline, dyads = estimator.baseline, measures.asked
         control = in_spans(worlds.reference, estimator.edges)
         wanted = course(control, baseline, dyads)
-        yield measures.over(estimator, wanted)
+        longest = (measures.longest,)
+        yield measures.expected(estimator, wanted, longest)[0]
         for number in range(count):
             world, earlier = worlds.arms[f"path_{number}"], None
             present = in_spans(world, estimator.edges)
             if differ_in_evidence(world, worlds.reference):
                 present, earlier = beside_of(present, control), wanted
             wanted = course(present, baseline, dyads, beside=earlier)
-            yield measures.over(estimator, wanted)
+            yield measures.expected(estimator, wanted, longest)[0]
 
 
 def turn_game(outcomes: PathOutcomes) -> TurnGame:

@@ -19,7 +19,12 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from balance_sim.effects.expected import Estimator
-from balance_sim.model.baseline import Worlds, standing, step_before
+from balance_sim.model.baseline import (
+    Worlds,
+    compile_worlds,
+    standing,
+    step_before,
+)
 from balance_sim.model.classes import LISTS
 from balance_sim.model.core import Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
@@ -230,33 +235,17 @@ class PlayerMeasures:
         reads = self._reads.items()
         return {outcome: read(scene, a, b) for outcome, (read, a, b) in reads}
 
-    def expected(self, estimator: Estimator, world: World) -> Floats:
-        """(Q,) every outcome of one arm by the expected estimator: no random numbers,
-        and the network as at the start."""
-        return np.asarray(self.expected_by(estimator, world, (self.longest,))[0])
-
-    def expected_by(
-        self, estimator: Estimator, world: World, windows: Sequence[int]
-    ) -> Floats:
-        """(W, Q) the same so many days after the focal event each."""
-        spans = in_spans(world, estimator.edges)
-        wanted = course(spans, estimator.baseline, self.asked)
-        return self.over_time(estimator, wanted, windows)
-
     @property
     def asked(self) -> Ints:
         """Dyads of which the expected estimator works out what they want: one, where no
         agreements are counted."""
         return self.counted if len(self.counted) else np.arange(1)
 
-    def over(self, estimator: Estimator, wanted: WillingnessOverTime) -> Floats:
-        """(Q,) every outcome of an arm of which it is known what states want."""
-        return np.asarray(self.over_time(estimator, wanted, (self.longest,))[0])
-
-    def over_time(
+    def expected(
         self, estimator: Estimator, wanted: WillingnessOverTime, windows: Sequence[int]
     ) -> Floats:
-        """(W, Q) the same so many days after the focal event each."""
+        """(W, Q) every outcome of an arm so many days after the focal event, by the
+        expected estimator: no random numbers, and the network as at the start."""
         spans = wanted.world
         values = [dict.fromkeys(self._dyads, 0.0) for _ in windows]
         if len(self.counted):
@@ -278,6 +267,26 @@ class PlayerMeasures:
             for outcome, metric in self.seen(scene).items():
                 by_name[outcome.name] = float(metric[0])
         return np.array([[row[name] for name in self.names] for row in values])
+
+
+def expected_outcomes(
+    scenario: Scenario,
+    cast: Cast,
+    arms: Sequence[str],
+    windows: Sequence[int] = (),
+) -> Floats:
+    """(W, A, Q) every outcome of a cast in some arms, so many days after the focal
+    event, by the expected estimator. windows: the longest alone if not given. Time is
+    cut alike whichever arms are asked for."""
+    worlds = compile_worlds(scenario, bounded=False)
+    measures, estimator = PlayerMeasures(worlds, cast), Estimator(worlds)
+    by_arm = []
+    for arm in arms:
+        spans = in_spans(worlds.arms[arm], estimator.edges)
+        wanted = course(spans, estimator.baseline, measures.asked)
+        days = windows or (measures.longest,)
+        by_arm.append(measures.expected(estimator, wanted, days))
+    return np.stack(by_arm, axis=1)
 
 
 def who_fears(

@@ -25,22 +25,19 @@ import numpy as np
 import yaml
 from pydantic import BaseModel
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
 from balance_sim.games.menu import (
     MENU,
     Plan,
     TeamMove,
-    arm_of_plan,
     moves_of,
     with_plans,
 )
 from balance_sim.games.plan import Game
-from balance_sim.games.players import Cast, PlayerMeasures
+from balance_sim.games.players import Cast, expected_outcomes
 from balance_sim.games.schema import RedTeamPlan, arm_of
 from balance_sim.games.solution import Row
 from balance_sim.games.solve import CHUNK, expected_effects, payoffs
-from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Floats
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.draws import Draws
@@ -133,35 +130,19 @@ def worst_plan(evaluate: Evaluate, allowed: Allowed) -> tuple[Plan, dict[Plan, f
 # --- against the strategies of a game -------------------------------------------------
 
 
-def outcomes_in(cast: Cast, arms: Sequence[str], scenario: Scenario) -> Floats:
-    """(A, Q) every outcome in some arms by the expected estimator."""
-    names = [scenario.reference_arm, MENU, *arms]
-    worlds = compile_worlds(scenario, names, bounded=False)
-    measures, estimator = PlayerMeasures(worlds, cast), Estimator(worlds)
-    return np.stack([measures.expected(estimator, worlds.arms[arm]) for arm in arms])
-
-
-def _weights(game: Game, player: str) -> Floats:
-    """(Q,) what a player is paid for each outcome of the cast."""
-    plans = game.plan.players.items()
-    rows = [(name, part.weight) for name, plan in plans for part in plan.payoff]
-    return np.array([weight if name == player else 0.0 for name, weight in rows])
-
-
 def _of_plans(
     game: Game, profile: str, moves: Sequence[TeamMove], plans: Sequence[Plan]
 ) -> list[Floats]:
     """(Q,) outcomes under each plan, less those without one."""
-    scenario = with_plans(game.scenario, profile, moves, [(), *plans])
-    arms = [arm_of_plan(number) for number in range(len(plans) + 1)]
-    outcomes = outcomes_in(game.cast, arms, scenario)
-    return list(outcomes[1:] - outcomes[0])
+    return _moved(game.cast, with_plans(game.scenario, profile, moves, [(), *plans]))
 
 
-def _moved(cast: Cast, scenario: Scenario) -> Floats:
-    """(Q,) outcomes under the plan of the second arm, less those of the first."""
-    without, under = outcomes_in(cast, [arm_of_plan(0), arm_of_plan(1)], scenario)
-    return np.asarray(under - without)
+def _moved(cast: Cast, scenario: Scenario) -> list[Floats]:
+    """(Q,) outcomes under each plan of a scenario of `with_plans`, less those under its
+    first."""
+    arms = [arm for arm in scenario.arms if arm not in (scenario.reference_arm, MENU)]
+    first, *others = expected_outcomes(scenario, cast, arms)[0]
+    return [outcomes - first for outcomes in others]
 
 
 def red_team(game: Game, draws: Draws | None = None, workers: int = 1) -> Row | None:
@@ -219,7 +200,9 @@ def _against(
 ) -> Row:
     """The worst plan against one strategy."""
     profile = profile_against(game, team.against, strategy)
-    loss, gain = _weights(game, team.against), _weights(game, team.by)
+    loss, gain = (
+        game.weights[:, game.players.index(name)] for name in (team.against, team.by)
+    )
     moved: dict[Plan, Floats] = {(): np.zeros(len(loss))}
 
     def left(plans: Sequence[Plan]) -> list[float]:
@@ -249,7 +232,7 @@ def _against(
         scenario = with_plans(game.scenario, profile, moves, [(), plan])
         function = partial(_moved, game.cast)
         effects = over_draws(function, scenario, draws, CHUNK, workers)
-        changes = np.stack(effects) @ loss
+        changes = np.concatenate(effects) @ loss
         low, high = np.quantile(changes, [0.025, 0.975]).tolist()
         row["draws"] = {"mean": float(changes.mean()), "q025": low, "q975": high}
     return row

@@ -19,18 +19,15 @@ from functools import partial
 import numpy as np
 from scipy.special import pdtrc
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.games.boxes import Bounds, Factors, conditions, fit_of, quasi_p_values
 from balance_sim.games.normal_form import regrets, tie_width
 from balance_sim.games.plan import Game
-from balance_sim.games.players import READ, PlayerMeasures
+from balance_sim.games.players import READ, expected_outcomes
 from balance_sim.games.solution import Row
 from balance_sim.games.solve import CHUNK, identity_of, payoffs
-from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
-from balance_sim.scenario.schema import Scenario
 from balance_sim.study.draws import CODING, Draws, at
 from balance_sim.study.jobs import Progress
 from balance_sim.study.processes import map_in_order
@@ -105,23 +102,12 @@ def _outcomes_of(
     chunk: range,
 ) -> list[Floats]:
     """(W, 1 + N, Q) in each draw of a chunk."""
+    versions = [
+        with_values(at(game.scenario, draws, k), {THEORY: theories[k]}) for k in chunk
+    ]
     return [
-        outcomes_by_arm(
-            game, with_values(at(game.scenario, draws, k), {THEORY: theories[k]}), days
-        )
-        for k in chunk
+        expected_outcomes(version, game.cast, game.arms, days) for version in versions
     ]
-
-
-def outcomes_by_arm(game: Game, scenario: Scenario, days: Sequence[int]) -> Floats:
-    """(W, 1 + N, Q) every outcome of the control arm and of each profile so many days
-    after the focal event, in a version of the game's scenario."""
-    worlds = compile_worlds(scenario, game.arms, bounded=False)
-    measures, estimator = PlayerMeasures(worlds, game.cast), Estimator(worlds)
-    rows = [
-        measures.expected_by(estimator, worlds.arms[arm], days) for arm in game.arms
-    ]
-    return np.stack(rows, axis=1)
 
 
 # --- the futures of one player --------------------------------------------------------

@@ -145,7 +145,7 @@ def factor_title(titles: Titles, factor: str) -> str:
 def _read(played: PlayedGame, player: str) -> tuple[str, str]:
     """The strategies of a player that a reader is told of first: what it would choose,
     and what it did."""
-    choice = played.solution["headline"][player]["best"]
+    choice = played.solution["recommendations"][player]["best"]
     return str(choice), played.solution.observed[player]
 
 

@@ -9,20 +9,17 @@ order of `Game.profiles`, and outcomes, in the order of the cast; payoffs (..., 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
-from scipy.linalg import block_diag
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
 from balance_sim.games.choice import (
     acts_of,
     beside_observed,
-    chosen,
     own_outcomes,
     recommendations,
     spread,
@@ -37,7 +34,7 @@ from balance_sim.games.normal_form import (
 )
 from balance_sim.games.normal_form import regrets as regrets_of
 from balance_sim.games.plan import Game
-from balance_sim.games.players import PlayerMeasures
+from balance_sim.games.players import expected_outcomes
 from balance_sim.games.schema import arm_of
 from balance_sim.games.solution import Row, Solution
 from balance_sim.games.study import GameStudy
@@ -46,7 +43,6 @@ from balance_sim.games.uncertain import (
     minimax_regret,
     value_of_information,
 )
-from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Bools, Floats
 from balance_sim.model.streams import (
     DRAW_BOOTSTRAP,
@@ -74,24 +70,23 @@ def simulated_effects(game: Game, result: Result) -> Floats:
     window = max(game.scenario.report.windows)
     names = [outcome.outcome(window).name for outcome in game.cast.outcomes]
     estimates = Estimates(result.by_run, game.arms)
-    values = {
-        arm: np.stack([estimates.smooth(arm, name) for name in names], axis=-1)
+    by_arm = [
+        np.stack([estimates.smooth(arm, name) for name in names], axis=-1)
         for arm in game.arms
-    }
-    return _over_control(game, values)
+    ]
+    return _over_control(by_arm)
 
 
-def _over_control(game: Game, values: Mapping[str, Floats]) -> Floats:
-    """(..., N, Q) from (..., Q) of each arm."""
-    control, *profiles = game.arms
-    return np.stack([values[arm] - values[control] for arm in profiles], axis=-2)
+def _over_control(by_arm: Iterable[Floats]) -> Floats:
+    """(..., N, Q) what each profile has over the control arm, whose outcomes (..., Q)
+    come first."""
+    control, *profiles = by_arm
+    return np.stack([values - control for values in profiles], axis=-2)
 
 
 def payoffs(game: Game, effects: Floats) -> Floats:
     """(..., k_1, ..., k_n, n) from effects (..., N, Q)."""
-    plans = game.plan.players.values()
-    columns = [np.array([[part.weight] for part in plan.payoff]) for plan in plans]
-    values = effects @ block_diag(*columns)
+    values = effects @ game.weights
     by_profile = np.stack(np.meshgrid(*game.costs, indexing="ij"), axis=-1)
     shape = (*effects.shape[:-2], *by_profile.shape)
     return np.asarray(values.reshape(shape) - by_profile)
@@ -100,10 +95,7 @@ def payoffs(game: Game, effects: Floats) -> Floats:
 def expected_effects(game: Game, scenario: Scenario) -> Floats:
     """(N, Q) by the expected estimator, in a version of the game's scenario with other
     values."""
-    worlds = compile_worlds(scenario, game.arms)
-    measures, estimator = PlayerMeasures(worlds, game.cast), Estimator(worlds)
-    values = {arm: measures.expected(estimator, worlds.arms[arm]) for arm in game.arms}
-    return _over_control(game, values)
+    return _over_control(expected_outcomes(scenario, game.cast, game.arms)[0])
 
 
 @dataclass(frozen=True)
@@ -194,7 +186,6 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         gap=_named(game.players, gap),
         balance=_balance(game, effects, None if over is None else over.effects),
         recommendations={},
-        headline=None,
         draws=None,
         theories=[],
         regret=None,
@@ -207,7 +198,6 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
     basis = effects.mean(axis=0, keepdims=True)
     if over is not None and drawn is not None:
         draws, theories = over.draws, payoffs(game, over.by_theory)
-        solution["headline"] = _headline(game, drawn)
         solution["draws"] = identity_of(draws)
         solution["theories"] = list(over.theories)
         values = np.concatenate([drawn, theories])
@@ -216,18 +206,16 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         solution["voi"] = _value_of_information(game, draws, drawn, seed)
         seed = stream_seed(result.seed, DRAW_BOOTSTRAP)
         resampled.append(EmpiricalGame(drawn, seed).resampled)
-        basis, guesses = over.effects, _guesses(game, over, at_point, values)
+        basis, guesses = over.effects, _guesses(game, over, at_point)
     solution["recommendations"] = recommendations(game, basis, resampled, guesses)
     return solution
 
 
 def _guesses(
-    game: Game, over: OverParameters, at_point: Floats, values: Floats
+    game: Game, over: OverParameters, at_point: Floats
 ) -> dict[str, list[Row]]:
     """By player what it would choose without one coding of the event's targets, and
-    with acts of one kind that move nobody; and the strategies of the least worst regret
-    where one that nobody played is left out. at_point: (N, Q); values: (D + T, k_1,
-    ..., k_n, n)."""
+    with acts of one kind that move nobody. at_point: (N, Q)."""
     bases = {"targets": over.effects, "act": at_point[None]}
     versions = [
         ("act", kind, effects[None]) for kind, effects in over.without_acts.items()
@@ -252,40 +240,7 @@ def _guesses(
             choice = without_it(game.strategies[player], without, all_in)
             row = {"outcome": left_out, "of": "", "what": assumption}
             rows[name].append(row | choice)
-    _add_regrets(game, values, rows)
     return rows
-
-
-def _add_regrets(game: Game, values: Floats, rows: dict[str, list[Row]]) -> None:
-    """Add the strategies of the least worst regret where one is left out that nobody
-    was observed to play: it counts though nobody may ever play it. values: (D + T, k_1,
-    ..., k_n, n)."""
-    usual = _least_regret(game.strategies, values)
-    for owner, name in enumerate(game.players):
-        for place, strategy in enumerate(game.strategies[owner]):
-            if strategy == game.plan.observed[name]:
-                continue
-            remaining = list(game.strategies)
-            remaining[owner] = tuple(np.delete(remaining[owner], place).tolist())
-            choices = _least_regret(remaining, np.delete(values, place, axis=owner + 1))
-            for player, chooser in enumerate(game.players):
-                still_open = remaining[player]
-                expected = [best for best in usual[player] if best in still_open]
-                if expected:
-                    row: Row = {"outcome": strategy, "of": name, "what": "strategy"}
-                    row["best"] = choices[player]
-                    rows[chooser].append(row | {"changes": choices[player] != expected})
-
-
-def _least_regret(
-    strategies: Sequence[Sequence[str]], values: Floats
-) -> list[list[str]]:
-    """Of each player the strategies of the least worst regret."""
-    regrets = zip(strategies, minimax_regret(values), strict=True)
-    return [
-        [name for name, is_least in zip(names, regret.choice, strict=True) if is_least]
-        for names, regret in regrets
-    ]
 
 
 def identity_of(draws: Draws) -> Row:
@@ -313,21 +268,6 @@ def _where(game: Game, player: int, mask: Bools) -> list[str]:
     """The strategies of a player at which a mask holds."""
     strategies = game.strategies[player]
     return [strategies[place] for place in np.flatnonzero(mask)]
-
-
-def _headline(game: Game, drawn: Floats) -> dict[str, Row]:
-    """Of each player, over draws (D, k_1, ..., k_n, n), the others doing what was
-    observed: the strategy of the highest mean payoff, and what it would have brought
-    more than the observed one."""
-    flat, by_player = drawn.reshape(len(drawn), -1, len(game.players)), {}
-    for player, name in enumerate(game.players):
-        payoffs = flat[:, beside_observed(game, player), player]
-        strategies = game.strategies[player]
-        observed = payoffs[:, strategies.index(game.plan.observed[name])]
-        best = chosen(payoffs.mean(axis=0))
-        gain = spread(payoffs[:, best] - observed)
-        by_player[name] = {"best": strategies[best], "gain": gain}
-    return by_player
 
 
 def _profiles(

@@ -303,15 +303,13 @@ LEFT_OUT = {
     "payoff": "the weight of “{}”",
     "act": "what acts of the kind {} weigh",
     "targets": "the event's targets as {} has them",
-    "strategy": "that {} might be played",
 }
 """What is left out, in words."""
 
 
 def left_out_table(played: PlayedGame) -> pd.DataFrame:
     """A row a player and thing that is assumed: what the player would choose without
-    it, and whether that is another choice. The choice is the highest mean payoff;
-    without a strategy, the least worst regret."""
+    it, and whether that is another choice."""
     game, titles, rows = played.game, titles_of(played.game), []
     for player, choice in played.solution["recommendations"].items():
         for row in choice["left_out"]:
@@ -320,8 +318,6 @@ def left_out_table(played: PlayedGame) -> pd.DataFrame:
                 form = "what its strategies cost"
             elif row["what"] == "payoff":
                 words = row_title(game, row)
-            elif row["what"] == "strategy":
-                words = f"“{titles.strategies[row['of']][row['outcome']]}”"
             line = {
                 "player": titles.players[player],
                 "without": form.format(words),
