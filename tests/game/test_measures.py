@@ -1,6 +1,8 @@
 """What a player is paid by, on states of the record: whose agreements count, who influences whom, and the way from a
 solution to the printed tables."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -159,6 +161,15 @@ def test_what_a_player_may_expect_is_what_the_estimator_expects_at_the_end_of_th
     step = min(int(end), spans.steps - 1)
     felt = [float(perceive(spans, wanted.states[k], k).insecurity[0, afraid]) for k in (0, step)]
     assert found[2] == pytest.approx(felt[1]) != pytest.approx(felt[0])
+
+
+def test_acts_of_its_policies_cost_a_player() -> None:
+    """Acts at 0.2 and 3 of state 1, at 10 of state 2: two of the first and one of the second, then one of the third."""
+    policies = SimpleNamespace(state=np.array([1, 1, 2]), cost=np.array([0.2, 3.0, 10.0]))
+    enacted = SimpleNamespace(count=np.array([[2, 1, 0], [0, 0, 1]]))
+    scene = SimpleNamespace(world=SimpleNamespace(policies=policies), state=SimpleNamespace(enacted=enacted))
+    assert READ["policy_cost"](scene, np.array([1, 3]), None) == pytest.approx([3.4, 0.0])
+    assert READ["policy_cost"](scene, np.array([2]), None) == pytest.approx([0.0, 10.0])
 
 
 # From payoffs to tables -----------------------------------------------------------------------------------------------

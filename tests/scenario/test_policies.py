@@ -216,6 +216,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_for_days_belongs_to_what_stands_before_it() -> None:
+    assert parsed("insecurity > 1e-3") == parsed("insecurity > 0.001")
     first = parsed("insecurity > 1 and threat(USA) > 2 for 30 days")
     assert isinstance(first, Joined) and isinstance(first.of[1], Lasting) and lasting_in(first) == 1
     both = parsed("(insecurity > 1 and change(threat(USA)) > 2) for 1 day")

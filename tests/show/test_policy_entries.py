@@ -46,6 +46,8 @@ def test_what_was_seen_is_what_the_condition_asks_for(timeline: Timeline) -> Non
     assert len(rows) == 2 and rows[0].date >= timeline.start + timedelta(days=3)
     for entry in rows:
         seen = dict(entry.seen)
+        assert entry.looked is not None  # the first step, of ten days, when three days are over
+        assert timedelta(days=3) <= entry.date - entry.looked < timedelta(days=13)
         assert [*seen] == ["change(insecurity)", "change(threat)"] and max(seen.values()) > 0.0001
 
 
@@ -60,6 +62,7 @@ def test_sentence_json_and_replay_hold_the_act(result, timeline: Timeline) -> No
     entry = next(one for one in acts(timeline) if one.label == "corvia, answers")
     sentence = entry_sentence(entry, result.scenario)
     assert "Corvia" in sentence and "incident" in sentence and "acts(adversaries)" in sentence
+    assert "adversaries" not in sentence.partition(";")[0]  # their names
     kept = json.loads(json.dumps(timeline.summary()))["entries"]
     row = next(one for one in kept if one["label"] == "corvia, answers")
     assert row["deed"]["kind"] == "incident" and dict(row["seen"]).keys() == {"acts(adversaries)", "done"}

@@ -152,6 +152,15 @@ def _effort(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
     return np.asarray(scene.state.effort[:, own].mean(axis=1))
 
 
+def _policy_cost(scene: StateMetrics, own: Ints, _: Ints) -> Floats:
+    """What the acts of the policies of the player's states have cost."""
+    policies, enacted = scene.world.policies, scene.state.enacted
+    if policies is None or enacted is None:
+        return np.zeros(len(scene.view.insecurity))
+    is_own = np.isin(policies.state, own)
+    return np.asarray((enacted.count * policies.cost)[:, is_own].sum(axis=1))
+
+
 READ: dict[str, Read] = {
     "insecurity": _insecurity,
     "effort": _effort,
@@ -159,8 +168,9 @@ READ: dict[str, Read] = {
     "influence": _influence,
     "dependence": _dependence,
     "credibility": _credibility,
+    "policy_cost": _policy_cost,
 }
-"""Measures of what states feel. The others count agreements."""
+"""Measures of what states feel, and have spent. The others count agreements."""
 
 
 def counted_dyads(

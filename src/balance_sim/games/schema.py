@@ -28,6 +28,7 @@ Measure = Literal[
     "influence",
     "dependence",
     "credibility",
+    "policy_cost",
 ]
 """What a payoff may be made of. What each is, and its unit: `study.outcomes.MEASURES`,
 under `player_` and its name."""

@@ -42,6 +42,7 @@ OUTCOMES = {
     "influence": "influence over {of}",
     "dependence": "dependence on others",
     "credibility": "mediator: {of}",
+    "policy_cost": "cost of its policies",
 }
 """Outcomes of players as they are read; `of` as the file names it."""
 

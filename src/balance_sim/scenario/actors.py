@@ -163,7 +163,8 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
     if folded in _TOTALS:
         return "E301", f"`{text}` is not a state", "remove what is a sum of others"
     error, near = "E303" if text.isdigit() else "E301", closest(text, names)
-    match = folded if folded in spellings else closest(text, spellings, cutoff=0.8)
+    words = [spelling for spelling in spellings if len(spelling) > 2]
+    match = folded if folded in spellings else closest(text, words, cutoff=0.8)
     if match is not None and (near is None or match == folded):
         error, near = spellings[match]
     options = "ISO3 codes, as `USA`"

@@ -37,7 +37,7 @@ LONGEST = 1_000
 MOST_DAYS = 36_525
 DEEPEST = 20
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?![\w.-]))|(?P<word>[A-Za-z0-9_][\w-]*)"
+    r"\s*(?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.-]))|(?P<word>[A-Za-z0-9_][\w-]*)"
     r"|(?P<sign>[<>]=?|[()]))",
     re.ASCII,
 )
@@ -231,6 +231,9 @@ class _Reader:
             raise self.expected("an observable or a number")
         if self.word not in names:
             why, hint, _ = unknown("observable", self.word, names)
+            if self.word in OBSERVABLES:
+                why = f"`{self.word}` has no change since the start"
+                hint = f"write `{self.word}` without `change( )`"
             why = f"character {self.start + 1}: {why}"
             raise refusal("E211", why, hint, ", ".join(names))
         name, actor = self.go_on(), ""

@@ -882,6 +882,9 @@ def _days(value: object) -> object:
     if isinstance(value, str) and value.endswith((" days", " day")):
         number = value.rsplit(" ", 1)[0]
         return float(number) if re.fullmatch(r"-?\d+(\.\d+)?", number) else value
+    if isinstance(value, str) and value.endswith(("weeks", "months", "years")):
+        why, hint = f"`{value}` is no number of days", "write days, as `30 days`"
+        raise refusal("E201", why, hint)
     return value
 
 
@@ -981,6 +984,20 @@ class Player(WithActors):
         Field(max_length=MOST_POLICIES),
         AfterValidator(_by_name),
     ] = {}
+
+    def deed_of(self, policy: str) -> Deed:
+        """What a policy does, with the codes of adversaries and partners where it
+        speaks of these."""
+        deed, codes = self.policies[policy].do, {}
+        for key in LISTS_OF_ACT:
+            codes[key] = tuple(
+                code
+                for name in getattr(deed, key)
+                for code in (
+                    getattr(self, name) if name in ROLES_OF_PLAYER else (name,)
+                )
+            )
+        return deed.model_copy(update=codes)
 
 
 Changes = Annotated[tuple[Change, ...], Field(exclude_if=operator.not_), IN_ORDER]

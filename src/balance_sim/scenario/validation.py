@@ -249,6 +249,8 @@ def _worded(
     context = details.get("ctx", {})
     if isinstance(node.value, str) and error_type in ("float_type", "int_type"):
         code, hint = hint_for_number(node.value)
+    elif error_type == "string_type" and isinstance(node.value, list):
+        hint = "write one, without [ ]"
     elif error_type == "date_type":
         hint = hint_for_date(written)
     elif error_type == "missing" and name == "id":

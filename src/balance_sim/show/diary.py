@@ -225,15 +225,15 @@ def policy_sentences(scenario: Scenario) -> Iterator[str]:
             if policy.at_most:
                 often = say.plural(policy.at_most, "time")
                 cost = f", at {policy.cost:g} each" if policy.cost else ""
+                does = deed_words(player.deed_of(policy_name), names)
                 yield (
                     f"{player_name}, {policy_name}: when {state} sees {policy.when}, "
-                    f"{deed_words(policy.do, names)}, {policy.delay:g} days later, "
-                    f"{often} at most{cost}"
+                    f"{does}, {policy.delay:g} days later, {often} at most{cost}"
                 )
 
 
 def deed_words(deed: Deed, names: Names) -> str:
-    """Return what a policy does. Groups and roles stand as they are called."""
+    """Return what a policy does. Groups stand as they are called."""
     targets, guests, partners, toward = (
         say.listed(
             [state_in_text(names, code) if code in names else code for code in named]
@@ -304,7 +304,9 @@ def _policy(entry: Entry, deed: Deed, names: Names) -> Iterator[str]:
     state = state_in_text(names, entry.actors[0])
     yield f"{state} acts by its policy ({entry.label}): {deed_words(deed, names)}"
     observations = say.listed([f"{name} {value:.3g}" for name, value in entry.seen])
-    yield f"it had seen {observations}"
+    assert entry.looked is not None  # each act of a policy has a day of its look
+    day = f"{entry.looked.day} {entry.looked:%B %Y}"
+    yield f"on {day} it had seen {observations}"
     yield f"this player acts in {say.percent(entry.share)} of the replications"
 
 

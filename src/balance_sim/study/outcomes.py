@@ -162,6 +162,9 @@ MEASURES = {
     "player_credibility": Measure(
         _SCALE, "0 to 1", "Credibility of the player as a mediator, {of}"
     ),
+    "player_policy_cost": Measure(
+        _SCALE, "units of own payoff", "Cost of the acts of policies of states of {of}"
+    ),
 }
 """Every outcome's measure, by the beginning of its name. A table of outcomes with any
 other name is not made."""

@@ -86,8 +86,8 @@ class Trace:
         fears nobody
     acts : provocations of the replication: day, and which
     accessions : None where no state can join a pact
-    policies : by player, policy and number of the act, its day and what was seen when
-        it became due
+    policies : by player, policy and number of the act, its day, the day on which its
+        condition was found to hold, and what was seen then
     """
 
     arm: str
@@ -98,7 +98,7 @@ class Trace:
     feared: npt.NDArray[np.str_]
     acts: list[tuple[float, int]]
     accessions: Accessions | None = None
-    policies: dict[tuple[str, str, int], tuple[float, Sights]] = field(
+    policies: dict[tuple[str, str, int], tuple[float, float, Sights]] = field(
         default_factory=dict
     )
 
@@ -113,7 +113,7 @@ def traced(
     feared: list[npt.NDArray[np.str_]] = []
     acts: list[tuple[float, int]] = []
     due: dict[int, float] = {}
-    sights: dict[int, list[Sights]] = defaultdict(list)
+    sights: dict[int, list[tuple[float, Sights]]] = defaultdict(list)
 
     def observe(world: World, state: BlockState, view: View) -> None:
         rows = slice(*opportunities.starts[view.step : view.step + 2])
@@ -128,11 +128,13 @@ def traced(
         if view.step == 0 and state.provoked is not None:
             provoked = state.provoked
             acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
-        days = [] if state.enacted is None else state.enacted.due[0].tolist()
-        for k, day in enumerate(days):
+        if state.enacted is None or world.policies is None:
+            return
+        for k, day in enumerate(state.enacted.due[0].tolist()):
             if day < NEVER and due.get(k) != day:
                 due[k] = day
-                sights[k].append(tuple(seen_of(world, state, view, k).items()))
+                seen = tuple(seen_of(world, state, view, k).items())
+                sights[k].append((day - float(world.policies.delay[k]), seen))
 
     world = worlds.arms[arm]
     common = worlds.baseline, opportunities, thinning(world, opportunities, None)
@@ -156,8 +158,10 @@ def traced(
 
 
 def _acts_of_policies(
-    world: World, enacted: Enacted | None, sights: Mapping[int, list[Sights]]
-) -> Iterator[tuple[tuple[str, str, int], tuple[float, Sights]]]:
+    world: World,
+    enacted: Enacted | None,
+    sights: Mapping[int, list[tuple[float, Sights]]],
+) -> Iterator[tuple[tuple[str, str, int], tuple[float, float, Sights]]]:
     """Yield the acts of a replication's policies, as `Trace` holds them."""
     policies = world.policies
     if policies is None or enacted is None:
@@ -166,7 +170,7 @@ def _acts_of_policies(
         days = enacted.days[0, k]
         for number, day in enumerate(days[days < NEVER].tolist()):
             player = policies.players[policies.player[k]]
-            yield (player, name, number), (day, sights[k][number])
+            yield (player, name, number), (day, *sights[k][number])
 
 
 def rows_of_talks(
@@ -224,9 +228,9 @@ class Entry:
 
     label, actors, guests, targets: of an event or a provocation. change: of the world,
     with its label and the dyads that it is about. Of a policy label is its player and
-    name, deed what it does, seen what its condition spoke of when it became due, share
-    that of the study's replications in which its player acts in that arm. Of an
-    accession `a` is the state,
+    name, deed what it does, seen what its condition spoke of when it became due, on the
+    day looked, share that of the study's replications in which its player acts in that
+    arm. Of an accession `a` is the state,
     label the pact, dyads what it is bound to. opened, signed: when talks of an
     agreement began and when it was signed. feared: codes of the states that `a` and `b`
     fear most on the day; "": nobody."""
@@ -249,6 +253,7 @@ class Entry:
     change: AsWritten | None = None
     deed: Annotated[Deed, _ROW] | None = None
     seen: Sights = ()
+    looked: dt.date | None = None
     share: float = 0.0
     dyads: tuple[tuple[str, str], ...] = ()
     opened: dt.date | None = None
@@ -501,7 +506,7 @@ def _policies(result: Result, traces: Sequence[Trace]) -> Iterator[Entry]:
             else None
             for arm_trace in traces
         ]
-        day, observed = trace.policies[key]
+        day, looked, observed = trace.policies[key]
         yield Entry(
             scenario.start + dt.timedelta(days=int(day)),
             "policy",
@@ -509,8 +514,9 @@ def _policies(result: Result, traces: Sequence[Trace]) -> Iterator[Entry]:
             dates[0],
             label=f"{player}, {name}",
             actors=(row.state,),
-            deed=row.policies[name].do,
+            deed=row.deed_of(name),
             seen=observed,
+            looked=scenario.start + dt.timedelta(days=int(looked)),
             share=float((acts > 0).mean()),
         )
 
