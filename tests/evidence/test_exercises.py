@@ -1,7 +1,5 @@
-"""Rates of joint exercises: against another program, on invented records, and by the command."""
+"""Rates of joint exercises: against another program, and on invented records."""
 
-import json
-from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,19 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from balance_sim.cli import main
 from balance_sim.evidence.data.errors import NO_FILE, DataError
-from balance_sim.evidence.reactions.exercises import (
-    ExerciseFit,
-    exercises_of_dyads,
-    fit_exercises,
-    forecast,
-    load_exercises,
-    ties,
-)
 from balance_sim.evidence.reactions.record import RECORDS
 from balance_sim.model.exercises import covariates
-from click.testing import CliRunner
+from exercise_rates import ExerciseFit, exercises_of_dyads, fit_exercises, forecast, load_exercises, ties
 from invented import invented as invented_history
 
 NAMES = ["constant", "agreement", "capability", "nearness", "likeness", "democracy"]
@@ -120,66 +109,7 @@ def test_likeness_and_nearness_rise_as_states_are_alike_and_near() -> None:
     assert near["likeness"] - far["likeness"] == pytest.approx(2.0)
 
 
-STATES = {"USA": 2, "GBR": 200, "FRA": 220, "RUS": 365, "CHN": 710, "KOR": 732, "JPN": 740, "IND": 750, "PAK": 770}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Nine states, 1990 to 2008: exercises of democracies, force of Russia and China."""
-    path, rng = tmp_path_factory.mktemp("exercises"), np.random.default_rng(0)
-    files: dict[str, list[str]] = {
-        "nmc_state_year.csv": ["ccode,year,cinc,milper"],
-        "unga_ideal_points.csv": ["ccode,year,idealpointfp"],
-        "democracy_state_year.csv": ["ccode,year,v2x_polyarchy"],
-        "min_distance_spells.csv": ["ccode1,ccode2,year_from,year_to,mindist_km"],
-        "states.csv": ["iso3,un_region"],
-        "mid_gml_directed_dyad_year.csv": ["ccode1,ccode2,year,hostlev1,midonset,sidea1"],
-        "accords.csv": ["accord_id,a,b,kind,stage,date"],
-        "exercises_mme.csv": ["mmeid,start"],
-        "exercises_mme_participants.csv": ["mmeid,iso3"],
-    }
-    democracies = ["USA", "GBR", "FRA", "KOR", "JPN", "IND"]
-    for place, (iso3, cow) in enumerate(STATES.items()):
-        for year in range(1989, 2009):
-            files["nmc_state_year.csv"].append(f"{cow},{year},{0.02 + 0.01 * place},100")
-            files["unga_ideal_points.csv"].append(f"{cow},{year},{0.3 * place - 1}")
-            files["democracy_state_year.csv"].append(f"{cow},{year},{0.9 if iso3 in democracies else 0.2}")
-        files["states.csv"].append(f"{iso3},{'East' if cow > 700 else 'West'}")
-        files["min_distance_spells.csv"] += [
-            f"{cow},{other},1900,2019,{rng.integers(0, 9000)}" for other in STATES.values() if other > cow
-        ]
-    for number in range(240):
-        files["exercises_mme.csv"].append(f"m{number},{1990 + number % 19}-03-05")
-        held = rng.choice(democracies if number % 5 else list(STATES), rng.integers(2, 4), replace=False)
-        files["exercises_mme_participants.csv"] += [f"m{number},{iso3}" for iso3 in held]
-    for year in range(1990, 2009, 2):
-        actor, target = rng.choice([365, 710]), rng.choice([732, 740, 750, 770, 220])
-        files["mid_gml_directed_dyad_year.csv"].append(f"{actor},{target},{year},4,1,1")
-    pairs = (("USA", "GBR"), ("USA", "FRA"), ("JPN", "USA"), ("IND", "RUS"), ("CHN", "PAK"))
-    files["accords.csv"] += [f"{a}-{b},{a},{b},defence_cooperation,signed,1992-03-01" for a, b in pairs]
-    for name, lines in files.items():
-        (path / name).write_text("\n".join(lines) + "\n")
-    return path
-
-
-def test_the_command_fits_and_forecasts(folder: Path) -> None:
-    """Fitted to seven years before the last; democracy has a slope above 0, and the file holds what is said."""
-    words = ("evidence", "fit", str(folder), "--exercises", "--first", "1990", "--last", "2008", "--json")
-    with chdir(folder):
-        done = CliRunner().invoke(main, words)
-    assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)
-    assert found["exercises"]["years"] == [1990, 2001] and found["out_of_time"]["years"] == [2002, 2008]
-    assert found["slopes"]["democracy"]["estimate"] > 1 and list(found["slopes"]) == NAMES
-    assert found["out_of_time"]["gain"] > 0 and found["out_of_time"]["found"] > 50
-    record = load_exercises(folder, 1990, 2008)
-    later = record.rows[record.rows["year"] > 2001]["exercises"].sum()
-    assert found["out_of_time"]["found"] == later
-
-
-def test_years_without_exercises_are_refused(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError):
-        load_exercises(folder, 1950, 1960)
+def test_a_folder_without_exercises_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError) as refused:
         load_exercises(tmp_path, 1990, 2008)
     assert refused.value.code == NO_FILE

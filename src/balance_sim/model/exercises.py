@@ -4,7 +4,7 @@
     rate_ij(t) = lambda_ij exp(kappa (alarm_ij(t) + alarm_ji(t)) / 2)   a year
 
 with alarm as in `willingness.alarm`. The numbers are of the record of exercises 1980 to
-2003 (scenario/exercises.yaml; `balance-sim evidence fit --exercises`). An exercise of m
+2003 (scenario/exercises.yaml; `benchmarks/exercise_rates.py`). An exercise of m
 states is one of each of its m (m - 1) / 2 dyads. D'Orazio, Galambos 2021, Multinational
 Military Exercises.
 """

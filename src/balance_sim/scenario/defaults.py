@@ -244,7 +244,7 @@ def reaction_distribution() -> Distribution:
 
 def exercise_slopes() -> dict[str, float]:
     """What a dyad's yearly rate of joint exercises follows from, by covariate, as
-    `balance-sim evidence fit --exercises` writes it: logarithms of rates."""
+    `benchmarks/exercise_rates.py` writes it: logarithms of rates."""
     slopes = shipped_yaml("exercises.yaml")["slopes"]
     return {name: float(entry["estimate"]) for name, entry in slopes.items()}
 

@@ -30,7 +30,6 @@ from balance_sim.evidence.cases.record import (
     state_rows,
 )
 from balance_sim.evidence.cases.tables import (
-    ORGANISATIONS,
     Actor,
     Case,
     actor,
@@ -205,9 +204,10 @@ def _actors(case: Case) -> tuple[list[Actor], list[str]]:
         **dict.fromkeys(case.observers, "observers"),
     }
     actors: dict[str, Actor] = {}
-    left_out = []
+    left_out: list[str] = []
+    day_before = case.signal_date - timedelta(days=1)
     for code, column in named.items():
-        reason = _why_absent(code, case.signal_date)
+        reason = is_state_in(code, day_before.year)
         state = actor(code, case.signal_date)
         if state is None or reason:
             left_out.append(f"Left out: {reason or f'`{code}` has no COW number'}.")
@@ -232,13 +232,6 @@ def _actors(case: Case) -> tuple[list[Actor], list[str]]:
             ";".join(case.observers),
         )
     return [actors[code] for code in sorted(actors)], left_out
-
-
-def _why_absent(code: str, on: date) -> str | None:
-    """Why a word of a case is no state of the day before; None if it is one."""
-    if code in ORGANISATIONS:
-        return f"{code} is no state"
-    return is_state_in(code, (on - timedelta(days=1)).year)
 
 
 def missing_series(record: Record) -> list[str]:

@@ -89,6 +89,8 @@ def state_code(text: str) -> str | None:
 
 def is_state_in(code: str, year: int) -> str | None:
     """None if the code's state existed in that year, else why not, in words."""
+    if code in ORGANISATIONS:
+        return f"{code} is no state"
     reason = known(code, year)
     if reason is not None:
         return reason

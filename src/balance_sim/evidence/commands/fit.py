@@ -1,6 +1,6 @@
 """`balance-sim evidence fit DATA`: maximum likelihood for the model's weights from
 dated agreements and covariates; other fits with `--events`, `--reactions`,
-`--hostility`, `--exercises`."""
+`--hostility`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ FORMS = {
     "events": (fits.fit_events, "event_weights.yaml"),
     "reactions": (fits.fit_reactions, "reactions.yaml"),
     "hostility": (fits.fit_hostility, "hostility.yaml"),
-    "exercises": (fits.fit_exercises, "exercises.yaml"),
 }
 """What is fitted, and the file that is written."""
 FORMS_OF = {"terms": ("agreements",), "permutations": ("events", "reactions")}
@@ -46,12 +45,6 @@ FORMS_OF = {"terms": ("agreements",), "permutations": ("events", "reactions")}
     "form",
     flag_value="hostility",
     help="Fit how likely uses of force are instead: docs/reactions.md.",
-)
-@click.option(
-    "--exercises",
-    "form",
-    flag_value="exercises",
-    help="Fit how many joint exercises dyads hold instead: docs/reactions.md.",
 )
 @click.option(
     "--first",

@@ -15,10 +15,8 @@ from balance_sim.show.wording import wrapped
 FIRST_YEAR = 1985
 REACTION_YEARS = 1946, 2003
 """First and last year that the sources of reactions share."""
-EXERCISE_YEARS = 1980, 2010
-"""Of the record of joint exercises."""
-FORECAST_FROM = {"hostility": 13, "exercises": 7}
-"""Years at the end of the period that a fit forecasts."""
+FORECAST_YEARS = 13
+"""At the end of the period, which a fit of hostility forecasts."""
 PLACEBOS = {"events": 999, "reactions": 99}
 """Permutations, unless `--permutations` is given."""
 
@@ -93,7 +91,7 @@ def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
     from balance_sim.evidence.reactions.record import load_reactions
 
     years = _years(given, REACTION_YEARS)
-    last_fitted = years[1] - FORECAST_FROM["hostility"]
+    last_fitted = years[1] - FORECAST_YEARS
     with Steps(("reading", "hostility")) as steps:
         record = load_reactions(data, *years)
         steps.begin("hostility")
@@ -107,27 +105,6 @@ def fit_hostility(data: Path, given: Mapping[str, Any]) -> Fitted:
         report.HOSTILITY_HEAD,
         report.hostility_lines(fit, later, in_use, last_fitted),
     )
-
-
-def fit_exercises(data: Path, given: Mapping[str, Any]) -> Fitted:
-    """Rates of joint exercises of dyads, with their forecast of later years, and their
-    elasticity in alarm. given: the command's options."""
-    from balance_sim.evidence.reactions import exercises, report
-    from balance_sim.evidence.reactions.measure import elasticity_of
-    from balance_sim.evidence.reactions.record import load_reactions
-
-    first, last = _years(given, EXERCISE_YEARS)
-    last_fitted = last - FORECAST_FROM["exercises"]
-    with Steps(("reading", "exercises", "reaction")) as steps:
-        record = exercises.load_exercises(data, first, last)
-        steps.begin("exercises")
-        fit = exercises.fit_exercises(record.rows[record.rows["year"] <= last_fitted])
-        later = exercises.forecast(fit, record.rows, last_fitted)
-        steps.begin("reaction")
-        others = load_reactions(data, _years(given, REACTION_YEARS)[0], last_fitted)
-        reaction = elasticity_of(others, "exercises")
-    document = report.exercises_record(record, fit, later, reaction, _made_by())
-    return document, report.EXERCISES_HEAD, report.exercise_lines(fit, later, reaction)
 
 
 def _made_by() -> dict[str, str]:

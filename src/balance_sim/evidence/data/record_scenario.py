@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balance_sim.evidence.data.agreements import DEPTHS
 from balance_sim.evidence.data.codes import nuclear_since
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
@@ -24,12 +25,7 @@ from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats import Floats, Ints
 
-KINDS = (
-    "political_declaration",
-    "information_sharing",
-    "logistics",
-    "defence_cooperation",
-)
+KINDS = DEPTHS
 """Kinds that the record of agreements tells apart, and that are fitted."""
 ALLIANCE_KINDS = ("defence_pact", "political_declaration", "non_aggression")
 LONG_AGO = date(1950, 1, 1)

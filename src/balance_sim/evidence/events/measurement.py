@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from scipy.stats import norm
@@ -91,9 +92,14 @@ class Column:
     kinds: tuple[str, ...]
 
     @property
-    def weight(self) -> str:
-        """Which of the two shipped weights of its kinds it sums."""
-        return "alignment" if self.group == "alignment" else "intent"
+    def paths(self) -> list[str]:
+        """Key paths of the shipped weights that it sums."""
+        return [f"event_kinds.{kind}.{weight_of(self.group)}" for kind in self.kinds]
+
+
+def weight_of(group: str) -> str:
+    """Which of the two shipped weights of a kind a group has."""
+    return "alignment" if group == "alignment" else "intent"
 
 
 def groups_of(acts: ActSets) -> list[Column]:
@@ -138,24 +144,24 @@ class Exposures:
         every_act = earlier_acts = acts.series(edges, self.half, when)
         if when != "lead":
             earlier_acts = acts.series(edges, self.half, f"{when} before")
-        by_kind: dict[tuple[str, str], Floats] = {}
-        for column in columns:
-            series = every_act if column.group == "intent" else earlier_acts
-            for kind in column.kinds:
-                if (column.group, kind) not in by_kind:
-                    evidence = self._kind(acts, column, kind, series)
-                    by_kind[column.group, kind] = evidence
+
+        @cache
+        def evidence(group: str, kind: str) -> Floats:
+            """(N,) of one kind, which columns have in common."""
+            series = every_act if group == "intent" else earlier_acts
+            return self._kind(acts, group, kind, series)
+
         values = np.empty((self.study.panel.size, len(columns)))
         for c, column in enumerate(columns):
-            values[:, c] = sum(by_kind[column.group, kind] for kind in column.kinds)
+            values[:, c] = sum(evidence(column.group, kind) for kind in column.kinds)
         return values
 
-    def _kind(self, acts: ActSets, column: Column, kind: str, series: Floats) -> Floats:
+    def _kind(self, acts: ActSets, group: str, kind: str, series: Floats) -> Floats:
         """(N,) evidence of one kind, at its shipped weight."""
-        group, study = column.group, self.study
+        study = self.study
         is_told = acts.has_named_targets == (group == "incident")
         sets = (acts.kind == acts.kinds.index(kind)) & is_told
-        weight = reference_values()[f"event_kinds.{kind}.{column.weight}"]
+        weight = reference_values()[f"event_kinds.{kind}.{weight_of(group)}"]
         weighted = series[sets] * weight
         if group == "alignment":
             return -study.rows(shown(acts.only(sets), weighted))
@@ -356,8 +362,8 @@ def _estimates(
 
 def _declared_end(column: Column) -> float:
     """Upper end of the declared range of a column's weights, as a multiplier."""
-    paths = [f"event_kinds.{kind}.{column.weight}" for kind in column.kinds]
-    ends = [declared_ranges()[path][1] / reference_values()[path] for path in paths]
+    ranges, shipped = declared_ranges(), reference_values()
+    ends = [ranges[path][1] / shipped[path] for path in column.paths]
     return float(np.median(ends))
 
 

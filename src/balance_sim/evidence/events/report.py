@@ -41,7 +41,7 @@ def _entry(estimate: EventEstimate) -> dict[str, Any]:
     dates, participants = estimate.spread
     return {
         "word": word,
-        "parameters": [f"event_kinds.{kind}.{column.weight}" for kind in column.kinds],
+        "parameters": column.paths,
         "targets": TARGETS[column.group],
         "multiplier": {
             "mean": estimate.estimate,

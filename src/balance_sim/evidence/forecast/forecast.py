@@ -217,9 +217,11 @@ def own_baselines_of(
     record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
     rows = own_rows(scenario, record)
     trained, missing = own_predictors(rows.within(record.years[0], year - 1))
-    ahead, place = rows.within(year, year), {}
-    for row, (a, b) in enumerate(zip(ahead.a, ahead.b, strict=True)):
-        place[scenario.codes[a], scenario.codes[b]] = row
+    ahead = rows.within(year, year)
+    place = {
+        (scenario.codes[a], scenario.codes[b]): row
+        for row, (a, b) in enumerate(zip(ahead.a, ahead.b, strict=True))
+    }
     places = np.array([place.get(dyad, -1) for dyad in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
     in_window = {}

@@ -37,9 +37,6 @@ POWER, TAIL = 0.8, 0.025
 YEARS = 10
 """Of the scenario's own record, from which the dispersion is told."""
 FEWEST_PERIODS = 5
-LEFT_OUT = ("not_security", "outside", "multilateral", "scheduled")
-"""Rows of a record that do not count: declarations, states that the scenario does not
-have, legs of an agreement of several, and what was fixed before the start."""
 
 
 @dataclass(frozen=True)
@@ -207,9 +204,12 @@ def expected_counts(result: Result) -> dict[str, Floats]:
 
 def counted(result: Result, rows: pd.DataFrame) -> tuple[Floats, dict[str, int]]:
     """(2,) counter-balancing and other security agreements of two states of the roster,
-    and how many rows are left out by reason. rows: of `SignedRecord`."""
+    and how many rows are left out by reason: declarations, states that the scenario
+    does not have, legs of an agreement of several, and what was fixed before the start.
+    rows: of `SignedRecord`."""
     scenario, scheduled = result.scenario, result.scheduled
-    states, classes = {*scenario.codes}, classes_of(scenario)
+    classes = classes_of(scenario)
+    security = [name for name, kind in scenario.kinds.items() if kind.security]
     signed = scheduled[scheduled["stage"] == "signed"]
     fixed = {
         (*sorted(dyad), kind)
@@ -217,22 +217,23 @@ def counted(result: Result, rows: pd.DataFrame) -> tuple[Floats, dict[str, int]]
     }
     dyads = rows.drop_duplicates(["accord_id", "a", "b"])
     legs = dyads["accord_id"].value_counts()
-    is_leg = rows["multilateral"].astype(bool) | (rows["accord_id"].map(legs) > 1)
-    counts, left_out = np.zeros(2), dict.fromkeys(LEFT_OUT, 0)
-    names = rows[["a", "b", "kind"]].astype(str).to_numpy().tolist()
-    for (a, b, name), leg in zip(names, is_leg, strict=True):
-        kind = scenario.kinds.get(name)
-        if kind is None or not kind.security:
-            left_out["not_security"] += 1
-        elif not {a, b} <= states:
-            left_out["outside"] += 1
-        elif leg:
-            left_out["multilateral"] += 1
-        elif (a, b, name) in fixed:
-            left_out["scheduled"] += 1
-        else:
-            counts[int(classes.direction(a, b) != "counter")] += 1.0
-    return counts, left_out
+    names = rows[["a", "b", "kind"]].astype(str)
+    keys = list(names.itertuples(index=False, name=None))
+    reasons: dict[str, Any] = {
+        "not_security": ~names["kind"].isin(security),
+        "outside": ~names[["a", "b"]].isin(scenario.codes).all(axis=1),
+        "multilateral": rows["multilateral"].astype(bool)
+        | (rows["accord_id"].map(legs) > 1),
+        "scheduled": np.array([key in fixed for key in keys], dtype=bool),
+    }
+    reason = np.select(list(reasons.values()), list(reasons), "")
+    counter = [
+        classes.direction(a, b) == "counter"
+        for (a, b, _), why_not in zip(keys, reason, strict=True)
+        if not why_not
+    ]
+    counts = np.array([sum(counter), len(counter) - sum(counter)], dtype=np.float64)
+    return counts, {name: int((reason == name).sum()) for name in reasons}
 
 
 def like_events_drawn(scenario: Scenario, arm: str | None) -> dict[str, float] | None:
@@ -280,19 +281,20 @@ def reaction_of(result: Result, outcomes: Path) -> dict[str, Any]:
     arms = {}
     for arm, (counter, background) in means.items():
         factor, error = bayes_factor(likelihood[arm], likelihood[result.reference])
-        of_arm = {
+        arm_ratio = counter / background / odds
+        arms[arm] = {
             "counter": counter,
             "other": background,
-            "ratio": counter / background / odds,
+            "ratio": arm_ratio,
+            "bayes_factor": factor,
+            "bayes_factor_se": error,
+            "like_events": {
+                "level_known": like_events(control[0], counter / control[0]),
+                "beside_others": like_events(
+                    control[0], arm_ratio, control[1], dispersion.value
+                ),
+            },
         }
-        of_arm |= {"bayes_factor": factor, "bayes_factor_se": error}
-        of_arm["like_events"] = {
-            "level_known": like_events(control[0], counter / control[0]),
-            "beside_others": like_events(
-                control[0], of_arm["ratio"], control[1], dispersion.value
-            ),
-        }
-        arms[arm] = of_arm
     return {
         "first": first.isoformat(),
         "last": last.isoformat(),

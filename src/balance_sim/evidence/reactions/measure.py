@@ -105,11 +105,6 @@ def measure_reactions(
     )
 
 
-def elasticity_of(record: ReactionRecord, name: str) -> Elasticity:
-    """Return the elasticity of one margin in alarm at force that others began."""
-    return _fit(record, name, [AlarmModel(record).of_others(record.began)])
-
-
 def _panel(record: ReactionRecord, name: str, columns: Sequence[Floats]) -> Panel:
     """Return the rows of a margin with columns, (T, n) each."""
     history, margin = record.history, record.margins[name]

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import pandas as pd
-
 from balance_sim.evidence.estimation.parameter_files import file_record, rounded
 from balance_sim.evidence.reactions.alarm import PARAMETERS
 from balance_sim.evidence.reactions.elasticities import Elasticity
-from balance_sim.evidence.reactions.exercises import ExerciseFit, ExerciseRecord
 from balance_sim.evidence.reactions.hostility import HostilityFit
 from balance_sim.evidence.reactions.measure import Reactions
 from balance_sim.evidence.reactions.record import ReactionRecord
@@ -24,10 +21,6 @@ REACTIONS_HEAD = """\
 """
 HOSTILITY_HEAD = """\
 # Uses of force among directed dyads (fit --hostility). See docs/reactions.md.
-"""
-EXERCISES_HEAD = """\
-# Joint exercises of dyads a year (fit --exercises): logarithms of rates, and their
-# elasticity in alarm. See docs/reactions.md.
 """
 DIGITS = 6
 
@@ -123,14 +116,6 @@ def reaction_lines(record: ReactionRecord, reactions: Reactions) -> Iterator[str
     )
 
 
-def _estimate_lines(title: str, estimates: pd.DataFrame) -> list[str]:
-    """A row an estimate and its standard error."""
-    rows = [(title, "estimate", "s.e.")]
-    for name, mean, error in estimates.itertuples():
-        rows.append((name, say.number(mean), say.number(error)))
-    return ["", *table(rows, "<>>"), ""]
-
-
 def hostility_record(
     record: ReactionRecord,
     fit: HostilityFit,
@@ -152,61 +137,6 @@ def hostility_record(
     return rounded(document, DIGITS)
 
 
-def exercises_record(
-    record: ExerciseRecord,
-    fit: ExerciseFit,
-    later: Mapping[str, Any],
-    reaction: Elasticity,
-    made_by: Mapping[str, str],
-) -> dict[str, Any]:
-    """Return everything that the file of exercises holds, as plain values. later:
-    `forecast`; reaction: of exercises in alarm."""
-    last, years = later["years"][0] - 1, record.history.years
-    reports = (*record.history.reports, *record.reports)
-    document = {
-        "exercises": {
-            **made_by,
-            "years": [int(years[0]), last],
-            "dyad_years": fit.rows,
-            "exercises_of_dyads": fit.exercises,
-            "log_likelihood": fit.log_likelihood,
-            "standard_errors": "jackknife of states",
-            "data": [file_record(report) for report in reports],
-        },
-        "slopes": fit.table.to_dict("index"),
-        "reaction": {
-            "estimate": reaction.estimate[0],
-            "standard_error": reaction.error[0],
-        },
-        "out_of_time": later,
-    }
-    return rounded(document, DIGITS)
-
-
-def exercise_lines(
-    fit: ExerciseFit, later: Mapping[str, Any], reaction: Elasticity
-) -> Iterator[str]:
-    """Yield the slopes of exercises, how they forecast, and their elasticity, for a
-    terminal."""
-    yield from said(
-        f"Joint exercises: {fit.exercises:,} of dyads in {fit.rows:,} dyad-years; an "
-        "exercise counts once for each dyad that takes part."
-    )
-    yield from _estimate_lines("logarithm of the yearly rate", fit.table)
-    first, last = later["years"]
-    yield from said(
-        f"Forecast of {first} to {last}: {later['said']:.0f} said, "
-        f"{later['found']:.0f} found; better than one rate for all dyads by "
-        f"{later['gain']:.2f} nats an exercise, where as many as in the dyad's last "
-        f"five years is better by {later['gain_of_past']:.2f}."
-    )
-    low, high = (bound[0] for bound in reaction.interval)
-    yield from said(
-        f"Elasticity in alarm at force that others began: {reaction.estimate[0]:.2f}, "
-        f"95 % CI {say.interval(low, high)}."
-    )
-
-
 def hostility_lines(
     fit: HostilityFit, later: Mapping[str, Any], in_use: Mapping[str, Any], last: int
 ) -> Iterator[str]:
@@ -216,7 +146,10 @@ def hostility_lines(
         f"Onsets of force: {fit.onsets:,} in {fit.rows:,} directed dyad-years; log "
         f"likelihood {fit.log_likelihood:,.1f}."
     )
-    yield from _estimate_lines("logits", fit.table)
+    rows = [("logits", "estimate", "s.e.")]
+    for name, mean, error in fit.table.itertuples():
+        rows.append((name, say.number(mean), say.number(error)))
+    yield from ["", *table(rows, "<>>"), ""]
     yield from said(
         f"Fitted to {last} and forecast after it: {later['said']:.0f} onsets said, "
         f"{later['found']:.0f} found; log skill {later['log_skill']:.3f}, AUC "

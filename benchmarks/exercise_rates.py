@@ -1,5 +1,11 @@
 """How many joint exercises dyads hold: a Poisson rate of what scenarios know of a dyad.
 
+    python benchmarks/exercise_rates.py DATA FILE
+
+DATA holds the field's files (docs/evidence.md); FILE is written as
+`src/balance_sim/scenario/exercises.yaml` ships it: fitted to 1980 to 2003, with the
+forecast of 2004 to 2010, and the elasticity of exercises in alarm.
+
     E(exercises of i and j in year t) = e^(a_t + b . x_ijt)
 
 with the covariates of `model.exercises` and the years' levels a_t, which are
@@ -9,6 +15,7 @@ go together."""
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +27,25 @@ from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History, load_history
 from balance_sim.evidence.data.table import Read, ReadReport
+from balance_sim.evidence.estimation.parameter_files import (
+    file_record,
+    fitted_text,
+    rounded,
+)
 from balance_sim.evidence.newton import NoMaximum, newton
-from balance_sim.evidence.reactions.alarm import existing, ideal_gap
-from balance_sim.evidence.reactions.record import RECORDS
+from balance_sim.evidence.reactions.alarm import AlarmModel, existing, ideal_gap
+from balance_sim.evidence.reactions.elasticities import Elasticity, fit, panel_of
+from balance_sim.evidence.reactions.record import RECORDS, load_reactions
 from balance_sim.model.exercises import covariates
 from balance_sim.stats import Bools, Floats
+from balance_sim.study.machine import version
 
+FIRST, LAST_FITTED, LAST = 1980, 2003, 2010
+FIRST_OF_REACTIONS = 1946
+HEAD = """\
+# Joint exercises of dyads a year (benchmarks/exercise_rates.py): logarithms of rates,
+# and their elasticity in alarm. See docs/reactions.md.
+"""
 LEVEL_YEARS = 5
 """Years at the end of the fit whose mean level is the constant."""
 PLACE = ["year", "a", "b", "exercises"]
@@ -227,3 +247,63 @@ def forecast(fit: ExerciseFit, rows: pd.DataFrame, last: int) -> dict[str, Any]:
         "gain": gain(expected),
         "gain_of_past": gain(as_before),
     }
+
+
+def reaction_of(folder: Path) -> Elasticity:
+    """The elasticity of exercises in alarm at force that others began."""
+    record = load_reactions(folder, FIRST_OF_REACTIONS, LAST_FITTED)
+    history, alarm = record.history, AlarmModel(record).of_others(record.began)
+    panel = panel_of(
+        record.margins["exercises"],
+        [alarm],
+        history.present,
+        history.years,
+        record.region,
+    )
+    return fit(panel, len(history.iso3))
+
+
+def record_of(
+    record: ExerciseRecord,
+    rates: ExerciseFit,
+    later: dict[str, Any],
+    reaction: Elasticity,
+) -> dict[str, Any]:
+    """Everything that the file holds, as plain values. later: of `forecast`."""
+    reports = (*record.history.reports, *record.reports)
+    content = {
+        "exercises": {
+            "command": "python benchmarks/exercise_rates.py DATA FILE",
+            "version": version(),
+            "years": [FIRST, LAST_FITTED],
+            "dyad_years": rates.rows,
+            "exercises_of_dyads": rates.exercises,
+            "log_likelihood": rates.log_likelihood,
+            "standard_errors": "jackknife of states",
+            "data": [file_record(report) for report in reports],
+        },
+        "slopes": rates.table.to_dict("index"),
+        "reaction": {
+            "estimate": reaction.estimate[0],
+            "standard_error": reaction.error[0],
+        },
+        "out_of_time": later,
+    }
+    return rounded(content, 6)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("file", type=Path)
+    given = parser.parse_args()
+    record = load_exercises(given.data, FIRST, LAST)
+    rates = fit_exercises(record.rows[record.rows["year"] <= LAST_FITTED])
+    later = forecast(rates, record.rows, LAST_FITTED)
+    content = record_of(record, rates, later, reaction_of(given.data))
+    given.file.write_text(fitted_text(content, HEAD), encoding="utf-8")
+    print(rates.table.round(3), later, sep="\n")
+
+
+if __name__ == "__main__":
+    main()
