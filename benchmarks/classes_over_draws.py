@@ -57,7 +57,9 @@ def main() -> None:
         of_arm = partial(effect, arm=options.arm)
         rows = over_draws(of_arm, scenario, draws, 25, options.workers)
         print(title)
-        for name, column in zip(("level", "effect", "dyads"), np.array(rows).T):
+        for name, column in zip(
+            ("level", "effect", "dyads"), np.array(rows).T, strict=True
+        ):
             low, median, high = np.quantile(column, [0.025, 0.5, 0.975])
             print(
                 f"  {name:7} mean {column.mean():.4g}, median {median:.4g}, "
