@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -89,13 +88,3 @@ def test_an_experiment(world, old, new, answer):
     assert old in GOOD
     (world.folder / "exp.yaml").write_text(GOOD.replace(old, new, 1))
     holds(f"exp.yaml:{answer}", ("check", "exp.yaml"), ("sweep", "exp.yaml"))
-
-
-def test_check_seals_tables_that_have_no_sha256(world):
-    sealed = world.text
-    world.write(re.sub(r", sha256: \w+", "", sealed))
-    code, _, err = invoke("check", "summit.yaml", "--no-world")
-    assert code == 0 and err.count("W310") == 1 and "--seal" in err
-    code, _, err = invoke("check", "summit.yaml", "--no-world", "--seal")
-    assert (code, err) == (0, "sealed: tables/states.csv\nsealed: tables/accords.csv\n")
-    assert world.text == sealed

@@ -323,7 +323,7 @@ def test_worth_saying_and_no_reason_to_refuse(world, old, new, code):
 
 # --- no more work than the file is worth ------------------------------------------------------------
 
-MANY = 5000
+MANY = 1200
 HUGE = {
     "keys": ("focal: summit\n", "focal: summit\n" + "".join(f"zkey{n}: 1\n" for n in range(MANY))),
     "principals": ("[CHN, RUS]", "[" + ", ".join(f"Q{n}" for n in range(MANY)) + "]"),

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import pytest
 from balance_sim.scenario.diagnostics import ScenarioError, refusal
+from balance_sim.scenario.fields import Day, Strict
 from balance_sim.scenario.plans import kind_of_file, read_plan
-from balance_sim.scenario.schema import Day, Strict
 from pydantic import Field, model_validator
 
 

@@ -168,15 +168,6 @@ def test_inline_items_and_a_table_give_the_same(world):
     assert world.load().sha256 == before
 
 
-@pytest.mark.parametrize(
-    "data", ["id,name\nCHN,China\n".encode("utf-16"), b"PK\x03\x04\x14\x00\x06\x00", b"\x1f\x8b\x08", b""]
-)
-def test_a_table_that_cannot_be_read_is_told_alone(world, data):
-    """None of the scenario's states is known then; that is no news about the lines that name them."""
-    (found,) = world.table("states", data).errors() if data else world.table("states", b"\n").errors()
-    assert found.code in ("E004", "E006") and found.file.endswith("states.csv")
-
-
 # --- as it is published: COW numbers ------------------------------------------------------------------
 
 NUMBERS = {"CHN": 710, "RUS": 365, "FRA": 220, "JPN": 740, "USA": 2, "KOR": 732}

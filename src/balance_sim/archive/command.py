@@ -55,13 +55,15 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
     terminal are written out."""
     from balance_sim.scenario.diagnostics import escaped
 
-    for note in [*verified.notes, *(damage.why for damage in verified.damage)]:
-        click.echo(escaped(note), err=True)
+    for damage in verified.damage:
+        click.echo(escaped(damage.why), err=True)
     yield f"{verified.study}: {verified.blocks:,} blocks, {verified.runs:,} runs"
     if verified.damage:
         click.echo(f"damaged: {len(verified.damage)}; {NEXT_STEP}", err=True)
+    elif verified.digest is None:
+        yield "sound, and not finished: give the command that wrote it again"
     else:
-        yield f"sound; digest {verified.digest}" if verified.digest else "sound"
+        yield f"sound; digest {verified.digest}"
 
 
 @click.command()

@@ -47,6 +47,13 @@ from balance_sim.study.run import import_model, simulate_lacking
 BLOCK = 128
 ROUNDING = 1e-6
 """Relative difference of numbers that other arithmetic may show."""
+SAID = {
+    "bits": "reproduced to the last bit: digest {digest}",
+    "digits": "reproduced: agreements and dates are the same in every run, tables "
+    f"within a relative difference of {ROUNDING:g}; last digits differ",
+    "not": "not reproduced: digest {digest}, the archive says {archived}",
+}
+"""What came of it, in words."""
 MOST_RUNS = 10_000_000
 PAPERS = {"package.json", "README.md", "requirements.txt"}
 _MEMBER = re.compile(
@@ -55,6 +62,8 @@ _MEMBER = re.compile(
     r"|results/(levels|effects|dyads)\.csv"
 )
 """Names that an archive may hold."""
+RESULT = re.compile("results/")
+"""What the name of a summary or a table begins with."""
 
 
 @dataclass(frozen=True)
@@ -147,23 +156,28 @@ def refuse_other_version(made: Manifest) -> None:
     refuse_code(CodeFingerprint(made.fingerprint.package))
 
 
-def lacking_code(study: Manifest, model: str | None, outcomes: str | None) -> str:
-    """Return what has to be named first for a study with code of its own to run;
-    nothing where all is.
+def refuse_unnamed(study: Manifest, model: str | None, outcomes: str | None) -> None:
+    """Refuse code of a study's own that was not named: no archive brings any in.
 
-    model, outcomes : that may run here: a model, and the module of its outcomes"""
-    if study.model is not None and model != study.model:
-        return f"code of the study's own: --model {study.model} allows it to run"
+    Parameters
+    ----------
+    model, outcomes : that may run here: a model, and the module of its outcomes
+
+    Raises
+    ------
+    WrongRequest : with the options that name it
+    """
     modules = {reference.partition(":")[0] for _, reference in study.own_outcomes}
     if LOCAL in modules or len(modules) > 1:
-        return "the study's own outcomes were defined in no one module"
-    if modules - {outcomes}:
-        return f"outcomes of its own: --outcomes {min(modules)} allows it to run"
-    for name, reference in study.own_rules:
-        if loaded_rules().get(name) != reference:
-            module = reference.partition(":")[0]
-            return f"the study has rules of its own: --terms {module} allows it"
-    return ""
+        raise WrongRequest("the study's own outcomes were defined in no one module")
+    options = [f"--outcomes {module}" for module in modules - {outcomes}]
+    if study.model not in (None, model):
+        options.append(f"--model {study.model}")
+    rules = {*study.own_rules} - {*loaded_rules().items()}
+    options += {f"--terms {reference.partition(':')[0]}" for _, reference in rules}
+    if options:
+        named = " ".join(sorted(options))
+        raise WrongRequest(f"code of the study's own: {named} allows it to run")
 
 
 def job_of(
@@ -173,16 +187,14 @@ def job_of(
     outcomes: str | None = None,
 ) -> Job:
     """Return the job that a manifest describes. model, outcomes: as in
-    `lacking_code`.
+    `refuse_unnamed`.
 
     Raises
     ------
     WrongRequest : where its code is not allowed, or not found
     CodeDiffers : where its code has another text
     """
-    lacking = lacking_code(study, model, outcomes)
-    if lacking:
-        raise WrongRequest(lacking)
+    refuse_unnamed(study, model, outcomes)
     import_model(study.model)
     for _, reference in study.own_outcomes:
         function_named(reference)
@@ -232,8 +244,8 @@ def reproduce(
     differs = []
     if of_agreements != archived.package.agreements_digest:
         differs.append("agreements or their dates")
-    old = {name: archived.files[name] for name in archived.files if _is_result(name)}
-    for name in sorted({*files, *old}):
+    old = archived.files
+    for name in sorted({*files, *filter(RESULT.match, old)}):
         why = _difference(name, old.get(name), files.get(name))
         differs += [f"{name}: {why}"] if why else []
     return _compared(archived, digest, differs)
@@ -269,17 +281,10 @@ def _compared(archived: Archived, digest: str, differs: list[str]) -> dict[str, 
     is_same = digest == package.digest
     if not is_same and not differs and origin == machine:
         differs.append("last digits, though the arithmetic is the same here")
-    machines = f"made on {origin}, this is {machine}"
-    how, words = "bits", f"reproduced to the last bit: digest {digest}"
-    if differs:
-        digests = f"digest {digest}, the archive says {package.digest}"
-        how, words = "not", f"not reproduced: {digests} ({machines})"
-    elif not is_same:
-        how = "digits"
-        words = (
-            "reproduced: agreements and dates are the same in every run, tables within "
-            f"a relative difference of {ROUNDING:g}; last digits differ ({machines})"
-        )
+    how = "not" if differs else "bits" if is_same else "digits"
+    words = SAID[how].format(digest=digest, archived=package.digest)
+    if not is_same:
+        words += f" (made on {origin}, this is {machine})"
     if package.failed and not differs:
         words += f"; left out here as there: {len(package.failed)} on record as failed"
     return {
@@ -290,11 +295,6 @@ def _compared(archived: Archived, digest: str, differs: list[str]) -> dict[str, 
         "said": words,
         "differs": differs,
     }
-
-
-def _is_result(name: str) -> bool:
-    """Return whether a member of an archive is a summary or a table."""
-    return name.startswith("results/")
 
 
 def _difference(name: str, old: bytes | None, new: bytes | None) -> str:

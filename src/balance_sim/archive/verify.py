@@ -18,12 +18,12 @@ from balance_sim.study.frames import FILE as CODEBOOK
 from balance_sim.study.manifest import sealed, unsealed
 from balance_sim.study.points import PointTable
 from balance_sim.study.shards import Damage
-from balance_sim.study.status import command_of
 from balance_sim.study.store import Store, read_summary
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 GAME = "game.json"
 """A file that carries its own sha256."""
+NOT_GIVEN = "is not what the runs give"
 
 
 @dataclass
@@ -33,9 +33,9 @@ class Verified:
     Attributes
     ----------
     blocks, runs : that are stored
-    digest : of the study's results, made anew; None of one that is not finished
+    digest : of the study's results, made anew; None of one that is damaged or not
+        finished
     damage : each damaged file, and why
-    notes : what is no damage, and worth a word
     """
 
     study: str
@@ -43,7 +43,6 @@ class Verified:
     runs: int = 0
     digest: str | None = None
     damage: list[Damage] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the same for JSON, with `ok`: nothing is damaged."""
@@ -73,8 +72,6 @@ def verify(folder: Path | str) -> Verified:
     summary = read_summary(store.folder) or {}
     counts = summary.get("runs"), summary.get("points", 1)
     if counts != (manifest.runs, len(numbers)):
-        step = command_of(manifest, store.folder) or "the command that made it"
-        verified.notes.append(f"the study is not finished; to go on: {step}")
         return verified
     for point, gaps in store.lacking(numbers, manifest.runs).items():
         span = f"runs {gaps[0].first} to {gaps[-1].stop - 1} of point {point}"
@@ -82,7 +79,7 @@ def verify(folder: Path | str) -> Verified:
     if not verified.damage:
         study, made_anew = open_study(store.folder)
         verified.digest = made_anew["digest"]
-        verified.damage += _differences(store, study, made_anew, summary or {})
+        verified.damage += _differences(store, study, made_anew, summary)
     return verified
 
 
@@ -121,11 +118,10 @@ def _differences(
 ) -> Iterator[Damage]:
     """Yield where the stored summary, and the tables beside it, are not those that were
     made anew."""
-    for key in sorted({*made_anew, *stored}):
-        if stored.get(key) != made_anew.get(key):
-            why = f"summary.json: `{key}` is not what the runs give"
-            yield Damage("summary.json", why)
-            break
+    keys = sorted({*made_anew, *stored})
+    changed = [key for key in keys if stored.get(key) != made_anew.get(key)]
+    for key in changed[:1]:
+        yield Damage("summary.json", f"summary.json: `{key}` {NOT_GIVEN}")
     rows = store.failed()
     texts = {"failed.json": json.dumps(rows, indent=1) + "\n" if rows else ""}
     if os.path.lexists(store.folder / CODEBOOK):
@@ -136,5 +132,6 @@ def _differences(
     for name, text in texts.items():
         content = bytes_if_any(store.folder / name)
         if (content or b"") != text.encode():
-            why = "is missing" if content is None else "is not what the runs give"
-            yield Damage(name, f"{name}: {why}")
+            yield Damage(
+                name, f"{name}: {'is missing' if content is None else NOT_GIVEN}"
+            )

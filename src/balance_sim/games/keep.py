@@ -16,7 +16,7 @@ from balance_sim.games.plan import Game
 from balance_sim.games.solution import Solution
 from balance_sim.games.solve import solve
 from balance_sim.games.study import GameStudy, open_game
-from balance_sim.scenario.files import FileTooLarge, bytes_if_any
+from balance_sim.scenario.files import bytes_if_any
 from balance_sim.study.manifest import sealed, unsealed
 from balance_sim.study.store import LARGEST_SUMMARY, Store
 
@@ -99,7 +99,7 @@ def kept(study: GameStudy) -> Solution | None:
     try:
         plain = unsealed(bytes_if_any(folder / FILE, LARGEST_SUMMARY) or b"")
         identity = {key: plain.pop(key) for key in _identity(study)}
-    except (ValueError, KeyError, AttributeError, RecursionError, FileTooLarge):
+    except (ValueError, KeyError, AttributeError, RecursionError):
         return None
     is_same = (
         identity == _identity(study) and plain.get("runs") == study.result.finished

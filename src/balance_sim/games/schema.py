@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from balance_sim.scenario.schema import (
+from balance_sim.scenario.fields import (
     Day,
     Identifier,
     RequiredText,
     Strict,
     Text,
-    Versioned,
     Weight,
 )
+from balance_sim.scenario.schema import Versioned
 
 ShortName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,24}$")]
 Measure = Literal[

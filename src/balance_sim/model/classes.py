@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from balance_sim.scenario.schema import Identifier
+from balance_sim.scenario.fields import Identifier
 
 LISTS = ("participants", "threatened", "wary", "others")
 SHORT = 16  # digits of the table's own sha256

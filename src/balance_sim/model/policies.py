@@ -41,13 +41,8 @@ from balance_sim.model.record import worth
 from balance_sim.model.state import NETWORK, BlockState, Enacted, refresh
 from balance_sim.scenario.conditions import lasting_in, observables_in, parsed
 from balance_sim.scenario.defaults import OWN
-from balance_sim.scenario.schema import (
-    ROLES_OF_PLAYER,
-    SECURITY,
-    Player,
-    Policy,
-    Scenario,
-)
+from balance_sim.scenario.players import ROLES_OF_PLAYER, SECURITY, Player, Policy
+from balance_sim.scenario.schema import Scenario
 
 YEAR = 365.0
 """Days over which acts are counted and budgets are spent."""

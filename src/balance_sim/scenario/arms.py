@@ -10,10 +10,11 @@ from typing import Any
 
 from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.diagnostics import Diagnostics, shown, unknown
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import FIXED_IN_ARMS
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.reading import Finding, Places
-from balance_sim.scenario.schema import Arm, Scenario, Strict, sorted_rows
+from balance_sim.scenario.schema import Arm, Scenario, sorted_rows
 from balance_sim.scenario.setter import Editor, changes_in, value_at
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable
-from typing import Any
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
 from balance_sim.scenario.diagnostics import Diagnostics, ScenarioError, refused
@@ -101,33 +100,20 @@ def _with_draws(tree: Node, head: Node, name: str) -> Node:
 def _over_means(tree: Node, head: Node) -> Node:
     """The scenario's tree over the means of its draws. What the file gives stays, and
     what it fixes with that."""
-    means = head.below("values").fields
-    given_paths = given_in(tree, means)
-    below: dict[str, Any] = {}
-    for path in means.keys() - given_paths:
-        *sections, name = path.split(".")
-        section = below
-        for step in sections:
-            section = section.setdefault(step, {})
-        section[name] = means[path]
-    if "theory" in below:
-        weights = below["theory"]["weights"]
-        below["theory"] = {"weights": _free_weights(tree.below("theory"), weights)}
-    return merged(from_plain(below, head.mark), tree)
+    means, below = head.below("values").fields, Node({}, head.mark)
+    for path in means.keys() - given_in(tree, means):
+        below = below.with_path(path, means[path])
+    weights = below.at_path("theory.weights")
+    if weights is not None:
+        free_weights = _free_weights(tree.below("theory"), weights.fields)
+        below = below.with_path("theory.weights", weights.with_value(free_weights))
+    return merged(below, tree)
 
 
 def given_in(tree: Node, paths: Iterable[str]) -> set[str]:
     """Which of some key paths the scenario's file gives a value at, and what it fixes
     with that."""
-    return with_its_company(path for path in paths if _is_given(tree, path))
-
-
-def _is_given(tree: Node, path: str) -> bool:
-    """Whether the scenario's file gives a value at a key path."""
-    node: Node | None = tree
-    for step in path.split("."):
-        node = node.get(step) if node is not None else None
-    return node is not None
+    return with_its_company(path for path in paths if tree.at_path(path) is not None)
 
 
 def stale(

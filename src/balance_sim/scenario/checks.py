@@ -25,17 +25,19 @@ from balance_sim.scenario.actors import code_table, known, successor
 from balance_sim.scenario.conditions import observables_in, parsed
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import listed, unknown
+from balance_sim.scenario.players import (
+    LISTS_OF_ACT,
+    ROLES_OF_PLAYER,
+    Deed,
+    Player,
+    Policy,
+)
 from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import (
     FACTS_OF_STATE,
-    LISTS_OF_ACT,
     MEASURES,
-    ROLES_OF_PLAYER,
     STAGES,
-    Deed,
     NoRelations,
-    Player,
-    Policy,
     Scenario,
     Trade,
 )

@@ -117,7 +117,7 @@ def parsed(text: str) -> Condition:
     """The condition that a text says. Raises the error of pydantic, with the character
     at which it is wrong and what may stand there."""
     reader = _Reader(text)
-    condition = reader.any_of()
+    condition = reader.joined("or")
     if reader.word is not None:
         raise reader.expected("`and`, `or`, `for N days`, or the end")
     return condition
@@ -162,13 +162,9 @@ class _Reader:
             raise self.expected(f"`{word}`")
         self.go_on()
 
-    def any_of(self) -> Condition:
-        """Conditions with `or` between them."""
-        return self._joined("or")
-
-    def _joined(self, word: str) -> Condition:
+    def joined(self, word: str) -> Condition:
         """Conditions with a word between them; `and` binds before `or`."""
-        below = self._one if word == "and" else lambda: self._joined("and")
+        below = self._one if word == "and" else lambda: self.joined("and")
         conditions = [below()]
         while self.word == word:
             self.go_on()
@@ -186,7 +182,7 @@ class _Reader:
             condition: Condition = Opposite(self._one())
         elif self.word == "(":
             self.go_on()
-            condition = self.any_of()
+            condition = self.joined("or")
             self.take(")")
             condition = self._lasting(condition)
         else:

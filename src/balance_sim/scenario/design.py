@@ -15,18 +15,16 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.diagnostics import listed, refusal
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain
-from balance_sim.scenario.reading import ValueChange
-from balance_sim.scenario.schema import (
-    SIGNAL_ORDER,
+from balance_sim.scenario.fields import (
     Identifier,
     RequiredText,
-    Scenario,
     Strict,
     Text,
-    Versioned,
     given_once,
 )
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain
+from balance_sim.scenario.reading import ValueChange
+from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario, Versioned
 from balance_sim.scenario.setter import value_at
 
 

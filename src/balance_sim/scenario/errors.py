@@ -67,25 +67,6 @@ def checked_name(what: str, name: str, names: Iterable[str]) -> str:
     )
 
 
-class LacksOutcome(WrongRequest):
-    """The results have no such outcome: another version made them."""
-
-    def __init__(self, outcome: str, version: str) -> None:
-        super().__init__(
-            f"these results, made by balance-sim {version}, have no outcome "
-            f"`{outcome}`: run the scenario again into a new folder"
-        )
-
-
-class MissingExtra(WrongRequest):
-    """An optional package is needed that is not installed."""
-
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(
-            f"{what} need an optional package: pip install 'balance-sim[{extra}]'"
-        )
-
-
 class FolderBusy(StudyError):
     """Another process writes to the results folder."""
 

@@ -249,23 +249,18 @@ def not_found(written: str, folder: Path = SCENARIOS) -> ScenarioError:
 UNBOUNDED = -2
 
 
-class FileTooLarge(OSError):
-    """A file of more bytes than are read."""
-
-
 def regular_bytes(path: str | os.PathLike[str], largest: int = UNBOUNDED) -> bytes:
     """The whole of a regular file. Opens without blocking, so that no pipe and no
     device is waited for.
 
     largest: bytes that are read at most; without a bound as many as there are. Raises
-    OSError: of EISDIR for whatever is not a regular file, `FileTooLarge` beyond the
-    bound."""
+    OSError: of EISDIR for whatever is not a regular file, of EFBIG beyond the bound."""
     with open(path, "rb", opener=_without_waiting) as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EISDIR, "not a regular file")
         data = stream.read(largest + 1)
     if 0 <= largest < len(data):
-        raise FileTooLarge(errno.EFBIG, f"more than {largest:,} bytes")
+        raise OSError(errno.EFBIG, f"more than {largest:,} bytes")
     return data
 
 
@@ -277,14 +272,14 @@ def _without_waiting(path: str, flags: int) -> int:
 def bytes_if_any(
     path: str | os.PathLike[str], largest: int = UNBOUNDED
 ) -> bytes | None:
-    """The same; None where there is no such file, or it may not be read.
+    """The same; None where there is no such file, it is too large, or may not be read.
 
     Raises OSError where the system has no more files or memory, which says nothing of
-    the file; `FileTooLarge`."""
+    the file."""
     try:
         return regular_bytes(path, largest)
     except OSError as error:
-        if error.errno in EXHAUSTED or isinstance(error, FileTooLarge):
+        if error.errno in EXHAUSTED:
             raise
         return None
 

@@ -14,8 +14,10 @@ from typing import Any
 from cachetools import LRUCache
 
 from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.files import shipped
-from balance_sim.scenario.schema import Scenario, SectionRow, Strict
+from balance_sim.scenario.nodes import from_plain, plain
+from balance_sim.scenario.schema import Scenario, SectionRow
 
 
 class RecentResults[Value]:
@@ -174,13 +176,11 @@ def posterior_digest(scenario: Scenario, values: Collection[str]) -> str:
     the table of draws itself are left out, and what is drawn.
 
     values: key paths whose values follow from the draws."""
-    content = canonical({name: getattr(scenario, name) for name in OF_DRAWS})
+    tree = from_plain(canonical({name: getattr(scenario, name) for name in OF_DRAWS}))
     for path in values:
-        *sections, name = path.split(".")
-        section = content
-        for step in sections:
-            section = section.get(step, {})
-        section.pop(name, None)
+        if tree.at_path(path) is not None:
+            tree = tree.with_path(path, None)
+    content = plain(tree)
     content["states"] = [
         (state.id, state.propensity, state.propensity_declarations)
         for state in scenario.states

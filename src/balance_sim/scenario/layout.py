@@ -8,8 +8,9 @@ from functools import cache
 
 from balance_sim.scenario import schema
 from balance_sim.scenario.diagnostics import shown
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.nodes import Node, plain
-from balance_sim.scenario.schema import SectionRow, Strict
+from balance_sim.scenario.schema import SectionRow
 
 SECTIONS: dict[str, type[SectionRow]] = {
     row.SECTION: row
@@ -91,13 +92,7 @@ def row_path(section: str, row: Node, position: int) -> str:
     str
         `events.parade` where the row can be named, else `events[3]`.
     """
-
-    def value(name: str) -> object:
-        """Of a field, None where it is not given."""
-        child = row.get(name)
-        return None if child is None else plain(child)
-
-    key = SECTIONS.get(section, schema.Change).key_of(value)
+    key = SECTIONS.get(section, schema.Change).key_of(plain(row.without()).get)
     return f"{section}.{shown(key, 200)}" if key else f"{section}[{position}]"
 
 

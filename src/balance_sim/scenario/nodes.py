@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import reduce
 from typing import Any, NamedTuple
 
 from balance_sim.scenario.diagnostics import Mark, shown
@@ -93,6 +94,18 @@ class Node:
         """This mapping without some children."""
         fields = {key: child for key, child in self.fields.items() if key not in keys}
         return self.with_value(fields)
+
+    def at_path(self, path: str) -> Node | None:
+        """The value at a key path of mappings, or None."""
+        *sections, name = path.split(".")
+        return reduce(Node.below, sections, self).get(name)
+
+    def with_path(self, path: str, value: Node | None) -> Node:
+        """This mapping with another value at a key path, or, for None, without any."""
+        step, _, path_below = path.partition(".")
+        if path_below:
+            value = self.below(step).with_path(path_below, value)
+        return self.without(step) if value is None else self.with_fields({step: value})
 
     @property
     def kind(self) -> str:

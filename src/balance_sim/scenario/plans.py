@@ -15,6 +15,7 @@ from balance_sim.scenario.diagnostics import (
     refused,
 )
 from balance_sim.scenario.documents import read_document, read_mapping
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.files import (
     EXPERIMENTS,
     GAMES,
@@ -24,7 +25,6 @@ from balance_sim.scenario.files import (
     shipped_files,
 )
 from balance_sim.scenario.nodes import Node
-from balance_sim.scenario.schema import Strict
 from balance_sim.scenario.validation import read_piece
 
 Kind = Literal["scenario", "experiment", "game", "cases", "hindcast"]

@@ -19,6 +19,7 @@ from balance_sim.scenario.diagnostics import (
     Mark,
     problem,
 )
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import (
     LIMITS,
     MOST_ROWS,
@@ -30,7 +31,7 @@ from balance_sim.scenario.layout import (
 )
 from balance_sim.scenario.nodes import Node, descend, from_plain, merged
 from balance_sim.scenario.players import with_policies_by_name
-from balance_sim.scenario.schema import Scenario, Strict, Versioned, sorted_rows
+from balance_sim.scenario.schema import Scenario, Versioned, sorted_rows
 from balance_sim.scenario.validation import read_piece, unknown_key
 
 

@@ -9,18 +9,14 @@ from __future__ import annotations
 
 import math
 import operator
-import re
 from collections.abc import Callable, Mapping
 from datetime import date
-from functools import partial
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -30,7 +26,6 @@ from pydantic import (
 )
 
 from balance_sim.scenario.actors import FREE_CODE, Names
-from balance_sim.scenario.conditions import observables_in, parsed
 from balance_sim.scenario.defaults import (
     DEFAULT_PRESET,
     accession_rate,
@@ -40,13 +35,43 @@ from balance_sim.scenario.defaults import (
     weights_under,
 )
 from balance_sim.scenario.diagnostics import listed, refusal, shown, unknown
-from balance_sim.scenario.nodes import iso_date
-from balance_sim.scenario.vocabulary import (
-    AGREEMENT_KINDS,
-    AGREEMENT_STATUSES,
-    EVENT_KINDS,
-    NON_BINDING,
+from balance_sim.scenario.fields import (
+    ActorCode,
+    ActorCodes,
+    AgreementType,
+    Day,
+    Elasticity,
+    EventType,
+    GroupName,
+    HalfLife,
+    HeededType,
+    Identifier,
+    Identifiers,
+    Members,
+    Nats,
+    NatsPerUnit,
+    NonNegative,
+    OutsideCodes,
+    Positive,
+    Quarrel,
+    Rate,
+    RequiredText,
+    Shape,
+    StateCode,
+    StateCodes,
+    StepDays,
+    Strict,
+    Text,
+    Unit,
+    Weight,
+    WithActors,
+    by_name,
+    by_names,
+    given_once,
+    in_order,
 )
+from balance_sim.scenario.players import Player
+from balance_sim.scenario.vocabulary import AGREEMENT_STATUSES, NON_BINDING
 
 SCHEMA_VERSION = 1
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
@@ -69,84 +94,7 @@ SIGNAL_ORDER = (
     *("treaty", "fighting_together"),
 )
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Text = Annotated[str, Field(max_length=10_000)]
-RequiredText = Annotated[Text, Field(min_length=1)]
-Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-NonNegative = Annotated[float, Field(ge=0.0, le=1e9)]
-Positive = Annotated[float, Field(ge=1e-6, le=1e9)]
-Shape = Annotated[float, Field(ge=0.05, le=1000.0)]
-Day = Annotated[date, BeforeValidator(iso_date)]
-StepDays = Annotated[float, Field(ge=0.001, le=92.0)]
-Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
-# What follows bounds what the rules raise e to, so that the largest sum of exponents
-# stays below 709, where e^x ends: a belief before evidence is 50 + 20 x 5 (ideal points
-# lie 20 apart at most) + 4 x 25 nats at most, evidence of all events 250 and of
-# provocations and of policies 100 each (`model`). Beyond 40 nats a belief is as good as
-# certain.
-Nats = Annotated[float, Field(ge=-50.0, le=50.0)]
-NatsPerUnit = Annotated[float, Field(ge=0.0, le=5.0)]
-Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
-Elasticity = Annotated[float, Field(ge=-5.0, le=5.0)]
-Rate = Annotated[float, Field(ge=0.0, le=1000.0)]
 MOST_A_YEAR = 1e6
-HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
-
-
-def _in_order[Name: (str, int)](names: tuple[Name, ...]) -> tuple[Name, ...]:
-    """The names sorted."""
-    return tuple(sorted(names))
-
-
-def _by_name[Value](values: dict[str, Value]) -> dict[str, Value]:
-    """The values sorted by their names."""
-    return dict(sorted(values.items()))
-
-
-def given_once[Name: (str, int)](
-    names: tuple[Name, ...], code: str = "E015"
-) -> tuple[Name, ...]:
-    """Names as they are, each of which is given once. code: of the error else."""
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise refusal(code, f"`{shown(name)}` given twice", field=f"[{place}]")
-    return names
-
-
-def _by_names(check: Callable[..., None], **may: bool) -> BeforeValidator:
-    """A validator by what the scenario that is read defines; a value stays as it is.
-
-    check: a method of `Names`; may: its options."""
-
-    def validated(value: object, info: ValidationInfo) -> object:
-        """The value, unless `check` refuses it; what can be no code, which is a name or
-        a number, is left to the schema."""
-        is_code = isinstance(value, str | int) and not isinstance(value, bool)
-        if is_code and isinstance(info.context, Names):
-            check(info.context, value, **may)
-        return value
-
-    return BeforeValidator(validated)
-
-
-def _in_roster(codes: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    """Members of a group that are simulated, sorted; it may hold other states."""
-    roster = getattr(info.context, "roster", codes)
-    return tuple(sorted(code for code in codes if code in roster))
-
-
-def _kind(
-    value: object, info: ValidationInfo, *, attribute: str, others: Mapping[str, str]
-) -> object:
-    """The name of a kind in our vocabulary, of the scenario that is read. others: ours
-    by the names of other sources."""
-    kinds = getattr(info.context, attribute, ())
-    if not kinds or not isinstance(value, str) or value in kinds:
-        return value
-    if others.get(value) not in kinds:
-        why, hint, _ = unknown("kind", value, [*kinds, *others])
-        raise refusal("E211", why, hint, "" if hint else listed(kinds, 20))
-    return others[value]
 
 
 def _preset(name: object) -> object:
@@ -165,91 +113,7 @@ def _term(name: str) -> str:
 
 def _with_default(attention: dict[str, float]) -> dict[str, float]:
     """Attention by kind of event, in full where nothing is said."""
-    return {"default": 1.0, **_by_name(attention)}
-
-
-Identifiers = Annotated[tuple[Identifier, ...], AfterValidator(_in_order)]
-StateCode = Annotated[Identifier, _by_names(Names.check)]
-ActorCode = Annotated[Identifier, _by_names(Names.check, outside=True)]
-StateOrGroup = Annotated[Identifier, _by_names(Names.check, groups=True)]
-_ONCE = AfterValidator(partial(given_once, code="E306"))
-StateCodes = Annotated[tuple[StateOrGroup, ...], _ONCE]
-ActorOrGroup = Annotated[Identifier, _by_names(Names.check, outside=True, groups=True)]
-ActorCodes = Annotated[tuple[ActorOrGroup, ...], _ONCE]
-OutsideCode = Annotated[Identifier, _by_names(Names.check_outside)]
-OutsideCodes = Annotated[
-    tuple[OutsideCode, ...], AfterValidator(given_once), AfterValidator(_in_order)
-]
-GroupName = Annotated[Identifier, _by_names(Names.check_group)]
-Member = Annotated[Identifier, _by_names(Names.check_member)]
-Members = Annotated[
-    tuple[Member, ...], AfterValidator(given_once), AfterValidator(_in_roster)
-]
-AgreementType = Annotated[
-    Identifier,
-    BeforeValidator(partial(_kind, attribute="kinds", others=AGREEMENT_KINDS)),
-]
-EventType = Annotated[
-    Identifier,
-    BeforeValidator(partial(_kind, attribute="event_kinds", others=EVENT_KINDS)),
-]
-HeededType = Annotated[
-    str, BeforeValidator(partial(_kind, attribute="heeded", others={}))
-]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
-
-
-class WithActors(Strict):
-    """What names actors: groups stand for their members, and two states of a dyad for
-    each other.
-
-    ROLES: fields that list actors, and the roles whose actors no group stands for
-    there."""
-
-    ROLES: ClassVar[dict[str, tuple[str, ...]]] = {}
-
-    @model_validator(mode="after")
-    def _resolved(self, info: ValidationInfo) -> Self:
-        """With groups expanded, and the lesser code of a dyad first."""
-        if not isinstance(info.context, Names):
-            return self
-        values = dict(self.__dict__)
-        for role, others in self.ROLES.items():
-            taken = [name for earlier in others for name in _listed(values[earlier])]
-            values[role] = info.context.expanded(values[role], taken)
-            if twice := listed(sorted({*values[role]} & {*taken})):
-                raise refusal("E306", f"{twice} in two roles")
-            is_needed = type(self).model_fields[role].is_required()
-            if is_needed and not values[role] and info.context.is_whole:
-                raise refusal("E212", f"`{role}` names no state of the scenario")
-        a, b = [values.get(key, values.get(older_key)) for key, older_key in _DYADS]
-        if a is not None and a == b:
-            raise refusal("E306", f"`{a}` forms a dyad with itself", "name two states")
-        if "a" in values and values["a"] > values["b"]:
-            values |= {"a": values["b"], "b": values["a"]}
-        row = self if values == self.__dict__ else self.model_copy(update=values)
-        row.check()
-        return row
-
-    def check(self) -> None:
-        """Raise the error of pydantic where two of its fields do not fit."""
-
-
-_DYADS = (("a", "state"), ("b", "partner"))
-
-
-def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    """A code, or codes, as a tuple."""
-    return value if isinstance(value, tuple) else (value,)
+    return {"default": 1.0, **by_name(attention)}
 
 
 class SectionRow(WithActors):
@@ -323,7 +187,7 @@ class State(SectionRow):
 
     SECTION = "states"
     ROLES = {"patrons": ("id",)}
-    id: Annotated[Identifier, _by_names(Names.check_new)]
+    id: Annotated[Identifier, by_names(Names.check_new)]
     name: Text = ""
     gdp_bn: Annotated[float, Field(ge=0.0, le=1e6)] | None = None
     milex_bn: Annotated[float, Field(ge=0.0, le=1e5)] | None = None
@@ -689,7 +553,7 @@ class Theory(Strict):
     equal_hostility: Quarrel | None = None
     signal_cost: Annotated[Unit, Field(exclude_if=operator.not_)] = 0.0
     weights: Annotated[
-        dict[Annotated[str, AfterValidator(_term)], Weight], AfterValidator(_by_name)
+        dict[Annotated[str, AfterValidator(_term)], Weight], AfterValidator(by_name)
     ]
 
     @model_validator(mode="before")
@@ -716,7 +580,7 @@ class Calibration(Strict):
     file: Text = ""
     data_sha256: Text = ""
     weights_sha256: Text = ""
-    weights: Annotated[dict[str, Weight], AfterValidator(_by_name)] = {}
+    weights: Annotated[dict[str, Weight], AfterValidator(by_name)] = {}
     level_variance: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
     names: tuple[Annotated[str, Field(max_length=200)], ...] = ()
     covariance: tuple[Weight, ...] = ()
@@ -856,150 +720,6 @@ class Pact(WithActors):
     source: Text = ""
 
 
-ROLES_OF_PLAYER = ("adversaries", "partners")
-"""Words that stand for lists of a player's own, in what its policies see and do."""
-MOST_POLICIES = 100
-
-
-def _actor_or_role(value: object, info: ValidationInfo) -> object:
-    """The name of a state, a group or a role of a player."""
-    is_name = isinstance(value, str) and value not in ROLES_OF_PLAYER
-    if is_name and isinstance(info.context, Names):
-        info.context.check(value, groups=True)
-    return value
-
-
-def _readable(text: str, info: ValidationInfo) -> str:
-    """A condition that can be read, of actors that there are."""
-    for observable in observables_in(parsed(text)):
-        if observable.who:
-            _actor_or_role(observable.who, info)
-    return text
-
-
-def _days(value: object) -> object:
-    """A number of days, from text such as `30 days`."""
-    if isinstance(value, str) and value.endswith((" days", " day")):
-        number = value.rsplit(" ", 1)[0]
-        return float(number) if re.fullmatch(r"-?\d+(\.\d+)?", number) else value
-    if isinstance(value, str) and value.endswith(("weeks", "months", "years")):
-        why, hint = f"`{value}` is no number of days", "write days, as `30 days`"
-        raise refusal("E201", why, hint)
-    return value
-
-
-SeenOrRoles = Annotated[
-    tuple[Annotated[Identifier, BeforeValidator(_actor_or_role)], ...],
-    AfterValidator(given_once),
-]
-
-
-def _sought(value: object, info: ValidationInfo) -> object:
-    """`security`, or the name of an agreement type."""
-    others = AGREEMENT_KINDS
-    is_any = value == SECURITY
-    return value if is_any else _kind(value, info, attribute="kinds", others=others)
-
-
-SECURITY = "security"
-"""Stands for all agreement types that are security agreements."""
-Sought = Annotated[Identifier, BeforeValidator(_sought)]
-FORMS_OF_ACT = ("kind", "seek", "end", "effort", "stance")
-LISTS_OF_ACT = ("targets", "guests", "with", "toward")
-WHOM = {"seek": "with", "end": "with", "stance": "toward"}
-"""Key that says with whom, by what a policy does."""
-
-
-class Deed(Strict):
-    """What a policy does. One of: an event of a `kind`; an agreement type that is
-    sought, `security` for all security agreements, or ended, `with` whom; a rise of
-    effort; a stance, nats on its willingness to sign, `toward` whom.
-
-    `nats`: how far a state that seeks agreements raises its willingness; blank: so far
-    that it consents."""
-
-    kind: EventType | None = None
-    targets: SeenOrRoles = ()
-    guests: SeenOrRoles = ()
-    visibility: Unit = 1.0
-    seek: Sought | None = None
-    nats: Nats | None = None
-    end: AgreementType | None = None
-    effort: Annotated[float, Field(gt=0.0, le=10.0)] | None = None
-    stance: Nats | None = None
-    toward: SeenOrRoles = ()
-
-
-def _one_form(deed: Any) -> Any:
-    """One form, with what belongs to it."""
-    forms = [name for name in FORMS_OF_ACT if getattr(deed, name) is not None]
-    if len(forms) != 1:
-        why = f"`do` has one of {listed(FORMS_OF_ACT)}, not {len(forms)}"
-        empty, several = "say what it does", "write each as a policy of its own"
-        raise refusal("E212", why, several if forms else empty)
-    whom = WHOM.get(forms[0])
-    for name in ("with", "toward"):
-        if bool(getattr(deed, name)) != (name == whom):
-            why = f"`{forms[0]}` has {'a' if name == whom else 'no'} list `{name}`"
-            hint = "name states or groups" if name == whom else f"leave `{name}` out"
-            raise refusal("E212", why, hint, place=forms[0])
-    return deed
-
-
-if TYPE_CHECKING:
-    Do = Deed
-else:  # `with` is no name that a class body can give a field
-    Do = create_model(
-        "Do",
-        __base__=Deed,
-        __module__=__name__,
-        **{"with": (SeenOrRoles, ())},
-    )
-
-
-class Policy(Strict):
-    """What a player does when it sees something. `when`: in the language of
-    `conditions`. `delay`: days from when that holds to the act. `cost`: of an act, in
-    units of the player's own payoff. `at_most`: so many acts in a replication."""
-
-    when: Annotated[str, AfterValidator(_readable)]
-    do: Annotated[Do, AfterValidator(_one_form)]
-    delay: Annotated[float, Field(ge=0.0, le=36_525.0), BeforeValidator(_days)] = 0.0
-    cost: NonNegative = 0.0
-    at_most: Annotated[int, Field(ge=0, le=100)] = 1
-    source: Text = ""
-
-
-class Player(WithActors):
-    """A state that has policies. `adversaries`, `partners`: whom its policies may speak
-    of by these words. `budget`: what its acts may cost in any 365 days."""
-
-    ROLES = {"adversaries": ("state",), "partners": ("state",)}
-    state: StateCode
-    adversaries: StateCodes = ()
-    partners: StateCodes = ()
-    budget: NonNegative | None = None
-    policies: Annotated[
-        dict[Identifier, Policy],
-        Field(max_length=MOST_POLICIES),
-        AfterValidator(_by_name),
-    ] = {}
-
-    def deed_of(self, policy: str) -> Deed:
-        """What a policy does, with the codes of adversaries and partners where it
-        speaks of these."""
-        deed, codes = self.policies[policy].do, {}
-        for key in LISTS_OF_ACT:
-            codes[key] = tuple(
-                code
-                for name in getattr(deed, key)
-                for code in (
-                    getattr(self, name) if name in ROLES_OF_PLAYER else (name,)
-                )
-            )
-        return deed.model_copy(update=codes)
-
-
 Changes = Annotated[tuple[Change, ...], Field(exclude_if=operator.not_), IN_ORDER]
 
 
@@ -1012,7 +732,7 @@ class Arm(Strict):
     drop: Identifiers = ()
     add: Annotated[tuple[Event, ...], IN_ORDER] = ()
     changes: Changes = ()
-    set: Annotated[dict[str, object], AfterValidator(_by_name)] = {}
+    set: Annotated[dict[str, object], AfterValidator(by_name)] = {}
 
     @property
     def is_as_written(self) -> bool:
@@ -1030,7 +750,7 @@ class Report(Strict):
         tuple[Annotated[int, Field(ge=1, le=3650)], ...],
         Field(min_length=1, max_length=100),
         AfterValidator(given_once),
-        AfterValidator(_in_order),
+        AfterValidator(in_order),
     ] = (30, 90, 365)
     groups: Identifiers = ()
     positions: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
@@ -1080,7 +800,7 @@ def _with_rest(
         others = audiences.get("rest", Audience())
         codes = tuple(sorted({*others.members, *unnamed}))
         audiences["rest"] = others.model_copy(update={"members": codes})
-    return _by_name(audiences)
+    return by_name(audiences)
 
 
 def _costly(kinds: dict[str, EventKind]) -> dict[str, EventKind]:
@@ -1097,7 +817,7 @@ def _costly(kinds: dict[str, EventKind]) -> dict[str, EventKind]:
                 why = f"{sizes[name]:g} is not above `{cheaper}`, {sizes[cheaper]:g}"
                 order = " < ".join(SIGNAL_ORDER)
                 raise refusal("E219", why, "", order, field=f"{name}.{weight}")
-    return _by_name(kinds)
+    return by_name(kinds)
 
 
 def _with_control(arms: dict[str, Arm]) -> dict[str, Arm]:
@@ -1118,7 +838,7 @@ class Scenario(ScenarioHead):
     capability: CapabilityWeights
     states: Annotated[tuple[State, ...], Field(min_length=2), ONCE_EACH]
     outside: OutsideCodes = ()
-    groups: Annotated[dict[GroupName, Members], AfterValidator(_by_name)] = {}
+    groups: Annotated[dict[GroupName, Members], AfterValidator(by_name)] = {}
     audiences: Annotated[dict[Identifier, Audience], AfterValidator(_with_rest)]
     disputes: Annotated[tuple[Dispute, ...], ONCE_EACH] = ()
     no_relations: Annotated[tuple[NoRelations, ...], IN_ORDER] = ()
@@ -1131,16 +851,16 @@ class Scenario(ScenarioHead):
     pacts: Annotated[
         dict[Identifier, Pact],
         Field(exclude_if=operator.not_),
-        AfterValidator(_by_name),
+        AfterValidator(by_name),
     ] = {}
     players: Annotated[
         dict[Identifier, Player],
         Field(exclude_if=operator.not_),
-        AfterValidator(_by_name),
+        AfterValidator(by_name),
     ] = {}
     provocations: Annotated[tuple[Provocation, ...], ONCE_EACH] = ()
     targets_alternatives: Annotated[tuple[TargetsCoding, ...], ONCE_EACH] = ()
-    kinds: Annotated[dict[Identifier, AgreementKind], AfterValidator(_by_name)]
+    kinds: Annotated[dict[Identifier, AgreementKind], AfterValidator(by_name)]
     event_kinds: Annotated[dict[Identifier, EventKind], AfterValidator(_costly)]
     parameters: Parameters
     theory: Theory

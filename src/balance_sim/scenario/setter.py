@@ -12,15 +12,11 @@ from typing import Any
 
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import FROM_FILES, NAMES, PARTS, SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange, names_in, read_part
-from balance_sim.scenario.schema import (
-    Scenario,
-    Strict,
-    Theory,
-    sorted_rows,
-)
+from balance_sim.scenario.schema import Scenario, Theory, sorted_rows
 from balance_sim.scenario.validation import read_piece
 
 SETTABLE = {*PARTS} - {*FROM_FILES}

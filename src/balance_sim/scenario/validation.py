@@ -21,6 +21,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
     unknown,
 )
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import SECTIONS, bounds, parts_of, row_path
 from balance_sim.scenario.nodes import (
     REFUSED,
@@ -35,7 +36,6 @@ from balance_sim.scenario.schema import (
     CapabilityWeights,
     EventKind,
     Parameters,
-    Strict,
 )
 
 LAID_OVER = (Parameters, CapabilityWeights, AgreementKind, EventKind)

@@ -15,7 +15,8 @@ from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     from balance_sim.effects.explain.timeline import AskedDyad, Entry, Timeline
-    from balance_sim.scenario.schema import Change, Deed, Scenario
+    from balance_sim.scenario.players import Deed
+    from balance_sim.scenario.schema import Change, Scenario
 
 Names = Mapping[str, str]
 

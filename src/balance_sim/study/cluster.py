@@ -12,12 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from balance_sim.model.own.fingerprint import packed
-from balance_sim.scenario.errors import (
-    ClusterGone,
-    MissingExtra,
-    StudyError,
-    WrongRequest,
-)
+from balance_sim.scenario.errors import ClusterGone, StudyError, WrongRequest
 from balance_sim.study.jobs import Job, Task, TaskResult
 from balance_sim.study.processes import PATIENCE, WorkerDied
 
@@ -46,13 +41,11 @@ def connect(address: str) -> Client:
 
     Raises
     ------
-    MissingExtra : where Dask is not installed
+    ModuleNotFoundError : where Dask is not installed
     WrongRequest : where no scheduler answers, or one without workers
     """
-    try:
-        import distributed
-    except ImportError:
-        raise MissingExtra("clusters", "cluster") from None
+    import distributed
+
     for name in [*logging.root.manager.loggerDict, "distributed", "tornado"]:
         if name.partition(".")[0] in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)

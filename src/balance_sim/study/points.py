@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from balance_sim.model.core import Floats
 from balance_sim.scenario.design import Experiment
-from balance_sim.scenario.errors import MissingExtra, StoreDamaged
+from balance_sim.scenario.errors import StoreDamaged
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.digest import sha256_of
 from balance_sim.study.jobs import Values as PointValues
@@ -66,7 +66,7 @@ def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
 
     Raises
     ------
-    MissingExtra : for a Morris design without SALib
+    ModuleNotFoundError : for a Morris design without SALib
     """
     method, paths = experiment.head.design.method, experiment.paths
     ranges = [factor.takes for factor in experiment.factors]
@@ -148,12 +148,10 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
 
     Raises
     ------
-    MissingExtra : where SALib is not installed
+    ModuleNotFoundError : where SALib is not installed
     """
-    try:
-        from SALib.sample import morris
-    except ImportError:
-        raise MissingExtra("morris designs", "sensitivity") from None
+    from SALib.sample import morris
+
     names = [f"x{i}" for i in range(k)]
     problem = {"num_vars": k, "names": names, "bounds": [[0.0, 1.0]] * k}
     rows = morris.sample(problem, n, num_levels=levels, seed=seed)

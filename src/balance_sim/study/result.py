@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Floats, Keys
-from balance_sim.scenario.errors import LacksOutcome
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.outcomes import FILTERED, headline_outcome
@@ -187,9 +187,13 @@ class Result(StudyResult):
         return [name for name in self.by_run.names if not name.startswith(FILTERED)]
 
     def need(self, outcome: str) -> None:
-        """Raises LacksOutcome where replications finished, and none of them has it."""
+        """Raises WrongRequest where replications finished, and none of them has it:
+        another version made them."""
         if self.finished and outcome not in self.by_run.names:
-            raise LacksOutcome(outcome, self.version)
+            raise WrongRequest(
+                f"these results, made by balance-sim {self.version}, have no outcome "
+                f"`{outcome}`: run the scenario again into a new folder"
+            )
 
     # -- what the study is -------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from balance_sim.scenario.errors import (
     no_results,
     write_fault,
 )
-from balance_sim.scenario.files import FileTooLarge, bytes_if_any
+from balance_sim.scenario.files import bytes_if_any
 from balance_sim.study.atomic_files import (
     clear_half_written,
     make_folder,
@@ -410,6 +410,6 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     try:
         content = bytes_if_any(folder / "summary.json", LARGEST_SUMMARY)
         summary = json.loads(content or b"")
-    except (FileTooLarge, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return summary if isinstance(summary, dict) else None

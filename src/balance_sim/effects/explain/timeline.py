@@ -38,7 +38,8 @@ from balance_sim.model.state import Accessions, AgreementRows, BlockState, Enact
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Change, Deed, Scenario
+from balance_sim.scenario.players import Deed
+from balance_sim.scenario.schema import Change, Scenario
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result

@@ -29,9 +29,9 @@ from balance_sim.evidence.data.errors import (
 )
 from balance_sim.evidence.data.table import open_table
 from balance_sim.scenario.actors import code_table, known
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.files import find
 from balance_sim.scenario.plans import read_plan
-from balance_sim.scenario.schema import Strict
 
 ORGANISATIONS = ("NATO", "EU", "SCO")
 """Named in tables of cases and of responses, and no states."""

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from balance_sim.scenario.diagnostics import refusal
+from balance_sim.scenario.fields import Strict, Text
 from balance_sim.scenario.plans import read_plan
-from balance_sim.scenario.schema import Strict, Text
 
 Baseline = Literal["base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"]
 Year = Annotated[int, Field(ge=1816)]

@@ -186,7 +186,7 @@ def earlier_dispersion(scenario: Scenario, days: int) -> Dispersion:
 def expected_counts(result: Result) -> dict[str, Floats]:
     """By arm (R, 2): new counter-balancing and other security agreements that each
     replication expects within the longest window (filtered estimates). Raises
-    LacksOutcome."""
+    WrongRequest."""
     names = [
         FILTERED + Outcome("accords", direction, result.window).name
         for direction in ("counter", "all")
@@ -256,7 +256,7 @@ def reaction_of(result: Result, outcomes: Path) -> dict[str, Any]:
     """What the agreements of a file say of the reaction, under the names of
     docs/json.md.
 
-    Raises WrongRequest where the control arm expects none of either, LacksOutcome, and
+    Raises WrongRequest where the control arm expects none of either, and
     DataError for a file that cannot be read."""
     scenario, (first, last) = result.scenario, window_of(result)
     record = signed_record(outcomes, first, last, (), scenario.kinds)

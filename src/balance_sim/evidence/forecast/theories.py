@@ -36,9 +36,9 @@ from balance_sim.evidence.scores import (
 )
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.defaults import fitted_distribution, presets
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.plans import read_plan
-from balance_sim.scenario.schema import Strict
 from balance_sim.stats import Floats, Ints
 from balance_sim.study.machine import version
 

@@ -27,6 +27,7 @@ from balance_sim.scenario.defaults import (
     priors,
     reference_values,
 )
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import CAPABILITY, LADDERS, with_its_company
 from balance_sim.scenario.schema import (
     SIGNAL_ORDER,
@@ -34,7 +35,6 @@ from balance_sim.scenario.schema import (
     EventKind,
     Parameters,
     Scenario,
-    Strict,
 )
 from balance_sim.scenario.setter import value_at
 from balance_sim.study.draws import CODING, DIGITS, Draws, as_draws

@@ -23,6 +23,7 @@ from balance_sim.scenario.defaults import (
     presets,
     units,
 )
+from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import (
     FROM_FILES,
     REQUIRED,
@@ -30,7 +31,7 @@ from balance_sim.scenario.layout import (
     TOP,
 )
 from balance_sim.scenario.players import ready_policies
-from balance_sim.scenario.schema import CapabilityWeights, Parameters, Strict
+from balance_sim.scenario.schema import CapabilityWeights, Parameters
 from balance_sim.scenario.validation import LAID_OVER
 from balance_sim.scenario.vocabulary import (
     AGREEMENT_KINDS,
