@@ -29,21 +29,14 @@ outcomes: [accords_all_365]
 
 # text to replace, its replacement, the place and the code of the answer
 SCENARIO = [
-    ("provocations:\n ", "provocations:\n\t", "33:1: error[E010] "),
     ("focal: summit\n", "focal:summit\n", "7:1: error[E011] "),
-    ("question:", "questoin:", "4:1: error[E101] questoin: "),
-    ("beta: 0.2", 'beta: "0.2"', "34:20: error[E201] parameters.beta: "),
     ("visibility: 1.0", "visibility: 1.2", "30:18: error[E203] events.summit.visibility: "),
-    ("[CHN, RUS]", "[NO, RUS]", "29:69: error[E301] events.summit.principals[0]: "),
     ("tables/states.csv", "../../etc/passwd", "9:13: error[E501] states[].table: "),
-    ("{id: aid,", '{id: "<script>",', "31:10: error[E106] events.<script>.id: "),
 ]
 EXPERIMENT = [
     ("events.summit.visibility: [", "events.summit.visibilty: [", "6:3: error[E401] events.summit.visibilty: "),
     ("[0, 0.5]", "[0, 2]", "6:33: error[E203] events.summit.visibility: "),
-    ("arms: [no_summit, summit]", "arms: [no_summit, sumit]", "8:7: error[E107] arms: "),
     ("accords_all_365", "acords_all_365", "11:11: error[E107] outcomes[0]: "),
-    ("schema: 1\n", "", "1:1: error[E103] schema: "),
 ]
 
 

@@ -93,22 +93,16 @@ def test_every_rule_reads_parts_that_there_are(summit):
 SETTINGS: tuple[dict[str, object], ...] = (
     {"parameters.beta": 0.9, "theory.weights.similarity": 0.3},
     {"theory.equal_hostility": 0.5},
-    {"theory.equal_hostility": None},
-    {"event_kinds.treaty.half_life_days": None},
     {"kinds.access.depth": 0.5},
     {"audiences.west.attention.default": 0.25},
     {"audiences.west.members": ("FRA",)},
     {"states.JPN.autonomy": 1.0, "distances.RUS-CHN.km": 7.0},
     {"events.summit.visibility": 0.25, "events.summit.date": "2025-09-05"},
     {"events.summit.principals": ("CHN", "KOR", "RUS")},
-    {"events.summit.targets": ("JPN", "USA")},
     {"events.summit.kind": "treaty"},
-    {"events.summit.sign": -1},
     {"provocations.probing.rate": 4.0},
     {"accords.jpn-kor-talks.kind": "access"},
     {"theory.preset": "bandwagoning"},
-    {"theory.preset": "signalling"},
-    {"theory.signal_cost": 0.5},
     {"capability.gdp": 0.4, "capability.milex": 0.4, "capability.population": 0.2},
 )
 

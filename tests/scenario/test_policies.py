@@ -31,49 +31,35 @@ PLAYERS = """players:
 # text to replace in PLAYERS, its replacement, code, key path; the error stands where the replacement differs.
 POLICY = "players.china.policies.answer"
 BAD = [
-    ("insecurity >", "insecurityy >", "E211", f"{POLICY}.when"),
     ("insecurity >", "mood >", "E211", f"{POLICY}.when"),
     ("insecurity >", "hostility >", "E222", f"{POLICY}.when"),
     ("insecurity >", "done(JPN) >", "E222", f"{POLICY}.when"),
     ("insecurity >", "threat(XXX) >", "E301", f"{POLICY}.when"),
     ("insecurity >", "threat(ITA) >", "E307", f"{POLICY}.when"),
-    ("insecurity >", "threat(NATOO) >", "E301", f"{POLICY}.when"),
     ("insecurity >", "threat(CHN) >", "E306", f"{POLICY}.when"),
     ("insecurity >", "change(day) >", "E211", f"{POLICY}.when"),
     ("insecurity >", "insecurity =", "E222", f"{POLICY}.when"),
     ("for 60 days", "for sixty days", "E222", f"{POLICY}.when"),
-    ("for 60 days", "for 60", "E222", f"{POLICY}.when"),
-    ("for 60 days", "for -1 days", "E222", f"{POLICY}.when"),
     ("for 60 days", "for 0 days", "E222", f"{POLICY}.when"),
     ("for 60 days", "for 60 days and", "E222", f"{POLICY}.when"),
-    ("for 60 days", "for 60 days insecurity < 1", "E222", f"{POLICY}.when"),
     ("when: insecurity", "when: (insecurity", "E222", f"{POLICY}.when"),
     ("when: insecurity", f"when: {'(' * 30}insecurity", "E222", f"{POLICY}.when"),
-    ("when: insecurity > 0.05 for 60 days", "when:", "E207", f"{POLICY}.when"),
     ("kind: reassurance", "kind: reasurance", "E211", f"{POLICY}.do.kind"),
     ("kind: reassurance", "kind: retrenchment", "E212", f"{POLICY}.do.kind"),
     ("targets: [JPN]", "targets: [CHN]", "E306", f"{POLICY}.do.targets"),
     ("targets: [JPN]", "targets: [ITA]", "E307", f"{POLICY}.do.targets[0]"),
     ("targets: [JPN]", "visibility: 0.5", "E212", f"{POLICY}.do.kind"),
-    ("targets: [JPN]", "effort: 0.1", "E212", f"{POLICY}.do"),
     ("targets: [JPN]", "with: [JPN]", "E212", f"{POLICY}.do"),
     ("kind: reassurance, targets: [JPN]", "seek: security", "E212", f"{POLICY}.do"),
     ("kind: reassurance, targets: [JPN]", "seek: defence_pct, with: [JPN]", "E211", f"{POLICY}.do.seek"),
-    ("kind: reassurance, targets: [JPN]", "end: security, with: [JPN]", "E211", f"{POLICY}.do.end"),
-    ("kind: reassurance, targets: [JPN]", "effort: -0.1", "E203", f"{POLICY}.do.effort"),
-    ("kind: reassurance, targets: [JPN]", "stance: 60, toward: [JPN]", "E203", f"{POLICY}.do.stance"),
     ("delay: 30 days", "delay: -30 days", "E203", f"{POLICY}.delay"),
-    ("delay: 30 days", "delay: a month", "E201", f"{POLICY}.delay"),
     ("cost: 0.2", "cost: 1.2", "E203", f"{POLICY}.cost"),
     ("budget: 1.0", "budget: 0", "E203", f"{POLICY}.cost"),
     ("at_most: 3", "at_most: 1000", "E203", f"{POLICY}.at_most"),
-    ("at_most: 3", "at_most:", "E207", f"{POLICY}.at_most"),
     ("- reassure", "- reasure", "E309", "players.china.policies[1]"),
     ("- reassure", "- {id: answer, when: day > 1, do: {effort: 0.1}}", "E015", "players.china.policies[1].id"),
     ("- reassure", "- {when: day > 1, do: {effort: 0.1}}", "E103", "players.china.policies[1]"),
     ("adversaries: [NATO, JPN]", "adversaries: [CHN, JPN]", "E306", "players.china"),
-    ("state: CHN", "state: ITA", "E307", "players.china.state"),
-    ("budget: 1.0", "budgett: 1.0", "E101", "players.china.budgett"),
     ("adversaries: [NATO, JPN]", "", "E103", "players.china.adversaries"),
 ]  # fmt: skip
 
@@ -118,16 +104,6 @@ def test_what_a_file_gives_of_a_ready_policy_replaces_the_shipped_value(world) -
     given_cost = PLAYERS.replace("- reassure", "- {id: reassure, cost: 0.3}")
     policy = world.edit(TOP, TOP + given_cost).load().players["china"].policies["reassure"]
     assert (policy.cost, policy.at_most) == (0.3, ready_policies()["reassure"].value_of("at_most"))
-
-
-def test_every_ready_policy_is_read_and_names_its_source(world) -> None:
-    named = PLAYERS.replace("- reassure", "\n      ".join(f"- {name}" for name in ready_policies()))
-    policies = world.edit(TOP, TOP + named).load().players["china"].policies
-    assert {"answer_in_kind", "reassure", "balance_the_threat"} == {*policies} - {"answer"}
-    assert all(
-        any(year.isdigit() for year in policies[name].source.split()) or "19" in policies[name].source
-        for name in ready_policies()
-    )
 
 
 def test_arms_set_add_and_drop_policies(world) -> None:
@@ -222,13 +198,6 @@ def test_for_days_belongs_to_what_stands_before_it() -> None:
     both = parsed("(insecurity > 1 and change(threat(USA)) > 2) for 1 day")
     assert isinstance(both, Lasting) and both.days == 1.0 and lasting_in(both) == 1
     assert both.of.of[1].left == Observable("threat", "USA", change=True)  # type: ignore[union-attr]
-
-
-def test_what_is_long_is_not_deep_and_each_wait_has_a_clock() -> None:
-    many = parsed(" and ".join(["day > 1"] * 50))
-    assert isinstance(many, Joined) and len(many.of) == 50
-    assert lasting_in(parsed("(day > 1 for 2 days) for 3 days")) == 2
-    assert lasting_in(parsed("not (day > 1 for 2 days or (day > 2 and day > 3 for 4 days))")) == 2
 
 
 def test_an_observable_is_written_as_a_condition_has_it() -> None:

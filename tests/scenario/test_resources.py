@@ -23,9 +23,6 @@ main()
 TOP = "focal: summit\n"
 SCENARIOS = {
     "values": lambda text: "".join(f"k{n}: [{'a,' * 9000}]\n" for n in range(58))[:MIB],
-    "misspelt keys": lambda text: text.replace(TOP, TOP + "".join(f"z{n}: 1\n" for n in range(9900))),
-    "audiences": lambda text: text.replace("audiences:\n", "audiences:\n" + "".join(
-        f"  a{n}: {{attention: {{statement: 0.1}}}}\n" for n in range(9900))),
 }  # fmt: skip
 HEAD = "id,name,gdp_bn,patrons\n"
 TABLES = {"lists": HEAD + f"CHN,a,1,{'USA;' * 30_000}\n" * 60, "commas": "," * (8 * MIB - 1)}

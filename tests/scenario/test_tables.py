@@ -22,15 +22,12 @@ CASES = [
     ("text for a number", "18743.8", "1874e", "E201", 2, 3),
     ("decimal comma", "18743.8", '"18743,8"', "E205", 2, 3),
     ("leading zero", "18743.8", "018", "E206", 2, 3),
-    ("not a number", "18743.8", "NaN", "E204", 2, 3),
-    ("long number", "18743.8", "9" * 500, "E024", 2, 3),
     ("out of range", "39.9", "91.9", "E203", 2, 8),
     ("cells missing", CHINA, "CHN,China\n", "E604", 2, 1),
     ("open quote", "CHN,China", 'CHN,"China', "E604", 2, 1),
     ("no key", "CHN,China", ",China", "E103", 2, 1),
     ("unknown code", "CHN,China", "CHNX,China", "E301", 2, 1),
     ("list of codes", "139.69,USA", "139.69,USA;;FRA", "E301", 5, 10),
-    ("patron unknown", "139.69,USA", "139.69,ITA", "E307", 5, 10),
 ]
 
 
@@ -45,12 +42,9 @@ def test_bad_cell(world, old, new, code, row, cell):
 ACCORDS = [
     ("bad flag", "1960-06-23,0,", "1960-06-23,maybe,", "E201", 2, 8),
     ("bad date", "1953-10-01", "1953-13-01", "E209", 3, 6),
-    ("bad kind", "reciprocal_access", "reciprocal_acess", "E211", 5, 4),
-    ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 1),
     ("in force early", "1960-06-23", "1959-06-23",
      "E215", 2, 7),
     ("scheduled early", "2025-09-11", "2025-08-11", "E215", 5, 11),
-    ("id twice", "usa-kor,", "usa-jpn,", "E015", 3, 1),
 ]  # fmt: skip
 
 
@@ -112,16 +106,9 @@ def test_sealing_writes_each_sha256_that_is_missing(world):
     assert world.load().sha256 == world.write(sealed).load().sha256
 
 
-def test_blank_lines_and_any_line_ends_are_harmless(world):
-    before = world.load().sha256
-    text = "\n".join(["", HEADER, "", FIRST + "\r", "   ", *REST, "", ""])
-    assert world.table("states", text.encode()).load().sha256 == before
-
-
 TABLES = [
     ("empty", b"", "E004"),
     ("semicolons", b"id;name\nCHN;China\n", "E606"),
-    ("UTF-16", "id,name\nCHN,China\n".encode("utf-16"), "E006"),
     ("latin-1", b"id,name\nTUR,T\xfcrkiye\n", "E006"),
     ("columns", ",".join(f"c{n}" for n in range(1000)).encode(), "E602"),
     ("rows", b"id\n" + b"USA\n" * 1000, "E022"),

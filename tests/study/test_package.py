@@ -266,19 +266,6 @@ def test_bytes_that_belong_to_no_member_are_refused(place: Path, tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
-    path = raw(tmp_path / "lzma.zip", [("a", b"x")], compression=zipfile.ZIP_LZMA)
-    assert answered("reproduce", path)[0] == 4
-    content = bytearray(raw(tmp_path / "locked.zip", [("a", b"x")]).read_bytes())
-    at = content.rfind(b"PK\x01\x02")
-    content[at + 8] |= 1
-    (tmp_path / "locked.zip").write_bytes(content)
-    assert answered("reproduce", tmp_path / "locked.zip")[0] == 4
-    (tmp_path / "text.zip").write_text("no zip")
-    for name in ("text.zip", "absent.zip"):
-        assert answered("reproduce", tmp_path / name)[0] == 4
-
-
 @pytest.mark.parametrize(
     ("changed", "code", "said"),
     [

@@ -192,11 +192,6 @@ def leave_if_failed(failed: int, runs: int, folder: Path) -> None:
         click.get_current_context().exit(ExitCode.FAILED_RUNS)
 
 
-def is_given(ctx: click.Context, name: str) -> bool:
-    """Return whether an option stands on the command line."""
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-
-
 def command_line() -> str:
     """Return the command as it was given, for the record and to give it again."""
     return shlex.join(["balance-sim", *sys.argv[1:]])

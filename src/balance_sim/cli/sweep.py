@@ -8,7 +8,7 @@ scheduler is named; the bytes of the results are the same.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,19 +124,13 @@ def sweep(
     options.leave_if_failed(len(result.failed), runs, folder)
 
 
-@contextmanager
-def dask_client(scheduler: str | None) -> Iterator[Client | None]:
+def dask_client(scheduler: str | None) -> AbstractContextManager[Client | None]:
     """Open the client of a Dask scheduler; without one None, for this machine."""
     if scheduler is None:
-        yield None
-        return
+        return nullcontext()
     from balance_sim.study.cluster import connect
 
-    client = connect(scheduler)
-    try:
-        yield client
-    finally:
-        client.close()  # type: ignore[no-untyped-call]
+    return closing(connect(scheduler))
 
 
 def sweep_lines(result: SweepResult, folder: Path) -> Iterator[str]:

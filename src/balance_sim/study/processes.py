@@ -7,7 +7,6 @@ which task a process was at when it died, and no other task is lost with it."""
 from __future__ import annotations
 
 import logging
-import math
 import multiprocessing
 import os
 import pickle
@@ -140,8 +139,7 @@ class Companion:
         Parameters
         ----------
         function : picklable
-        limit : seconds that it may take; they are counted in looks, so that time in
-            which this process was stopped does not count
+        limit : seconds that it may take; None: any number
 
         Raises
         ------
@@ -149,12 +147,9 @@ class Companion:
         TimeoutError : where it takes longer
         Exception : what the call raised
         """
-        pause = min(limit or PATIENCE, PATIENCE)
-        looks = range(1 if limit is None else math.ceil(limit / pause))
-        wait_on = None if limit is None else pause
         try:
             self.conn.send(function)
-            is_answered = any(self.conn.poll(wait_on) for _ in looks)
+            is_answered = self.conn.poll(limit)
             value, error = self.conn.recv() if is_answered else (None, TimeoutError())
         except (EOFError, OSError) as gone:
             raise WorkerDied from gone
