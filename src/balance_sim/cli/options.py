@@ -93,13 +93,6 @@ figures_option = click.option(
     default=True,
     help="Figures and report in the results folder.",
 )
-bytes_option = click.option(
-    "--max-bytes",
-    type=click.IntRange(min=1),
-    default=10 << 30,
-    show_default="10 GiB",
-    help="Refuse a study that would fill more disk.",
-)
 timeout_option = click.option(
     "--run-timeout",
     type=FiniteRange(min=0.001),

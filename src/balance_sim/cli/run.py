@@ -18,10 +18,7 @@ from balance_sim.show.wording import page_width
 
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
-    from balance_sim.study.run import PreparedRun
 
-MANY_RUNS = 20_000
-"""Replications beyond which what they take is estimated before they begin."""
 STEPS = ("reading", "simulation", "placebos and mechanisms", "figures and report")
 
 
@@ -43,7 +40,6 @@ STEPS = ("reading", "simulation", "placebos and mechanisms", "figures and report
 @options.timeout_option
 @options.own_model_option
 @options.own_outcomes_option
-@options.bytes_option
 @options.figures_option
 @click.option(
     "--draws",
@@ -66,7 +62,6 @@ def run(
     run_timeout: float | None,
     model: str | None,
     own: str | None,
-    max_bytes: int,
     figures: bool,
     source: str | None,
     settings: tuple[str, ...],
@@ -102,8 +97,6 @@ def run(
         }
         study = prepare(loaded, runs or RUNS, seed, run_options)
         folder = out or study.default_folder
-        if study.runs > MANY_RUNS:
-            _print_plan(study, folder, max_bytes)
         steps.begin("simulation")
         result = simulated(study, folder)
         steps.begin("placebos and mechanisms")
@@ -150,23 +143,6 @@ def _write(
 
             steps.begin("figures and report")
             save_study(result, folder, steps.counter("figures"))
-
-
-def _print_plan(study: PreparedRun, folder: Path, max_bytes: int) -> None:
-    """Print to stderr, before it begins, what is to be done and what that takes.
-
-    Raises
-    ------
-    WrongRequest : for too much disk
-    """
-    from balance_sim.study.plan import plan_of, refuse_absurd
-    from balance_sim.study.store import Store
-
-    job, runs, finished = study.job, study.runs, Store(folder).done().get(0, [])
-    workers = study.options["workers"]
-    plan = plan_of(job, (), runs, [finished], workers)
-    click.echo("\n".join(plan.lines()), err=True)
-    refuse_absurd(plan, max_bytes)
 
 
 @click.command()

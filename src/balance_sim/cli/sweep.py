@@ -52,7 +52,13 @@ if TYPE_CHECKING:
     help="Run on the Dask cluster of this scheduler.",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan; run nothing.")
-@options.bytes_option
+@click.option(
+    "--max-bytes",
+    type=click.IntRange(min=1),
+    default=10 << 30,
+    show_default="10 GiB",
+    help="Refuse a study that would fill more disk.",
+)
 @options.timeout_option
 @options.own_model_option
 @options.own_outcomes_option

@@ -154,8 +154,6 @@ def tried(job: Job, values: Values) -> Trial | None:
 
 def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
     """Return bytes of a point's rows in levels.csv, effects.csv and summary.json."""
-    if not values:
-        return 0.0
     levels, effects, _ = numbers_of([(tables.runs, tables.agreements)], job.arms)
     front = sum(len(str(value)) + 1 for _, value in values) + 4
     frames = (levels, effects)
