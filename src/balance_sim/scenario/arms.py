@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import date
-from typing import Any
+
+from pydantic_core import to_jsonable_python
 
 from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.diagnostics import Diagnostics, shown, unknown
-from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import FIXED_IN_ARMS
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.reading import Finding, Places
@@ -101,8 +100,8 @@ def check_arms(
                 for finding in findings_in(version, due)
                 if finding not in reported
             ]
-            settings = {path: _plain(value_at(version, path)) for path in arm.set}
-            arms[name] = arm.model_copy(update={"set": settings})
+            settings = {path: value_at(version, path) for path in arm.set}
+            arms[name] = arm.model_copy(update={"set": to_jsonable_python(settings)})
         for item in of_arm:
             is_placed = item.path.startswith(f"arms.{name}")
             path = item.path if is_placed else f"arms.{shown(name)}: {item.path}"
@@ -127,12 +126,3 @@ def check_events(
             why, place = f"`{event_id}` already defined", f"events.{event_id}.id"
             problems.add(item.fields["id"], place, "E015", why)
         present.add(event_id)
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
-    if isinstance(value, Strict):
-        value = value.model_dump()
-    if isinstance(value, Mapping):
-        return {name: _plain(child) for name, child in value.items()}
-    return value.isoformat() if isinstance(value, date) else value
