@@ -101,4 +101,3 @@ def test_dates_of_an_accord_are_in_order(result: Result) -> None:
     for earlier, later in (("opened", "signed"), ("signed", "in_force"), ("in_force", "ended")):
         both = made[made[earlier].notna() & made[later].notna()]
         assert len(both) and (both[earlier] <= both[later]).all()
-
