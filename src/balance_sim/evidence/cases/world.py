@@ -33,6 +33,7 @@ from balance_sim.scenario.diagnostics import (
     Mark,
     ScenarioError,
     listed,
+    refused,
     shown,
 )
 from balance_sim.study.spans import at_start
@@ -79,25 +80,25 @@ def build_world(
     ScenarioError : for a name or a code that is none, a year before the record, and
         more agreements than dyads
     """
-    problems = Diagnostics()
     if not IDENTIFIER.fullmatch(name):
         why = f"`{shown(name)}` is not a valid identifier"
-        problems.add(Mark("NAME", 1, 1), "", "E106", why, "", IDENTIFIERS)
+        raise refused(Mark("NAME", 1, 1), "", "E106", why, "", IDENTIFIERS)
     of_year = LAST_YEAR if year is None else min(year, LAST_YEAR)
     if of_year < FIRST_YEAR:
-        hint = "`balance-sim evidence case` goes back to 1900, from files of your own"
-        limits = f"{FIRST_YEAR}..{LAST_YEAR}"
-        why = f"{year} is before the record"
-        problems.add(Mark("--year", 1, 1), "", "E203", why, hint, limits)
-    actors = [] if problems else _actors(states, of_year, problems)
-    dyads = math.comb(len(actors), 2)
-    if base_rate is not None and base_rate > dyads and not problems:
-        why = f"{base_rate:g} agreements a year among {len(actors)} states"
-        problems.add(
-            Mark("--base-rate", 1, 1), "", "E203", why, "give fewer", f"up to {dyads}"
+        raise refused(
+            Mark("--year", 1, 1),
+            "",
+            "E203",
+            f"{year} is before the record",
+            "`balance-sim evidence case` goes back to 1900, from files of your own",
+            f"{FIRST_YEAR}..{LAST_YEAR}",
         )
-    if problems:
-        raise ScenarioError(problems)
+    actors = _actors(states, of_year)
+    dyads = math.comb(len(actors), 2)
+    if base_rate is not None and base_rate > dyads:
+        why = f"{base_rate:g} agreements a year among {len(actors)} states"
+        place = Mark("--base-rate", 1, 1)
+        raise refused(place, "", "E203", why, "give fewer", f"up to {dyads}")
     first_day = date(of_year, 1, 1)
     record = Record.of(EXTRACTS, actors, first_day + timedelta(days=1))
     tables, gaps = tables_of(record)
@@ -140,10 +141,10 @@ def _text(example: Example, values: Mapping[str, object]) -> str:
     )
 
 
-def _actors(states: str, year: int, problems: Diagnostics) -> list[Actor]:
-    """The states of a list of codes, sorted; what is wrong with one goes to
-    `problems`."""
-    actors: dict[str, Actor] = {}
+def _actors(states: str, year: int) -> list[Actor]:
+    """The states of a list of codes, sorted. Raises ScenarioError for all that are
+    none."""
+    problems, actors = Diagnostics(), dict[str, Actor]()
     codes_by_state: dict[str, str] = {}
     column = 1
     for position, word in enumerate(states.split(",")):
@@ -161,9 +162,11 @@ def _actors(states: str, year: int, problems: Diagnostics) -> list[Actor]:
             problems.add(mark, path, "E306", why)
         else:
             actors[code], codes_by_state[state.iso3] = state, code
-    if len(actors) < FEWEST_STATES and not problems:
+    if problems:
+        raise ScenarioError(problems)
+    if len(actors) < FEWEST_STATES:
         why = f"{len(actors)} states, and {FEWEST_STATES} are needed for a reaction"
-        problems.add(Mark("--states", 1, 1), "states", "E212", why, "name more")
+        raise refused(Mark("--states", 1, 1), "states", "E212", why, "name more")
     return [actors[code] for code in sorted(actors)]
 
 

@@ -168,13 +168,6 @@ class AlarmModel:
             PARAMETERS.alarm_floor,
         )
 
-    def of_all(self) -> Floats:
-        """Return (T, n) alarm at all force on record, one's own and wars under way
-        included."""
-        return threat.alarm(
-            self._total(self.hostility_of_all()), self.without, PARAMETERS.alarm_floor
-        )
-
 
 def dates_moved(acts: Floats, history: History, rng: np.random.Generator) -> Floats:
     """Return the acts of the period with those of every directed dyad moved by so many

@@ -37,8 +37,8 @@ class Reaction:
 
     Attributes
     ----------
-    others, everybody : Elasticity
-        in alarm at force that others began, and at all force, own acts included
+    others : Elasticity
+        in alarm at force that others began
     led : Elasticity
         in alarm of today, and in what it rises by in one year, the next and the third:
         0 where states do not act before there is a reason
@@ -48,7 +48,6 @@ class Reaction:
     """
 
     others: Elasticity
-    everybody: Elasticity
     led: Elasticity
     dates_p: float
     targets_p: float
@@ -87,14 +86,13 @@ def measure_reactions(
     placebos: sets of moved dates, and of exchanged targets; seed: of these; progress:
     called with how many sets are done, of how many."""
     model = AlarmModel(record)
-    others, everybody = model.of_others(record.began), model.of_all()
+    others = model.of_others(record.began)
     rises = [_rise(others, lead) for lead in range(1, LEADS + 1)]
     shares = _placebo_shares(record, model, placebos, seed, progress)
     margins = {}
     for name in record.margins:
         margins[name] = Reaction(
             others=_fit(record, name, [others]),
-            everybody=_fit(record, name, [everybody]),
             led=_fit(record, name, [others, *rises]),
             dates_p=float(shares[name][0]),
             targets_p=float(shares[name][1]),

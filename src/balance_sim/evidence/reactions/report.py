@@ -58,7 +58,6 @@ def reactions_record(
     margins = {
         name: {
             "force_of_others": _elasticity(reaction.others),
-            "all_force": _elasticity(reaction.everybody),
             "leads": _leads(reaction.led),
             "placebo_dates_p": reaction.dates_p,
             "exchanged_targets_p": reaction.targets_p,
