@@ -90,7 +90,7 @@ def test_more_agreements_than_dyads_are_refused() -> None:
 
 
 REFUSED = [
-    (f"{GULF},Iraan", 2024, "E301", "use `IRN`"),
+    (f"{GULF},IRM", 2024, "E301", "use ISO3 codes"),
     (f"{GULF},Qatar", 2024, "E302", "use `QAT`"),
     (f"{GULF},YUG", 2024, "E304", "use `SRB`"),
     (f"{GULF},IRN", 2024, "E306", ""),
