@@ -128,7 +128,7 @@ ROOMS = (
             },
         },
     ),
-    Room("app", "App", "app", {"command": {"explore": "app.command:explore"}}),
+    Room("app", "App", "app", {"command": {"app": "app.command:app"}}),
 )
 EXTRAS = {
     "SALib": "sensitivity",
@@ -136,8 +136,7 @@ EXTRAS = {
     "distributed": "cluster",
     "nashpy": "games",
     "sklearn": "evidence",
-    "starlette": "app",
-    "uvicorn": "app",
+    "solara": "app",
 }
 """By package, the extra of `pyproject.toml` that installs it. A command that lacks one
 ends with exit code 2 and this hint."""

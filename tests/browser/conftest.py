@@ -124,17 +124,3 @@ def game(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("game")
     return save_report(of_three(folder), folder / "report.html")
-
-
-@pytest.fixture(scope="session")
-def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An explorer of two dials and six points of studies made by hand; one corner has no point."""
-    from balance_sim.app.dials import Dial
-    from balance_sim.app.explorer import ExplorerDesign, save_explorer
-    from studies import alike, four_runs, study
-
-    gain = study({"without": [[(9, "JPN", "KOR")]] * 40, "with": [[(9, "JPN", "KOR"), (60, "FRA", "KOR")]] * 40})
-    dials = (Dial("visibility", (0.25, 0.5, 1.0), 2), Dial("attendance", ("all", "without RUS"), 0))
-    points = [((0, 0), alike()), ((1, 0), four_runs()), ((2, 0), gain), ((0, 1), four_runs()), ((1, 1), alike())]
-    design = ExplorerDesign(dials, lambda: iter(points))
-    return save_explorer(design, tmp_path_factory.mktemp("explorer") / "explore.html")

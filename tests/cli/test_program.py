@@ -162,7 +162,7 @@ def test_an_empty_command_line_shows_where_to_begin():
     code, out, err = invoke()
     assert (code, err) == (0, "")
     names = re.findall(r"^  ([a-z]+)  ", out, re.MULTILINE)
-    assert names == ["run", "check", "new", "plot", "explain", "explore"]
+    assert names == ["run", "check", "new", "plot", "explain", "app"]
     assert "balance-sim --help" in out
 
 

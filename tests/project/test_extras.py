@@ -47,7 +47,7 @@ def test_a_study_is_run_and_read_without_any_extra(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "extra"),
     [
-        (("explore", "out", "--live"), "app"),
+        (("app", SCENARIO), "app"),
         (("sweep", str(ROOT / "experiments" / "smoke.yaml"), "--scheduler", "tcp://127.0.0.1:1"), "cluster"),
     ],
 )

@@ -54,7 +54,7 @@ def test_rooms_import_one_way() -> None:
         ("--help",),
         ("--version",),
         ("run", "--help"),
-        ("explore", "--help"),
+        ("app", "--help"),
         ("parameters",),
         ("check", "--no-world", str(ROOT / "scenarios/beijing_2025.yaml")),
     ],

@@ -12,7 +12,6 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 import yaml
-from balance_sim.app.explorer import design_of, explorer_html
 from balance_sim.effects.run import run
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
@@ -81,20 +80,18 @@ def pages(hostile) -> Callable[[str], str]:
 
     @cache
     def page(kind: str) -> str:
-        if kind == "explorer":
-            return explorer_html(design_of(hostile["sweep"]))
         return card(hostile["run"]) if kind == "card" else report_html(hostile[kind])
 
     return page
 
 
-@pytest.mark.parametrize("kind", ["run", "sweep", "explorer", "card"])
+@pytest.mark.parametrize("kind", ["run", "sweep", "card"])
 def test_no_page_has_an_element_that_a_file_brought(pages, kind: str) -> None:
     page = pages(kind)
     found = Read(page)
     assert found.acts == []
-    # the explorer's data and script, and of a map those of its replay
-    assert found.tags.count("script") == {"explorer": 3, "run": 2}.get(kind, 0)
+    # of a map the data and script of its replay
+    assert found.tags.count("script") == {"run": 2}.get(kind, 0)
     assert found.tags.count("style") == (0 if kind == "card" else 1)
     assert not {"iframe", "object", "embed", "foreignobject", "b"} & {*found.tags}
     assert found.tags.count("img") == page.count('src="data:image/svg+xml,')

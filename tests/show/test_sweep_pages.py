@@ -1,12 +1,9 @@
-"""A sweep of the smallest scenario: its figures, its report and its explorer."""
+"""A sweep of the smallest scenario: its figures and its report."""
 
-import json
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.app.explorer import document, of_sweep
 from balance_sim.effects.compare import open_side, parse_side
 from balance_sim.effects.sensitivity import sensitivity
 from balance_sim.scenario.errors import WrongRequest
@@ -103,13 +100,3 @@ def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     path = save_report(swept, swept.folder / "report.html")
     assert path.read_text(encoding="utf-8") == text
     assert len(text.encode()) < 600 * 1024
-
-
-def test_the_explorer_of_a_sweep_has_its_points(swept: SweepResult) -> None:
-    found = document(of_sweep(swept))
-    dials = {dial["name"]: dial["values"] for dial in found["dials"]}
-    assert dials == {"events.summit.visibility": [0, 0.5, 1], "parameters.beta": [0.2, 0.4]}
-    assert sorted(tuple(point["at"]) for point in found["points"]) == [(a, b) for a in range(3) for b in range(2)]
-    assert all(set(point["e"]) == {0} for point in found["points"] if point["at"][0] == 0)
-    own = json.loads(re.sub("NaN", "null", json.dumps(found)))
-    assert own["dials"][1]["values"][own["dials"][1]["start"]] in (0.2, 0.4)

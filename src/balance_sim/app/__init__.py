@@ -1,4 +1,4 @@
-"""The explorer of a study as one page, and a live page on this machine.
+"""The page of `balance-sim app`, and a view of the model for Mesa's front end.
 
-Only this room imports a web server.
+Only this room imports Solara and a web server.
 """

@@ -59,7 +59,7 @@ SECTIONS = {
 CORE = {name: place for section in SECTIONS.values() for name, place in section.items()}
 GROUPS = {"evidence": "Fit, calibrate, forecast and score: what the numbers rest on."}
 """Groups of commands of the upper storey, each with the role of the same name."""
-FRONT = ("run", "check", "new", "plot", "explain", "explore")
+FRONT = ("run", "check", "new", "plot", "explain", "app")
 """Commands that are shown where none is given."""
 AS_JSON = "balance_sim.json"
 """In a context's meta: whether the command was given --json."""
@@ -242,8 +242,8 @@ def _fault(error: Exception) -> BalanceSimError:
     elif isinstance(error, ModuleNotFoundError) and package in EXTRAS:
         install = f"pip install 'balance-sim[{EXTRAS[package]}]'"
         message = (
-            f"this needs the package {package}: {install}; in a clone, with uv: "
-            f"uv run --extra {EXTRAS[package]} balance-sim ..."
+            f"this needs the package {package}: {install}; in a clone: "
+            f"./balance-sim --with {EXTRAS[package]} ..."
         )
         code = ExitCode.USAGE
     fault = BalanceSimError(message)

@@ -99,28 +99,16 @@ def map_of(study: Result) -> str:
     return template.render(map=map_content(study))
 
 
-def rendered(
-    template: str,
-    content: dict[str, Any],
-    script: str = "",
-    style: str = "",
-    connect: str = "'none'",
-) -> str:
-    """Return a page from a template, with its style and script and a policy that allows
-    these two and nothing else.
-
-    Parameters
-    ----------
-    style : the report's if not given
-    connect : whom its script may ask
-    """
-    style = style or text_of("report.css")
-    allowed = policy(style, script, connect)
+def rendered(template: str, content: dict[str, Any], script: str = "") -> str:
+    """Return a page from a template, with the report's style, its script and a policy
+    that allows these two and nothing else."""
+    style = text_of("report.css")
+    allowed = policy(style, script)
     page = _environment().get_template(template)
     return page.render(style=style, policy=allowed, script=script, **content)
 
 
-def policy(style: str, script: str, connect: str = "'none'") -> str:
+def policy(style: str, script: str) -> str:
     """Return the Content-Security-Policy of a page with this style and script."""
     pieces = [
         "default-src 'none'",
@@ -131,8 +119,6 @@ def policy(style: str, script: str, connect: str = "'none'") -> str:
     ]
     if script:
         pieces.append(f"script-src '{digest(script)}'")
-    if connect != "'none'":
-        pieces.append(f"connect-src {connect}")
     return "; ".join(pieces)
 
 

@@ -1,0 +1,162 @@
+"""The page of `balance-sim app`: what it shows of a scenario, and of an answer.
+
+The page itself is `page.vue`: it holds which events are changed, asks with all changes
+at once and draws what comes back. Here is what goes there and back, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import solara
+from pydantic import TypeAdapter, ValidationError
+
+from balance_sim.app.what_if import (
+    Answer,
+    EventChange,
+    Setting,
+    answer_of,
+    dyad_sentences,
+    sentences,
+    yaml_of,
+)
+from balance_sim.effects.headline import headline_of, stored_uncertainty
+from balance_sim.scenario.diagnostics import ScenarioError, shown
+from balance_sim.show import headline, wording
+from balance_sim.show.atlas import arc_path, layout_of, shapes
+
+MOST_FEARED, MOST_DYADS = 5, 5
+SMALLEST_FEAR = 0.005
+CHANGES = TypeAdapter(dict[str, EventChange])
+
+
+def scene_of(setting: Setting) -> dict[str, Any]:
+    """Return what the page shows before anything is changed: map, states, actors that
+    an event may name, and events."""
+    scenario = setting.scenario
+    names = wording.state_names(scenario)
+    groups = {name: name for name in scenario.groups}
+    actors = {**names, **groups, **{code: code for code in scenario.outside}}
+    days = [event.date for event in setting.events.values()]
+    return {
+        "title": wording.printable(scenario.title),
+        "question": wording.printable(scenario.question),
+        "map": shapes(scenario),
+        "codes": list(scenario.codes),
+        "names": actors,
+        "members": {name: list(scenario.groups[name]) for name in groups},
+        "known": known_sentences(setting),
+        "focal": scenario.focal,
+        "begin": min(days).isoformat(),
+        "start": scenario.start.isoformat(),
+        "end": scenario.end.isoformat(),
+        "events": [
+            event.model_dump(mode="json", include=EVENT_FIELDS)
+            for event in sorted(setting.events.values(), key=lambda row: row.date)
+        ],
+    }
+
+
+EVENT_FIELDS = {"id", "date", "kind", "label", "principals", "guests", "host"} | {
+    "targets",
+    "accord",
+}
+
+
+def known_sentences(setting: Setting) -> list[str]:
+    """Return what is known of the effect of the scenario as written: its headline over
+    the posterior, or why there is none."""
+    scenario, arm = setting.original, setting.arm
+    estimate = dict.fromkeys(("mean", "level", "ci95", "mcse", "n"))
+    uncertainty = stored_uncertainty(scenario, arm)
+    known = headline_of(scenario, arm, uncertainty, estimate)
+    if known.posterior is None:
+        return headline.doubts(known, setting.extends)
+    treated, window = wording.arm_title(scenario, arm), max(scenario.report.windows)
+    return [headline.headline_sentence(known, treated, window)]
+
+
+def answer_on_page(setting: Setting, content: object) -> dict[str, Any]:
+    """Return what the page shows of the changes that it asks for.
+
+    Parameters
+    ----------
+    content : fields of `EventChange` by event, as the page sends them
+    """
+    try:
+        changes = CHANGES.validate_python(content)
+        unknown = sorted({*changes} - {*setting.events})
+        if unknown:
+            return {"error": f"No event `{shown(unknown[0])}`."}
+        return _shown(answer_of(setting, changes))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        place = ".".join(map(str, problem["loc"]))
+        return {"error": f"{shown(place)}: {problem['msg']}."}
+    except ScenarioError as error:
+        words = [wording.capital(row.message) for row in error.problems[:3]]
+        return {"error": f"{'. '.join(words)}."}
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    """Return an answer as plain data."""
+    setting, layout = answer.setting, layout_of(answer.setting.scenario)
+    largest = answer.dyads.head(MOST_DYADS).to_dict("records")
+    arcs = [
+        {"path": arc_path(layout, row["a"], row["b"]), "change": row["change"]}
+        for row in largest
+        if abs(row["change"]) > 10**-wording.MOST_DECIMALS
+    ]
+    feared = {}
+    for place, code in enumerate(answer.codes):
+        shares = answer.fear[place]
+        order = np.argsort(-shares, kind="stable")[:MOST_FEARED].tolist()
+        feared[code] = [
+            [answer.codes[other], round(float(shares[other]), 3)]
+            for other in order
+            if shares[other] >= SMALLEST_FEAR
+        ]
+    return {
+        "error": "",
+        "effect": answer.effect,
+        "change": answer.change,
+        "sentences": sentences(answer),
+        "dyads": dyad_sentences(answer, MOST_DYADS),
+        "arcs": arcs,
+        "feared": feared,
+        "yaml": yaml_of(setting, answer.changes),
+    }
+
+
+# -- in Solara -------------------------------------------------------------------------
+
+
+@solara.component_vue("page.vue")
+def WorldPage(  # noqa: N802 - components have names of classes
+    scene: Mapping[str, Any],
+    answer: Mapping[str, Any],
+    event_ask: Callable[[Mapping[str, Any]], None],
+) -> None:
+    """The page as the browser draws it."""
+
+
+current: list[Setting] = []
+"""The one that is served."""
+
+
+@solara.component
+def Page() -> solara.Element:  # noqa: N802
+    """The page of the scenario that is served."""
+    setting = current[0]
+    scene = solara.use_memo(lambda: scene_of(setting), [])
+    answer, set_answer = solara.use_state(
+        solara.use_memo(lambda: answer_on_page(setting, {}), [])
+    )
+
+    def ask(request: Mapping[str, Any]) -> None:
+        """Answer changes, with the number of the request."""
+        content = answer_on_page(setting, request["changes"])
+        set_answer(content | {"number": request["number"]})
+
+    return WorldPage(scene=scene, answer=answer, event_ask=ask)
