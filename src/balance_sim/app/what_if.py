@@ -8,6 +8,7 @@ the same arm as the scenario has it, both on one grid of days."""
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -357,6 +358,7 @@ def yaml_of(setting: Setting, changes: Changes) -> str:
         "title": title_of(setting, changes),
         "arms": arms,
     }
-    layout: dict[str, Any] = {"sort_keys": False, "width": 88}
-    text: str = yaml.safe_dump(content, allow_unicode=True, **layout)
+    plain = json.loads(json.dumps(content))  # no list twice, which YAML would alias
+    layout: dict[str, Any] = {"sort_keys": False, "default_flow_style": None}
+    text: str = yaml.safe_dump(plain, allow_unicode=True, width=88, **layout)
     return f"# Arm `{setting.arm}` is the what-if.\n{text}"
