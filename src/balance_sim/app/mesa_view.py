@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import solara
@@ -91,8 +91,14 @@ def world_figure(model: BalanceModel) -> Figure:
     axes.add_collection(states)
     places = np.array([*layout.spots.values()])
     dots = [insecure[code] for code in layout.spots]
-    looks = {"cmap": "Purples", "vmin": 0.0, "vmax": 1.0, "edgecolor": "#555555"}
-    axes.scatter(*places.T, c=dots, s=14, linewidth=0.5, zorder=3, **looks)
+    looks: dict[str, Any] = {
+        "cmap": "Purples",
+        "vmin": 0.0,
+        "vmax": 1.0,
+        "edgecolor": "#555555",
+    }
+    looks |= {"c": dots, "s": 14, "linewidth": 0.5, "zorder": 3}
+    axes.scatter(places[:, 0], places[:, 1], **looks)
     signed = model.agreements
     signed = signed[(signed["signed"] >= 0) & signed["signed"].notna()]
     dyads = zip(signed["a"], signed["b"], strict=True)

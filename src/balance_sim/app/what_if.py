@@ -232,7 +232,7 @@ def _fear_after(worlds: Worlds, arm: str) -> Floats:
     world = worlds.arms[arm]
     step = int(np.searchsorted(world.grid, world.focal_day + 1.0))
     view = perceive(world, at_start(world), min(step, world.steps - 1))
-    return feared(view)[0]
+    return np.asarray(feared(view)[0])
 
 
 # -- in words and as a file ------------------------------------------------------------
