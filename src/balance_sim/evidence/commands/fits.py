@@ -4,13 +4,11 @@ its file holds, the head of the file, and lines for a terminal."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
-from balance_sim.show.wording import wrapped
 
 FIRST_YEAR = 1985
 REACTION_YEARS = 1946, 2003
@@ -45,8 +43,7 @@ def fit_agreements(data: Path, given: Mapping[str, Any]) -> Fitted:
         steps.begin("weights")
         result = fitting.fit(record, levels=True, cluster=True, signs=True)
     written = parameter_files.fitted_record(result, history, _made_by())
-    lines = chain(fit_lines(result), *(wrapped(f"note: {note}") for note in notes))
-    return written, parameter_files.FITTED_HEAD, lines
+    return written, parameter_files.FITTED_HEAD, fit_lines(result, notes)
 
 
 def fit_events(data: Path, given: Mapping[str, Any]) -> Fitted:

@@ -97,9 +97,7 @@ def hindcast_lines(scored: dict[str, Any]) -> Iterator[str]:
     )
     model = scores["model"]
     rows = f"{model['n']:,} dyad-years, {model['events']:,} with an agreement"
-    yield from ["", rows, *score_lines(scores)]
-    for note in about["notes"]:
-        yield from wrapped(f"note: {note}")
+    yield from ["", rows, *score_lines(scores, about["notes"])]
 
 
 def check_file(path: str, settings: tuple[str, ...], theory: str | None) -> CheckedFile:

@@ -3,7 +3,7 @@ estimates with their 95 % CI, then what is open."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,14 @@ def normal_interval(estimate: float, error: float, places: int = 3) -> str:
     return say.interval(estimate - margin, estimate + margin, places)
 
 
-def fit_lines(fit: WeightFit) -> Iterator[str]:
-    """Weights of the model's own rates: a row a weight, with its CI and z."""
+def note_lines(notes: Iterable[str]) -> Iterator[str]:
+    """What is to be read with a finding."""
+    for note in notes:
+        yield from wrapped(f"note: {note}")
+
+
+def fit_lines(fit: WeightFit, notes: Iterable[str]) -> Iterator[str]:
+    """Weights of the model's own rates: a row a weight, with its CI and z; notes."""
     from balance_sim.evidence.estimation.parameter_files import key_path
 
     weights = [row for row in fit.table if "." not in row[0]]
@@ -56,6 +62,7 @@ def fit_lines(fit: WeightFit) -> Iterator[str]:
         )
     if fit.flat:
         yield from wrapped(f"Weakly told apart by the record: {'; '.join(fit.flat)}.")
+    yield from note_lines(notes)
 
 
 def calibration_lines(

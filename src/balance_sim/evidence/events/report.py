@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from balance_sim.evidence.estimation.lines import normal_interval
+from balance_sim.evidence.estimation.lines import normal_interval, note_lines
 from balance_sim.evidence.estimation.parameter_files import file_record, rounded
 from balance_sim.evidence.events.load import LoadedStudy
 from balance_sim.evidence.events.measurement import (
@@ -19,7 +19,7 @@ from balance_sim.evidence.events.measurement import (
     EventWeights,
 )
 from balance_sim.show import wording as say
-from balance_sim.show.wording import said, table, wrapped
+from balance_sim.show.wording import said, table
 
 FORM, DIGITS = 1, 6
 TARGETS = {
@@ -132,8 +132,7 @@ def event_lines(loaded: LoadedStudy, weights: EventWeights) -> Iterator[str]:
     yield from ["", *_multipliers("multiplier of", weights.pooled)]
     yield from ["", *_multipliers("by kind of event", weights.kinds), ""]
     yield from said(READING)
-    for note in loaded.notes:
-        yield from wrapped(f"note: {note}")
+    yield from note_lines(loaded.notes)
 
 
 def _multipliers(head: str, estimates: Sequence[EventEstimate]) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isnan
 from typing import Any
 
+from balance_sim.evidence.estimation.lines import note_lines
 from balance_sim.evidence.forecast.score import MODEL, Scores, best_baseline
 from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
@@ -76,8 +77,7 @@ def score_lines(
     else:
         skill = say.number(smallest, PLACES)
         yield f"A true log skill of {skill} is found in 4 of 5 samples."
-    for note in notes:
-        yield from say.wrapped(f"note: {note}")
+    yield from note_lines(notes)
 
 
 def gain_table(cases: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -140,8 +140,7 @@ def reaction_lines(document: Mapping[str, Any], scenario: Scenario) -> Iterator[
             "agreements.",
             "",
         )
-    for note in document["notes"]:
-        yield from say.wrapped(f"note: {note}")
+    yield from note_lines(document["notes"])
 
 
 def card_lines(card: Mapping[str, Any]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from balance_sim.evidence.estimation.calibration import (
     forecast_from,
     prior_of,
 )
-from balance_sim.evidence.estimation.choices import Choices, own_record
+from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.forecast.skill_card import CARD_YEARS
 from balance_sim.evidence.scores import (
     FLOOR,
@@ -160,14 +160,13 @@ def score_theories(
         prior = prior_of(scenario, fitted_distribution())
         end = until or scenario.start
         record = own_record(scenario, window + CARD_YEARS, until=end)
-        origins, years, p = record.years[-CARD_YEARS:], [], []
+        origins, p = record.years[-CARD_YEARS:], []
         for origin in origins:
             start = record.starts[origin]
             say(f"{theory}: forecast of the year that begins on {start}")
-            choices, probabilities = forecast_from(record, prior, window, origin)
-            years.append(choices)
-            p.append(probabilities)
-        forecasts[theory], came = np.concatenate(p), Choices.joined(years)
+            p.append(forecast_from(record, prior, window, origin)[1])
+        forecasts[theory] = np.concatenate(p)
+        came = record.within(origins[0], origins[-1]).choices
     raw = load_scenario(path, calibrated=False)
     return TheoriesFile(
         command=command,

@@ -248,11 +248,13 @@ def dyad_probabilities(
     sought = Sought(kinds_named(world, kinds), first, stop)
     along = probabilities_along(worlds, arm, result.seed, numbers, sought)
     probability = _integrated(result, world, along.any.mean(axis=0))
-    by_dyad = {}
-    for i, j, value in zip(world.first, world.second, probability, strict=True):
-        a, b = sorted((world.codes[i], world.codes[j]))
-        by_dyad[a, b] = float(value)
-    return by_dyad
+    first_codes, second_codes = (
+        [world.codes[i] for i in side] for side in (world.first, world.second)
+    )
+    return {
+        (min(a, b), max(a, b)): float(value)
+        for a, b, value in zip(first_codes, second_codes, probability, strict=True)
+    }
 
 
 def _integrated(result: Result, world: World, probability: Floats) -> Floats:

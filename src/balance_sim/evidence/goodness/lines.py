@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from balance_sim.evidence.estimation.lines import note_lines
 from balance_sim.evidence.goodness import figures
 from balance_sim.evidence.goodness.networks import GoodnessOfFit
 from balance_sim.show import wording as say
@@ -21,5 +22,4 @@ def gof_lines(study: GoodnessOfFit) -> Iterator[str]:
     yield from say.wrapped(f"{figures.verdict_words(study)}.", "")
     yield from say.table([HEADS, *figures.tests_table(study)], "<>")
     yield "p: Mahalanobis Monte Carlo (docs/gof.md)"
-    for note in study["notes"]:
-        yield from say.wrapped(f"note: {note}")
+    yield from note_lines(study["notes"])
