@@ -89,6 +89,8 @@ about as large, in nats and in standard errors, as those that are fitted."""
 INTERCEPTS = {"defence_cooperation": -1.0, "logistics": -1.5}
 """Nats of consent in the mean over dyads."""
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
+KEPT = {"collapse_rate": 0.0}
+"""No talks collapse in records that are made."""
 SOCIALITY = 0.5
 """Standard deviation of the random intercepts of states."""
 HOSTILITY = tuple(
@@ -223,7 +225,7 @@ def record_by_likelihood(
     )
     history = replace(empty, agreements=frame)
     for year in map(int, empty.years):
-        record = choices(history, TERMS, beliefs, tuple(INTERCEPTS), (year,))
+        record = choices(history, TERMS, beliefs | KEPT, tuple(INTERCEPTS), (year,))
         if not len(intercepts):
             level = sum(
                 record.terms[name].mean() * truth[WEIGHT + name] for name in TERMS
@@ -281,7 +283,9 @@ def evaluated(made: History, measured: Mapping[str, ParameterPrior]) -> Table | 
     theory."""
     axes = Axes(BELIEFS, priors(), measured)
     middle = axes.values(np.zeros((1, len(BELIEFS))))
-    in_use = {name.rpartition(".")[2]: float(middle[name][0]) for name in BELIEFS}
+    in_use = {
+        name.rpartition(".")[2]: float(middle[name][0]) for name in BELIEFS
+    } | KEPT
     try:
         table = Table(made, TERMS, axes, DRAWN, in_use)
     except DataError:
@@ -340,7 +344,7 @@ def errors_of_weights(truth: Truth, made: History) -> np.ndarray | None:
     """(K,) by which weights fitted at the true beliefs are off, in standard errors, in the order of TERMS; None where
     theory's signs are in conflict."""
     beliefs = {name.rpartition(".")[2]: truth[name] for name in BELIEFS}
-    record = choices(made, TERMS, beliefs).with_signed_kinds()
+    record = choices(made, TERMS, beliefs | KEPT).with_signed_kinds()
     found = fit(record, levels=True, cluster=True, signs=True)
     of_term = {name: (value, error) for name, value, error in found.table}
     if found.conflicts:

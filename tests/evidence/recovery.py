@@ -26,48 +26,53 @@ def made_record(
     run: int = 0,
     seed: int = 1,
 ) -> History:
-    """The history with the agreements that one run of the engine signs over its years, from its first 1 January.
+    """The history with the agreements that one run of the engine signs in each of its years, begun anew on 1 January
+    with what was signed before, as the fit and forecasts take a year: `at_start` terms are those of that day.
 
-    States, their figures and quarrels stay as in the first year. Talks last a day and agreements enter into
-    force at once, so that the lag between opening and signature, which the likelihood leaves out, is not at
-    issue. parameters: of beliefs and reach, laid over the defaults."""
-    years = len(history.years)
-    scenario = _short_talks(
-        scenario_at(
-            history,
-            int(history.years[0]),
+    Talks last a day, none collapse, and agreements enter into force at once, so that the lag between opening and
+    signature, which the likelihood leaves out, is not at issue. parameters: of beliefs and reach, laid over the
+    defaults."""
+    first, last = int(history.years[0]), int(history.years[-1])
+    made, by_year = replace(history, agreement_years=(first, last)), []
+    for year in range(first, last + 1):
+        scenario = scenario_at(
+            made,
+            year,
             weights={**dict.fromkeys(TERMS, 0.0), **weights},
             intercepts=intercepts,
             propensity=propensity,
             parameters=parameters,
-            years=years,
         )
-    )
-    worlds = compile_worlds(scenario)
-    world, numbers = worlds.reference, np.array([run], dtype=np.uint64)
+        by_year.append(_signed_in(_short_talks(scenario), history.iso3, 10_000 * run + year, seed))
+        made = replace(made, agreements=pd.concat(by_year, ignore_index=True))
+    return made
+
+
+def _signed_in(scenario: Scenario, roster: tuple[str, ...], run: int, seed: int) -> pd.DataFrame:
+    """Agreements that one run signs, as a history holds them."""
+    worlds, numbers = compile_worlds(scenario), np.array([run], dtype=np.uint64)
+    world = worlds.reference
     opportunities = draw_opportunities(world, seed, numbers)
     made = simulate(
         world, worlds.baseline, opportunities, thinning(world, opportunities, None), seed, numbers
     ).agreements
     kept = np.flatnonzero((made.signed >= 0) & (made.signed < world.grid[-1]))
-    place = np.array([history.iso3.index(code) for code in world.codes])
+    place = np.array([roster.index(code) for code in world.codes])
     a, b = place[world.first[made.dyad[kept]]], place[world.second[made.dyad[kept]]]
     when = pd.Timestamp(scenario.start) + pd.to_timedelta(np.floor(made.signed[kept]), unit="D")
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "accord_id": [f"made-{k}" for k in range(len(kept))],
+            "accord_id": [f"made-{run}-{k}" for k in range(len(kept))],
             "kind": [world.ladder.names[m] for m in made.kind[kept]],
             "signed": when,
             "in_force": when,
-            "ended": pd.Series(pd.NaT, index=range(len(kept))),
+            "ended": pd.Series(pd.NaT, index=range(len(kept)), dtype="datetime64[ns]"),
             "precision": "day",
             "multilateral": False,
             "a": np.minimum(a, b),
             "b": np.maximum(a, b),
         }
     )
-    last = int(history.years[-1])
-    return replace(history, agreements=frame, agreement_years=(int(history.years[0]), last))
 
 
 def _short_talks(scenario: Scenario) -> Scenario:

@@ -104,12 +104,14 @@ def test_the_score_of_each_row() -> None:
 
 def test_clustered_covariance_of_two_clusters() -> None:
     """A^-1 ((g g' + h h') times 2 / 1, and the precision of the prior) A^-1."""
-    pull, covariance = scores_by(DESIGN, AT, np.arange(2)), np.diag(np.arange(1.0, 9.0))
+    pull, covariance = scores_by(DESIGN, AT, np.arange(2)), 1e6 * np.diag(np.arange(1.0, 9.0))
     penalty = np.array([0.5, *6 * [0.0], 3.0])
     found = clustered(DESIGN, AT, np.array([0, 1]), covariance, penalty)
     between = 2 * (np.outer(pull[0], pull[0]) + np.outer(pull[1], pull[1]))
     wanted = covariance @ (between + np.diag(penalty)) @ covariance
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
+    least = clustered(DESIGN, AT, np.array([0, 1]), covariance / 1e12, penalty)
+    np.testing.assert_allclose(np.diag(least), np.diag(covariance) / 1e12, rtol=1e-12)
 
 
 def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:

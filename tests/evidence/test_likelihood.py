@@ -160,7 +160,26 @@ def test_a_variance_of_states_is_found_where_few_states_bear_four_terms_of_their
     assert np.mean(np.array(falls) < 3.84) >= 0.875
 
 
-def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
+def test_a_record_signs_what_the_likelihood_expects_at_the_truth() -> None:
+    """Agreements calm what threatens both. Wrong: all years from one start, at whose threat `common_threat` would stay.
+    In the last four years twice as many would be signed."""
+    weight, intercept, calming = 15.0, -2.0, {"eta0": -3.0, "eta_acc": 4.0}
+    expected, signed = 0.0, 0.0
+    for run in range(3):
+        world = invented(24, 8, seed=run + 1)
+        kinds = {**SILENT, "defence_cooperation": intercept}
+        made = made_record(world, {"common_threat": weight}, kinds, parameters=calming, run=run)
+        late = choices(made, ("common_threat",), calming | {"collapse_rate": 0.0}, ("defence_cooperation",))
+        late = late.within(1994, 1997)
+        design = ConsentDesign(late, propensities=False)
+        expected += opportunities(design, np.array([weight, intercept])).sum()
+        signed += late.signed.sum()
+    assert expected > 150
+    assert abs(signed - expected) < 4 * np.sqrt(expected)
+
+
+def test_clustered_errors_are_of_the_sandwich_or_of_second_derivatives(record: Choices) -> None:
+    """Whichever is larger; correlations are the sandwich's."""
     few = record.take(np.arange(0, len(record.year), 3))
     found, plain = (fit(few, propensities=False, cluster=cluster) for cluster in (True, False))
     design = ConsentDesign(few, propensities=False)
@@ -169,7 +188,11 @@ def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
     total = np.zeros((groups.max() + 1, design.size))
     np.add.at(total, groups, pull)
     by_hand = plain.covariance @ (total.T @ total) @ plain.covariance * len(total) / (len(total) - 1)
-    np.testing.assert_allclose(found.covariance, by_hand, rtol=1e-6)
+    of_sandwich, errors = np.sqrt(np.diag(by_hand)), found.standard_error
+    assert (of_sandwich < plain.standard_error).any()  # few agreements
+    np.testing.assert_allclose(errors, np.maximum(of_sandwich, plain.standard_error), rtol=1e-6)
+    correlation = by_hand / np.outer(of_sandwich, of_sandwich)
+    np.testing.assert_allclose(found.covariance / np.outer(errors, errors), correlation, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize("propensities", [False, True])
@@ -183,12 +206,17 @@ def test_same_term_twice_is_named(record: Choices, times: float, plus: float, pr
     assert "joint_democracy" not in str(caught.value)  # the innocent are not named
 
 
-def test_a_sign_of_theory_that_the_record_wants_is_kept_and_hardly_shrunk(record: Choices) -> None:
+def test_a_sign_of_theory_that_the_record_wants_is_kept_and_hardly_shrunk() -> None:
+    """Nor is one of three nats per standard deviation of its term, from which a half-normal prior of one would take a
+    standard error: the posterior has the prior of the weight, which would count twice."""
+    weight, kinds = 4.0, {**SILENT, "defence_cooperation": -1.0}
+    made = made_record(invented(24, 4), {"security_gain": weight}, kinds)
+    record = choices(made, ("security_gain",), {"collapse_rate": 0.0}, ("defence_cooperation",))
+    assert weight * record.by_kind.std() > 2.5
     plain, held = fit(record, propensities=False), fit(record, propensities=False, signs=True)
-    assert held.conflicts == () and held.weights["security_gain"] > 0
-    k = held.names.index("security_gain")
-    assert held.estimate[k] == pytest.approx(plain.estimate[k], abs=plain.standard_error[k] / 10)
-    assert 0 < held.estimate[k] < plain.estimate[k]
+    assert held.conflicts == ()
+    assert 0 < held.estimate[0] < plain.estimate[0]
+    assert held.estimate[0] == pytest.approx(plain.estimate[0], abs=plain.standard_error[0] / 10)
 
 
 def test_a_sign_against_theory_is_in_conflict_and_not_kept(record: Choices) -> None:

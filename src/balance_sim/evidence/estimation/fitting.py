@@ -5,9 +5,9 @@ Their variances maximise the restricted marginal likelihood, all else integrated
 Laplace's approximation (`evidence.newton`; Patterson, Thompson 1971, Biometrika 58:
 545-554). The covariance of the weights holds the uncertainty of the random intercepts.
 
-Signs that theory fixes (`choices.SIGNED`) are held by a half-normal prior. Where the
-record wants the other sign, the posterior is highest at 0: the term is left out, and is
-reported as in conflict with what the record says of it."""
+Signs that theory fixes (`choices.SIGNED`) are held by a wide half-normal prior. Where
+the record wants the other sign, the posterior is highest at 0: the term is left out,
+and is reported as in conflict with what the record says of it."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ LOG_VARIANCES = float(np.log(1e-4)), float(np.log(1e4))
 """Logarithms of the least and the largest variance that is searched."""
 SETTLED = {"xatol": 0.01, "fatol": 1e-3, "maxfev": 120}
 """Where the search of logarithms of variances ends."""
-SIGN_SPREAD = 1.0
+SIGN_SPREAD = 10.0
 """Of the half-normal prior on a weight whose sign theory fixes, in nats per standard
-deviation of its term: weak, as the weights of gravity and network are 0.1 to 0.5 on
-that scale (Gelman et al. 2008, Annals of Applied Statistics 2)."""
+deviation of its term: so wide that it speaks only where the record says nothing. A
+narrower one would count twice, since the posterior has the prior of the weight."""
 COLLINEAR = 0.1
 """Share of a direction's independent information below which its members are called
 collinear: correlations of about 0.9 between two."""

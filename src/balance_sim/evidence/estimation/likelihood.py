@@ -222,11 +222,16 @@ def clustered(
     penalty: (size,) precision of the priors, which is the variance P of their scores:
     without it what is not known of random intercepts would not count, and errors of
     terms that are a state's own would be too small. White 1982, Econometrica 50: 1-25;
-    Liang, Zeger 1986, Biometrika 73: 13-22."""
+    Liang, Zeger 1986, Biometrika 73: 13-22. Where agreements are few these errors are
+    too small; none is smaller than that of `covariance`, from second derivatives
+    (Angrist, Pischke 2009, Mostly Harmless Econometrics, sec. 8.2.3)."""
     total = scores_by(design, values, cluster)
     correction = len(total) / (len(total) - 1.0)
     middle = total.T @ total * correction + np.diag(penalty)
-    return np.asarray(covariance @ middle @ covariance)
+    sandwich = covariance @ middle @ covariance
+    ratio = np.diag(covariance) / np.diag(sandwich)
+    wider = np.sqrt(np.maximum(ratio, 1.0))
+    return np.asarray(sandwich * np.outer(wider, wider))
 
 
 def scores_by(design: ConsentDesign, values: Floats, cluster: Ints) -> Floats:
