@@ -114,10 +114,10 @@ def statistics_of(
 
     kinds, years: those that get a number of their own. NaN: not known, or of no
     agreement at all."""
-    columns = ("a", "b", "force", "talks")
-    a, b, force, talks = (agreements[name].to_numpy() for name in columns)
+    columns = ("a", "b", "kind", "signed", "talks", "force")
+    a, b, kind, signed, talks, force = (agreements[name].to_numpy() for name in columns)
     tie = statistics.tied(len(facts.codes), a, b)
-    calendar = [date.fromordinal(int(day)).year for day in agreements["signed"]]
+    calendar = [date.fromordinal(int(day)).year for day in signed]
     of_state = np.bincount(np.concatenate([a, b]), minlength=len(facts.codes))
     lengths = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}"]
     partners = [*map(str, range(SHARED)), f"{SHARED} or more"]
@@ -141,7 +141,7 @@ def statistics_of(
         "distance": _named(quartiles, _quantiles(facts.km[a, b], (0.25, 0.5, 0.75))),
         "regimes": _regimes(facts.democracy[[a, b]]),
         "hostile": {"share": hostile},
-        "kinds": {kind: float((agreements["kind"] == kind).sum()) for kind in kinds},
+        "kinds": {name: float((kind == name).sum()) for name in kinds},
         "lags": {
             "talks to signature, days": _known(talks, np.median),
             "in force the same day": _known(at_once),
