@@ -136,10 +136,10 @@ def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None
 
 def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -> None:
     """Even where an outcome has the number of an earlier agreement of the same pair, that one stands."""
-    known = load_history(DATA, 1990, 1995).agreements
+    without = load_history(DATA, 1990, 1995)
+    known, codes = without.agreements, without.iso3
     last = int(known["signed"].dt.year.max()) - 1
     first = known.iloc[0]
-    codes = load_history(DATA, 1990, 1995).iso3
     head = "id,iso3_a,iso3_b,kind,stage,date\n"
     dyad = f"{codes[first['a']]},{codes[first['b']]},{first['kind']}"
     path = tmp_path / "outcomes.csv"

@@ -79,8 +79,9 @@ def test_acts_move_as_much_as_on_record(worlds: dict[str, Scenario], name: str) 
 
 def test_the_order_of_states_does_not_matter_and_a_rate_is_taken() -> None:
     turned = ",".join(reversed(GULF.split(",")))
-    assert build_world("gulf", GULF, 2024, 2.5) == build_world("gulf", turned.lower(), 2024, 2.5)
-    assert "\nbase_rate: 2.5\n" in build_world("gulf", GULF, 2024, 2.5)[0]["gulf.yaml"]
+    world = build_world("gulf", GULF, 2024, 2.5)
+    assert world == build_world("gulf", turned.lower(), 2024, 2.5)
+    assert "\nbase_rate: 2.5\n" in world[0]["gulf.yaml"]
 
 
 def test_more_agreements_than_dyads_are_refused() -> None:

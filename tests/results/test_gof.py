@@ -14,6 +14,7 @@ from balance_sim.evidence.goodness.networks import (
     from_table,
     known_within,
     statistics_of,
+    vectors_of,
 )
 
 CODES = ("AUS", "BEL", "CHN", "DEU")
@@ -90,9 +91,10 @@ def compared(observed: pd.DataFrame, simulated: pd.DataFrame, runs: int) -> Good
 
 def rejected(group: str, trials: int = 16, **other: object) -> float:
     """Share of observed histories of another model that the group rejects at 0.05, against 40 of the model."""
-    simulated, observed = drawn(40, 1), drawn(trials, 2, **other)  # type: ignore[arg-type]
-    each = [compared(observed[observed["run"] == k], simulated, 40).group(group)["p"] for k in range(trials)]
-    return float(np.mean([p is not None and p <= 0.05 for p in each]))
+    names, simulated = vectors_of(GROUND, SPAN, drawn(40, 1), 40, ["pact"])[group]
+    _, observed = vectors_of(GROUND, SPAN, drawn(trials, 2, **other), trials, ["pact"])[group]  # type: ignore[arg-type]
+    fits = [compare_group(group, names, np.vstack([vector, simulated]))[1] for vector in observed]
+    return float(np.mean([fit is not None and fit.p <= 0.05 for fit in fits]))
 
 
 def test_a_rate_twice_as_high_is_rejected() -> None:
@@ -111,8 +113,8 @@ def test_all_groups_together() -> None:
     simulated = drawn(99, 3)
     found = compare(GROUND, SPAN, drawn(1, 4, rate=30.0), simulated, 99)
     assert found["p"] == 0.5 / 100
-    observed = drawn(12, 5)
-    alone = [compare(GROUND, SPAN, observed[observed["run"] == k], simulated, 99)["p"] for k in range(12)]
+    observed = drawn(6, 5)
+    alone = [compare(GROUND, SPAN, observed[observed["run"] == k], simulated, 99)["p"] for k in range(6)]
     assert 0.25 < np.mean(alone) < 0.75
 
 
