@@ -147,9 +147,8 @@ def test_what_cannot_be_is_said_and_undone(opened: Any) -> None:
     assert page.locator("#answer .error").count() + page.locator("#answer .first").count() == 1
     page.locator("#reset-all").click()
     one.answered(3)
-    assert page.locator("#answer .error").count() == 0 and "<b>" in page.locator("#state").inner_html().replace(
-        "&lt;", "<"
-    )
+    assert page.locator("#answer .error").count() == 0
+    assert "Elland <b>(made up)</b>" in page.locator("#state").inner_text()
     assert page.locator("#state b").count() == 0
 
 
@@ -198,6 +197,6 @@ def test_it_fits_and_has_no_hurdle(opened: Any, axe: str, width: int, scheme: st
     assert wide == 0
     background = re.findall(r"\d+", one.page.locator(".bs-page").evaluate("e => getComputedStyle(e).backgroundColor"))
     assert (sum(map(int, background[:3])) > 384) == (scheme == "light")
-    assert ink(pixels(one.page.locator(".map svg"))) > 0.01
+    assert ink(pixels(one.page.locator(".map svg"))) > 0.002
     assert hurdles(one.page, axe) == []
     assert one.complaints == []
