@@ -37,8 +37,8 @@ LONGEST = 1_000
 MOST_DAYS = 36_525
 DEEPEST = 20
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.-]))|(?P<word>[A-Za-z0-9_][\w-]*)"
-    r"|(?P<sign>[<>]=?|[()]))",
+    r"\s*(?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.-]))"
+    r"|(?P<word>[A-Za-z0-9_][\w-]*)|(?P<sign>[<>]=?|[()]))",
     re.ASCII,
 )
 
