@@ -18,7 +18,7 @@ from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import Worlds, compile_worlds, with_classes
 from balance_sim.model.core import DIRECTIONS, Floats, World
 from balance_sim.scenario import Scenario
-from balance_sim.study.draws import Draws, at
+from balance_sim.study.draws import DrawnScenarios, Draws
 from balance_sim.study.processes import map_in_order
 
 COLUMNS = ("level", "picture", "threat", "rest", "total")
@@ -81,7 +81,8 @@ def over_draws[R](
 def _of_chunk[R](
     function: Callable[[Scenario], R], scenario: Scenario, draws: Draws, chunk: range
 ) -> list[R]:
-    return [function(at(scenario, draws, k)) for k in chunk]
+    drawn = DrawnScenarios(scenario, draws)
+    return [function(drawn[k]) for k in chunk]
 
 
 def effects_over(
