@@ -86,9 +86,12 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
 
 def expected_forms(worlds: Worlds, arm: str, estimator: Estimator) -> list[Expected]:
     """Of each of an arm's `forms`."""
+    by_form = [*forms(worlds, arm)]
+    others = [world for world in by_form if not estimator.is_control(world)]
+    of_others = iter(estimator.of_arms(others)) if others else iter(())
+    left = {id(world) for world in others}
     return [
-        estimator.control if estimator.is_control(world) else estimator.of(world)
-        for world in forms(worlds, arm)
+        next(of_others) if id(world) in left else estimator.control for world in by_form
     ]
 
 
