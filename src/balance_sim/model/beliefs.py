@@ -411,6 +411,7 @@ def _event_reach(
             {roster[a] * n + roster[b]: k for (a, b), k in shifts[channel].items()}
             for channel in ("alignment", "intent")
         )
+        on_intent = _reach(aimed)
     else:
         principals = members(event.principals, groups, roster)
         guests = members(event.guests, groups, roster)
@@ -419,8 +420,10 @@ def _event_reach(
         blamed = dict.fromkeys(principals, 1.0)
         shown = dict.fromkeys([i * n + j for i, j in dyads], 1.0)
         kind = scenario.event_kinds[event.kind]
-        aimed = shares_of_intent(principals, guests, targets, kind, likeness, n)
-    return _reach(blamed), _reach(shown), _reach(aimed)
+        on_intent = shares_of_intent(
+            principals, guests, targets, kind, likeness, n
+        )
+    return _reach(blamed), _reach(shown), on_intent
 
 
 def _reach(times: Mapping[int, float]) -> Reach:
@@ -434,21 +437,23 @@ def shares_of_intent(
     kind: EventKind,
     likeness: Likeness | None,
     n: int,
-) -> dict[int, float]:
-    """Share that states take of an act's evidence on each principal's intent, by entry
-    of a flat (n, n): targets all of it, states that have no part in the act what they
-    learn from it."""
-    shares = {t * n + p: 1.0 for t, p in pairs_aimed(principals, targets)}
+) -> Reach:
+    """Entries of a flat (n, n), each once, and the share that states take of an act's
+    evidence on each principal's intent: targets all of it, states that have no part in
+    the act what they learn from it."""
+    pairs = pairs_aimed(principals, targets)
+    places, shares = _positions(t * n + p for t, p in pairs), np.ones(len(pairs))
     if likeness is None or not targets or kind.intent <= 0:
-        return shares
-    involved = np.zeros(n, dtype=bool)
+        return places, shares
+    involved, actors = np.zeros(n, dtype=bool), _positions(principals)
     involved[[*principals, *guests, *targets]] = True
-    for actor in principals:
-        learnt = learned(likeness, actor, _positions(targets), involved)
-        for observer, share in enumerate((kind.spreads * learnt).tolist()):
-            if share:
-                shares[observer * n + actor] = share
-    return shares
+    learnt = kind.spreads * learned(likeness, actors, _positions(targets), involved)
+    observer, which = np.nonzero(learnt)
+    others = observer * n + actors[which]
+    return (
+        np.concatenate([places, others]),
+        np.concatenate([shares, learnt[observer, which]]),
+    )
 
 
 def _positions(numbers: Iterable[int]) -> Ints:
@@ -489,8 +494,8 @@ def hazards_of(
         state = [roster[provocation.state]]
         targets = members(provocation.targets, scenario.groups, roster)
         kind = scenario.event_kinds[provocation.kind]
-        shares = shares_of_intent(state, [], targets, kind, likeness, n)
-        for entry, share in sorted(shares.items()):
+        places, shares = shares_of_intent(state, [], targets, kind, likeness, n)
+        for entry, share in sorted(zip(places.tolist(), shares.tolist(), strict=True)):
             acts.append(act)
             entries.append(entry)
             doses.append(nats * (share * attention[audiences.of[entry // n]]))
