@@ -420,9 +420,7 @@ def _event_reach(
         blamed = dict.fromkeys(principals, 1.0)
         shown = dict.fromkeys([i * n + j for i, j in dyads], 1.0)
         kind = scenario.event_kinds[event.kind]
-        on_intent = shares_of_intent(
-            principals, guests, targets, kind, likeness, n
-        )
+        on_intent = shares_of_intent(principals, guests, targets, kind, likeness, n)
     return _reach(blamed), _reach(shown), on_intent
 
 

@@ -23,9 +23,7 @@ PACT_DEPTH = 0.5
 """Depth of the agreements in force from which two states count as allied."""
 
 
-def learned(
-    likeness: Likeness, actors: Ints, targets: Ints, involved: Bools
-) -> Floats:
+def learned(likeness: Likeness, actors: Ints, targets: Ints, involved: Bools) -> Floats:
     """Return the (n, K) share that each state learns of K actors from their act against
     targets; 0 for those that are involved in it."""
     share = likeness.with_target[:, targets].max(axis=1)[:, None]

@@ -116,23 +116,23 @@ def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
     A spell holds from 00:00 of `from` to 00:00 of `until`: on its last day, the day it
     ended, no more."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    start, spells = scenario.start, []
-    for spell in scenario.no_relations:
-        since = -np.inf if spell.since is None else float((spell.since - start).days)
-        until = np.inf if spell.until is None else float((spell.until - start).days)
-        spells.append((spell, since, until))
+    start, spells = scenario.start, scenario.no_relations
+    since = np.array(
+        [-np.inf if s.since is None else (s.since - start).days for s in spells]
+    )
+    until = np.array(
+        [np.inf if s.until is None else (s.until - start).days for s in spells]
+    )
     horizon = float((scenario.end - start).days)
-    edges = {day for spell in spells for day in spell[1:] if 0.0 < day < horizon}
-    days = np.array([-np.inf, *sorted(edges)])
+    edges = np.unique([*since, *until])
+    days = np.array([-np.inf, *edges[(0.0 < edges) & (edges < horizon)]])
+    begins = np.maximum(days, 0.0)[:, None]
+    interval, spell = np.nonzero((since <= begins) & (begins < until))
+    dyads = [dyad_index[roster[s.a], roster[s.b]] for s in spells]
+    of_spell = [getattr(scenario.parameters, FACTORS[s.kind]) for s in spells]
     factor = np.ones((len(days), int(dyad_index.max(initial=-1)) + 1))
-    begins = np.maximum(days, 0.0)
-    parameters = scenario.parameters
-    of_classes = {kind: getattr(parameters, name) for kind, name in FACTORS.items()}
-    for spell, since, until in spells:
-        dyad = dyad_index[roster[spell.a], roster[spell.b]]
-        holds = (since <= begins) & (begins < until)
-        lowest = np.minimum(factor[holds, dyad], of_classes[spell.kind])
-        factor[holds, dyad] = lowest
+    places = interval, np.array(dyads, dtype=np.int64)[spell]
+    np.minimum.at(factor, places, np.array(of_spell)[spell])
     return Openness(days, factor)
 
 

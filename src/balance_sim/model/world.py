@@ -48,7 +48,7 @@ from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.scenario.schema import Agreement, Scenario, State
+from balance_sim.scenario.schema import Scenario, State
 
 _PARTS = RecentResults[Any](most=32)
 """The last parts of worlds that follow from some sections of a scenario alone: arms and
@@ -203,7 +203,9 @@ def with_events(world: World, scenario: Scenario, arm: str) -> World:
     """A world as it is with other events, of which the evidence alone differs.
 
     scenario: with these events and else that of the world, without changes."""
-    scenario = by_audience(scenario)
+    states = {state.id: state for state in scenario.states}
+    in_order = tuple(states[code] for code in world.codes)
+    scenario = scenario.model_copy(update={"states": in_order})
     odds_against, intent_odds, reliability = odds_by_step(
         scenario,
         world.grid,
@@ -532,32 +534,32 @@ def _initial_agreements(
 
 
 def _signed_by_dyad(scenario: Scenario, half_life: float) -> Floats:
-    """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left
-    out."""
-    roster = {code: i for i, code in enumerate(scenario.codes)}
-    dyads = numbered(scenario.codes)
-    by_dyad = np.zeros(len(dyads.first))
+    """(P,) earlier signatures of each dyad, fading by 2^(-age / half-life); legs of
+    multilateral treaties left out."""
+    sections = scenario.agreements, scenario.codes, scenario.start
+    dyads, ages = _PARTS.get(("ages", *sections), partial(_signed_before, scenario))
+    remaining = [2.0 ** (-age / half_life) for age in ages]
+    return shared(np.bincount(dyads, remaining, len(numbered(scenario.codes).first)))
+
+
+def _signed_before(scenario: Scenario) -> tuple[list[int], list[float]]:
+    """Dyad, and age in days at the start, of each earlier bilateral signature."""
+    roster, dyads, ages = {code: i for i, code in enumerate(scenario.codes)}, [], []
+    index = numbered(scenario.codes).index
     for agreement in scenario.agreements:
-        if not agreement.multilateral:
-            dyad = dyads.index[roster[agreement.a], roster[agreement.b]]
-            by_dyad[dyad] += _left_at_start(agreement, scenario.start, half_life)
-    return shared(by_dyad)
+        signed = agreement.signed or agreement.in_force
+        if agreement.multilateral or signed is None or signed > scenario.start:
+            continue
+        dyads.append(int(index[roster[agreement.a], roster[agreement.b]]))
+        age = (scenario.start - signed).days + _IMPRECISION[agreement.precision]
+        ages.append(max(age, 0))
+    return dyads, ages
 
 
 def _by_state(dyads: Dyads, by_dyad: Floats, n: int) -> Floats:
     """(n,) sum over the dyads that each state is in."""
     as_first = np.bincount(dyads.first, by_dyad, n)
     return np.asarray(as_first + np.bincount(dyads.second, by_dyad, n))
-
-
-def _left_at_start(agreement: Agreement, start: date, half_life: float) -> float:
-    """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if
-    it was not signed."""
-    signed = agreement.signed or agreement.in_force
-    if signed is None or signed > start:
-        return 0.0
-    age = (start - signed).days + _IMPRECISION[agreement.precision]
-    return float(2.0 ** (-max(age, 0) / half_life))
 
 
 # A date known to the year stands as 1 January, to the month as the 1st: on average it

@@ -15,7 +15,7 @@ from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.engine import close_step, effort_target
 from balance_sim.model.perception import View, feel, perceive, view_of
-from balance_sim.model.pipeline import initial_agreements
+from balance_sim.model.pipeline import under_way_on_record
 from balance_sim.model.policies import (
     acts_of,
     begin_enacted,
@@ -171,7 +171,7 @@ def at_start(world: World) -> BlockState:
     What is announced at the start is touched, so that states hear of it."""
     state = begin_network(world, NO_RUN)
     state.enacted = begin_enacted(world, 1)
-    state.agreements = initial_agreements(world, 0, NO_RUN)
+    state.agreements = under_way_on_record(world)
     announced = state.agreements.stage == 1
     state.touched[0, state.agreements.dyad[announced]] = True
     return state
@@ -274,10 +274,9 @@ def _together(
     questions, steady, consents = _Asked(joined, baseline, dyads), None, []
     if beside:
         steady, consents = beside.steady, [beside.consent[:0]]
-    few, state = max(1, AT_ONCE // control.n**2), repeated(start, 0)
-    for rows in np.array_split(np.arange(len(span)), -(-len(span) // few) or 1):
-        if len(rows) != len(state.runs):
-            state = repeated(start, len(rows))
+    count = -(-len(span) // max(1, AT_ONCE // control.n**2))
+    for rows in np.array_split(np.arange(len(span)), max(count, 1))[:count]:
+        state = repeated(start, len(rows))
         day = (control.grid[span[rows]] + control.grid[span[rows] + 1]) / 2
         heard = feel(joined, state, rows, day)
         _arm(control, baseline, state, efforts, arm[rows], span[rows])
