@@ -125,7 +125,7 @@ def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
     )
     horizon = float((scenario.end - start).days)
     edges = np.unique([*since, *until])
-    days = np.array([-np.inf, *edges[(0.0 < edges) & (edges < horizon)]])
+    days = np.array([-np.inf, *edges[(edges > 0.0) & (edges < horizon)]])
     begins = np.maximum(days, 0.0)[:, None]
     interval, spell = np.nonzero((since <= begins) & (begins < until))
     dyads = [dyad_index[roster[s.a], roster[s.b]] for s in spells]
