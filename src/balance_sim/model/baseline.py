@@ -335,8 +335,8 @@ def compile_worlds(
     if scenario.base_rate is not None:
         worlds = at_stated_rate(worlds, scenario, start)
     reference = worlds[scenario.reference_arm]
-    for name in by_events:
-        worlds[name] = with_events(reference, versions[name], name)
+    others = [(name, versions[name]) for name in by_events]
+    worlds |= zip(by_events, with_events(reference, control, others), strict=True)
     worlds = dict(sorted(worlds.items()))
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)

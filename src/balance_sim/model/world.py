@@ -48,7 +48,7 @@ from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.scenario.schema import Scenario, State
+from balance_sim.scenario.schema import Agreement, Scenario, State
 
 _PARTS = RecentResults[Any](most=32)
 """The last parts of worlds that follow from some sections of a scenario alone: arms and
@@ -149,9 +149,10 @@ def _compiled(
         depth[dyads.first, dyads.second] = at_start.depth
         depth[dyads.second, dyads.first] = at_start.depth
         like = likeness(parameters, ground.distance_km, depth, quarrel)
-    odds_against, intent_odds, reliability = odds_by_step(
-        scenario, grid, ground.gap, quarrel, dyads.index, like
+    told = odds_by_step(
+        scenario, [scenario.events], grid, ground.gap, quarrel, dyads.index, like
     )
+    odds_against, intent_odds, reliability = told[0]
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     world = World(
         arm=arm,
@@ -199,31 +200,52 @@ def _compiled(
     return world
 
 
-def with_events(world: World, scenario: Scenario, arm: str) -> World:
-    """A world as it is with other events, of which the evidence alone differs.
+def with_events(
+    world: World, scenario: Scenario, versions: Sequence[tuple[str, Scenario]]
+) -> list[World]:
+    """A world as it is with other events, of which the evidence alone differs, under
+    each of these names of arms.
 
-    scenario: with these events and else that of the world, without changes."""
+    scenario: of the world; versions: with their events and else that of the world,
+    without changes."""
     states = {state.id: state for state in scenario.states}
-    in_order = tuple(states[code] for code in world.codes)
-    scenario = scenario.model_copy(update={"states": in_order})
-    odds_against, intent_odds, reliability = odds_by_step(
-        scenario,
-        world.grid,
-        world.gap,
-        quarrels(scenario, scenario.start),
-        world.dyad_index,
-        world.likeness,
+    ordered = {"states": tuple(states[code] for code in world.codes)}
+    scenario = scenario.model_copy(update=ordered)
+    entries = (
+        max((len(version.events) for _, version in versions), default=0) * world.steps
+        + 1
     )
-    return replace(
-        world,
-        arm=arm,
-        odds_against=odds_against,
-        intent_odds=intent_odds,
-        reliability=reliability,
-        at_start=replace(world.at_start, shared={}, beside=None),
-        highest_unsided=None,
-        dated_acts=acts_of(scenario),
-    )
+    at_once, worlds = max(1, MOST_EVENT_STEPS // entries), []
+    for first in range(0, len(versions), at_once):
+        some = versions[first : first + at_once]
+        told = odds_by_step(
+            scenario,
+            [version.events for _, version in some],
+            world.grid,
+            world.gap,
+            quarrels(scenario, scenario.start),
+            world.dyad_index,
+            world.likeness,
+        )
+        for (arm, version), of_version in zip(some, told, strict=True):
+            odds_against, intent_odds, reliability = of_version
+            changed = replace(
+                world,
+                arm=arm,
+                odds_against=odds_against,
+                intent_odds=intent_odds,
+                reliability=reliability,
+                at_start=replace(world.at_start, shared={}, beside=None),
+                highest_unsided=None,
+                dated_acts=acts_of(version.model_copy(update=ordered)),
+            )
+            worlds.append(changed)
+    return worlds
+
+
+MOST_EVENT_STEPS = 2**18
+"""Events times steps times versions whose evidence is summed together; changes no
+result."""
 
 
 def _agreement_types(scenario: Scenario) -> AgreementTypes:
@@ -543,17 +565,20 @@ def _signed_by_dyad(scenario: Scenario, half_life: float) -> Floats:
 
 
 def _signed_before(scenario: Scenario) -> tuple[list[int], list[float]]:
-    """Dyad, and age in days at the start, of each earlier bilateral signature."""
-    roster, dyads, ages = {code: i for i, code in enumerate(scenario.codes)}, [], []
+    """Dyad, and age in days at the start, of each bilateral agreement."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
     index = numbered(scenario.codes).index
-    for agreement in scenario.agreements:
-        signed = agreement.signed or agreement.in_force
-        if agreement.multilateral or signed is None or signed > scenario.start:
-            continue
-        dyads.append(int(index[roster[agreement.a], roster[agreement.b]]))
-        age = (scenario.start - signed).days + _IMPRECISION[agreement.precision]
-        ages.append(max(age, 0))
-    return dyads, ages
+    bilateral = [row for row in scenario.agreements if not row.multilateral]
+    dyads = [int(index[roster[row.a], roster[row.b]]) for row in bilateral]
+    return dyads, [age_at_start(row, scenario.start) for row in bilateral]
+
+
+def age_at_start(agreement: Agreement, start: date) -> float:
+    """Days since an agreement was signed; infinite if it was not."""
+    signed = agreement.signed or agreement.in_force
+    if signed is None or signed > start:
+        return np.inf
+    return max((start - signed).days + _IMPRECISION[agreement.precision], 0.0)
 
 
 def _by_state(dyads: Dyads, by_dyad: Floats, n: int) -> Floats:

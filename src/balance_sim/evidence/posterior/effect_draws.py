@@ -37,7 +37,7 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
 
-    of_forms = [*forms(worlds, arm)]
+    of_forms = forms(worlds, arm)
     others = [world for world in of_forms if not estimator.is_control(world)]
     asked = others or [worlds.arms[arm]]
     level, *of_asked = (
