@@ -46,6 +46,7 @@ from balance_sim.scenario.defaults import (
     reaction_distribution,
 )
 from balance_sim.scenario.errors import WrongRequest, checked_name
+from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.layout import CAPABILITY
 from balance_sim.scenario.reading import checked_part, names_in
 from balance_sim.scenario.schema import Scenario
@@ -98,7 +99,8 @@ class Draws:
 
 
 def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
-    """The scenario with the values of draw k, counted from 0; its arms follow.
+    """The scenario with the values of draw k, counted from 0, and its sha256; its arms
+    follow.
 
     Raises IndexError for a draw that there is not, ScenarioError for values that the
     scenario refuses.
@@ -110,7 +112,7 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     >>> at(scenario, draws, 3).parameters.beta == float(beta)
     True
     """
-    return DrawnScenarios(scenario, draws)[k]
+    return sealed(DrawnScenarios(scenario, draws)[k])
 
 
 class DrawnScenarios:
