@@ -361,6 +361,10 @@ class World:
             present = world if first <= step else present
         return present
 
+    def middle(self, step: Any) -> Any:
+        """Day in the middle of a step, or (R,) of each of some steps."""
+        return (self.grid[step] + self.grid[step + 1]) / 2
+
     @property
     def versions(self) -> tuple[World, ...]:
         """The world at the start and after each turn."""

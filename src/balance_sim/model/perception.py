@@ -476,7 +476,7 @@ def perceive(world: World, state: BlockState, step: int) -> View:
     """What the states of all replications see and feel in a step.
 
     The view's arrays are the state's own workspace: they hold until the next call."""
-    day = (world.grid[step] + world.grid[step + 1]) / 2
+    day = world.middle(step)
     return view_of(world, state, step, day, feel(world, state, step, day))
 
 

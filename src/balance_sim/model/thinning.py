@@ -23,10 +23,10 @@ factor here.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,9 +45,15 @@ from balance_sim.model.core import (
     Thinning,
     World,
 )
-from balance_sim.model.perception import perceive
+from balance_sim.model.perception import feel
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
-from balance_sim.model.state import BlockState, begin_network, refresh
+from balance_sim.model.state import (
+    AT_ONCE,
+    BlockState,
+    begin_network,
+    refresh,
+    repeated,
+)
 from balance_sim.model.streams import (
     OPPORTUNITY,
     OpportunityDraw,
@@ -240,12 +246,18 @@ def highest_unsided(world: World) -> Floats:
     highest, networks = np.zeros((world.n, world.n)), [begin_network(world, NO_RUN)]
     if world.pacts is not None:
         networks.append(_all_joined(world, world.pacts))
-    for step, state in itertools.product(range(world.steps), networks):
-        view = perceive(world.at(step), state, step)
-        unsided = threat.unsided(view.total, view.sided)[0]
-        total = view.total[0][:, None]
-        alarm = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total)
-        np.maximum(highest, alarm, out=highest)
+    edges = [0, *(step for step, _ in world.turns), world.steps]
+    together = max(1, AT_ONCE // world.n**2)
+    for present, (begin, stop) in zip(world.versions, pairwise(edges), strict=True):
+        for first in range(begin, stop, together):
+            steps = np.arange(first, min(first + together, stop))
+            for network in networks:
+                state = repeated(network, len(steps))
+                feel(present, state, steps, present.middle(steps))
+                total, sided = state.workspace.total, state.workspace.sided
+                unsided = threat.unsided(total, sided)
+                alarm = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total[..., None])
+                np.maximum(highest, alarm.max(axis=0), out=highest)
     return highest + world.rules.alarm_floor
 
 

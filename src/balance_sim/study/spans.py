@@ -277,7 +277,7 @@ def _together(
     count = -(-len(span) // max(1, AT_ONCE // control.n**2))
     for rows in np.array_split(np.arange(len(span)), max(count, 1))[:count]:
         state = repeated(start, len(rows))
-        day = (control.grid[span[rows]] + control.grid[span[rows] + 1]) / 2
+        day = control.middle(span[rows])
         heard = feel(joined, state, rows, day)
         _arm(control, baseline, state, efforts, arm[rows], span[rows])
         view = view_of(joined, state, rows, day, heard)
