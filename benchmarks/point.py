@@ -20,7 +20,7 @@ from balance_sim.evidence.posterior.priors import prior_draws
 from balance_sim.model.baseline import compile_worlds, with_classes
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import chosen_arms, headline_arm
-from balance_sim.study.draws import at
+from balance_sim.study.draws import DrawnScenarios
 
 
 def main() -> None:
@@ -52,11 +52,12 @@ def main() -> None:
             is_set = time.process_time()
             compile_worlds(point, arms)
             spent[name].append((is_set - began, time.process_time() - is_set))
-    draws, drawn = prior_draws(scenario, max(given.rounds, 10)), with_classes(scenario)
+    draws = prior_draws(scenario, max(given.rounds, 10))
+    drawn = DrawnScenarios(with_classes(scenario), draws)
     spent["a draw, with its effect"] = []
     for number in range(given.rounds):
         began = time.process_time()
-        point = at(drawn, draws, number)
+        point = drawn[number]
         is_set = time.process_time()
         arm_effect(arms[1], point)
         spent["a draw, with its effect"].append(

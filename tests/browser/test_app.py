@@ -191,6 +191,7 @@ def test_it_fits_and_has_no_hurdle(opened: Any, axe: str, width: int, scheme: st
     one.page.locator("#on").uncheck()
     one.answered(1)
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert one.page.evaluate("document.documentElement.scrollHeight") <= 900  # one place to scroll, within the page
     wide = one.page.evaluate(
         "[...document.querySelectorAll('.bs-page *')].filter(e => e.scrollWidth > innerWidth).length"
     )

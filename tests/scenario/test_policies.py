@@ -7,7 +7,7 @@ from balance_sim.scenario import arm_scenario, with_values
 from balance_sim.scenario.conditions import Comparison, Joined, Lasting, Observable, Opposite, lasting_in, parsed
 from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.players import ready_policies
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
@@ -172,6 +172,7 @@ def held(condition) -> bool:
     return not held(condition.of)
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_a_condition_holds_where_python_says_that_it_does(text: str) -> None:
     """Words bind as in Python: `not`, then `and`, then `or`."""
@@ -181,6 +182,7 @@ def test_a_condition_holds_where_python_says_that_it_does(text: str) -> None:
     assert held(parsed(text)) is eval(as_python)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="insecurity()<>=. 0123456789forandotdays-_", max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     refused = []

@@ -24,14 +24,18 @@ def worlds(starter: Scenario) -> Worlds:
     return compile_worlds(starter)
 
 
-def tables(worlds: Worlds, runs: int = RUNS):
+def tables(worlds: Worlds, runs: int):
     found = simulate_block(worlds, 1, Block(0, runs), sorted(worlds.arms))
     return found.runs.to_pandas(), found.agreements.to_pandas()
 
 
-def test_drawn_numbers_have_the_mean_of_the_expected_ones(worlds: Worlds) -> None:
+@pytest.fixture(scope="module")
+def outcomes(worlds: Worlds):
+    return tables(worlds, RUNS)[0]
+
+
+def test_drawn_numbers_have_the_mean_of_the_expected_ones(worlds: Worlds, outcomes) -> None:
     """In both arms, all classes and windows, within 4 Monte Carlo errors; and as the expected estimator says."""
-    outcomes, _ = tables(worlds)
     effect = expected_effect(worlds.scenario)
     for place, arm in enumerate((worlds.scenario.reference_arm, effect.arm)):
         of_arm, expected = outcomes[outcomes["arm"] == arm], effect.outcomes[place]
@@ -41,8 +45,7 @@ def test_drawn_numbers_have_the_mean_of_the_expected_ones(worlds: Worlds) -> Non
             assert mean == pytest.approx(expected[name], rel=0.02)
 
 
-def test_numbers_are_whole_and_spread_as_poisson_numbers(worlds: Worlds) -> None:
-    outcomes, _ = tables(worlds)
+def test_numbers_are_whole_and_spread_as_poisson_numbers(worlds: Worlds, outcomes) -> None:
     counted = [name for name in outcomes if name.startswith("exercises_")]
     assert (outcomes[counted] == outcomes[counted].round()).all(axis=None)
     control = outcomes[outcomes["arm"] == worlds.scenario.reference_arm]["exercises_all_365"]
@@ -75,9 +78,8 @@ def test_rates_rise_by_the_elasticity_in_alarm(worlds: Worlds) -> None:
     assert held.by_class(calm, view)[0] == pytest.approx(np.bincount(direction, rate, 3))
 
 
-def test_the_arm_in_which_states_are_alarmed_never_has_fewer(worlds: Worlds) -> None:
+def test_the_arm_in_which_states_are_alarmed_never_has_fewer(worlds: Worlds, outcomes) -> None:
     """Pairs: where the expected number rises in every stretch between windows, the drawn number does not fall."""
-    outcomes, _ = tables(worlds)
     effect = expected_effect(worlds.scenario)
     having = outcomes[outcomes["arm"] == effect.arm].set_index("run")
     control = outcomes[outcomes["arm"] == worlds.scenario.reference_arm].set_index("run")

@@ -92,14 +92,9 @@ NOTHING = [
     ({"parameters__tau": 1.0}, "(`parameters.tau`)"),
     ({"events__summit__visibility": 0.0}, "`events.summit.visibility` is 0"),
     ({"audiences__rest__attention__default": 0.0}, "no audience heeds events of kind `joint_summit`"),
-    ({"end": "2025-02-12"}, "the horizon is too short: 2 days after"),
     (
         {"events__summit__kind": "statement", "events__summit__targets": [], "events__summit__principals": ["XAR"]},
         "changes nothing: it shows no two states",
-    ),
-    (
-        {"events__summit__kind": "reassurance", "event_kinds__reassurance__intent": 0.0},
-        "the weights of `event_kinds.reassurance`",
     ),
 ]
 

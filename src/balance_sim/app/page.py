@@ -141,18 +141,20 @@ def WorldPage(  # noqa: N802 - components have names of classes
     """The page as the browser draws it."""
 
 
-current: list[Setting] = []
-"""The one that is served."""
+served: list[tuple[Setting, dict[str, Any], dict[str, Any]]] = []
+"""The setting that is served, what its page shows, and the answer to no change."""
+
+
+def begin(setting: Setting) -> None:
+    """Let the page be that of a scenario; what it shows first is worked out now."""
+    served[:] = [(setting, scene_of(setting), answer_on_page(setting, {}))]
 
 
 @solara.component
 def Page() -> solara.Element:  # noqa: N802
     """The page of the scenario that is served."""
-    setting = current[0]
-    scene = solara.use_memo(lambda: scene_of(setting), [])
-    answer, set_answer = solara.use_state(
-        solara.use_memo(lambda: answer_on_page(setting, {}), [])
-    )
+    setting, scene, first = served[0]
+    answer, set_answer = solara.use_state(first)
 
     def ask(request: Mapping[str, Any]) -> None:
         """Answer changes, with the number of the request."""

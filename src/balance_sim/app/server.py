@@ -83,7 +83,7 @@ def application_of(setting: Setting) -> Starlette:
     settings.theme.show_banner = False
     settings.theme.title = setting.scenario.title
     warnings.filterwarnings("ignore", "Cookies with samesite=none")
-    page.current[:] = [setting]
+    page.begin(setting)
     solara_apps.apps["__default__"] = solara_apps.AppScript("balance_sim.app.page")
     cdn = f"/{cdn_url_path}"
     routes: list[BaseRoute] = [Route("/", _page)]

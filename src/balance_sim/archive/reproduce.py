@@ -306,8 +306,7 @@ def _difference(name: str, old: bytes | None, new: bytes | None) -> str:
         return ""
     try:
         trees = _values(name, old), _values(name, new)
-        pairs = differences(*trees, same=_are_close)
-        first = next(pairs, None)
+        first = next(differences(*trees, same=_are_close), None)
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         return "is no table of this type"
     if first is None:

@@ -76,8 +76,7 @@ def comparison_lines(comparison: StudyComparison, width: int) -> Iterator[str]:
     if outcomes.empty:
         yield "No replication finished in both: there is nothing to compare."
         return
-    rows = agreement_rows(outcomes, titles)
-    yield from ["", *table(rows, "<>>><", width=width)]
+    yield from ["", *table(agreement_rows(outcomes, titles), "<>>><", width=width)]
     moved = int((comparison.dyads["difference"] != 0).sum())
     yield f"dyads that differ: {moved} of {len(comparison.dyads)} (--json has them)"
 

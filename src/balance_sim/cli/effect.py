@@ -138,5 +138,4 @@ def effect_lines(
 
 def _cells(control: float, level: float, places: int) -> list[str]:
     """Return both levels and the effect as text."""
-    change = signed(level - control, 4)
-    return [f"{control:.{places}f}", f"{level:.{places}f}", change]
+    return [f"{control:.{places}f}", f"{level:.{places}f}", signed(level - control, 4)]

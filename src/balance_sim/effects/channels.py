@@ -10,7 +10,7 @@ changes besides the event is a part of its own; the parts sum to its effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -86,32 +86,36 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
 
 def expected_forms(worlds: Worlds, arm: str, estimator: Estimator) -> list[Expected]:
     """Of each of an arm's `forms`."""
+    by_form = forms(worlds, arm)
+    others = [world for world in by_form if not estimator.is_control(world)]
+    of_others = iter(estimator.of_arms(others)) if others else iter(())
+    left = {id(world) for world in others}
     return [
-        estimator.control if estimator.is_control(world) else estimator.of(world)
-        for world in forms(worlds, arm)
+        next(of_others) if id(world) in left else estimator.control for world in by_form
     ]
 
 
-def forms(worlds: Worlds, arm: str) -> Iterator[World]:
+def forms(worlds: Worlds, arm: str) -> list[World]:
     """An arm's world with neither channel of its focal event, with each alone, and with
     both; none if it lacks it."""
     scenario, world = worlds.scenario, worlds.arms[arm]
     version = arm_scenario(scenario, arm, sealed=False)
     has_focal = any(event.id == scenario.focal for event in version.events)
     if not has_focal or arm == scenario.reference_arm:
-        return
+        return []
+    changed = []
     for change in WITHOUT:
         events = tuple(
             event.model_copy(update=change) if event.id == scenario.focal else event
             for event in version.events
         )
-        changed = version.model_copy(update={"events": events})
-        if not version.changes:
-            yield with_events(world, changed, arm)
-            continue
-        compiled = compile_beside(changed, arm, world.grid, worlds.reference)
-        yield replace(compiled, ladder=world.ladder)
-    yield world
+        changed.append(version.model_copy(update={"events": events}))
+    if not version.changes:
+        return [*with_events(world, version, [(arm, c) for c in changed]), world]
+    compiled = [
+        compile_beside(form, arm, world.grid, worlds.reference) for form in changed
+    ]
+    return [*(replace(form, ladder=world.ladder) for form in compiled), world]
 
 
 def parts(worth: Sequence[float], level: float) -> dict[str, float]:

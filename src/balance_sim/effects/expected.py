@@ -44,8 +44,8 @@ from balance_sim.study.spans import (
     EVIDENCE,
     WillingnessOverTime,
     at_start,
-    beside_of,
     course,
+    courses,
     differ_in_evidence,
     in_spans,
     spans,
@@ -184,7 +184,23 @@ class ExpectedSignatures:
     ) -> Expected:
         """Expected new agreements of an arm within each window. idle: (K, P, M), as
         `idle` returns it."""
-        opens = self.rate(wanted) * idle
+        return self._signed(wanted, self.rate(wanted) * idle, windows)
+
+    def signed_by_arm(
+        self, courses: Sequence[WillingnessOverTime], windows: Windows
+    ) -> list[Expected]:
+        """Expected new agreements of arms of which the same dyads are looked at."""
+        rates = np.stack([self.rate(wanted) for wanted in courses])
+        opens = rates * self._idle(rates, courses[0].dyads)
+        return [
+            self._signed(wanted, of_arm, windows)
+            for wanted, of_arm in zip(courses, opens, strict=True)
+        ]
+
+    def _signed(
+        self, wanted: WillingnessOverTime, opens: Floats, windows: Windows
+    ) -> Expected:
+        """Expected new agreements of an arm. opens: (K, P, M) talks a day."""
         bounds = {window: windows.bounds(window) for window in windows.days}
         moments = sorted({moment for ends in bounds.values() for moment in ends})
         by_moment = {}
@@ -241,18 +257,22 @@ class ExpectedSignatures:
     def idle(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of
         each span."""
-        length, rate = np.diff(self.edges), self.rate(wanted)
+        return self._idle(self.rate(wanted), wanted.dyads)
+
+    def _idle(self, rate: Floats, dyads: Ints) -> Floats:
+        """The same where talks would open at these rates a day, (..., K, P, M)."""
+        length = np.diff(self.edges)
         from_start, kernel = self._clocks
-        busy_from_start = from_start[:, np.searchsorted(self.dyads, wanted.dyads)]
+        busy_from_start = from_start[:, np.searchsorted(self.dyads, dyads)]
         idle, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):
             busy = busy_from_start[k] + np.einsum(
-                "jm,jpm->pm", kernel[k, :k], opened[:k]
+                "jm,...jpm->...pm", kernel[k, :k], opened[..., :k, :, :]
             )
             # half of what opens in the span itself has opened by its middle
-            opening = rate[k] * length[k] / 2
-            idle[k] = np.clip((1.0 - busy) / (1.0 + opening), 0.0, 1.0)
-            opened[k] = rate[k] * length[k] * idle[k]
+            opening = rate[..., k, :, :] * length[k] / 2
+            idle[..., k, :, :] = np.clip((1.0 - busy) / (1.0 + opening), 0.0, 1.0)
+            opened[..., k, :, :] = rate[..., k, :, :] * length[k] * idle[..., k, :, :]
         return idle
 
     @cached_property
@@ -360,19 +380,45 @@ class Estimator:
 
     def course_of(self, world: World) -> WillingnessOverTime:
         """What the states of an arm want."""
-        present, control_course = in_spans(world, self.edges), None
-        if differ_in_evidence(world, self.reference):
-            control_course = self._control_course
-            present = beside_of(present, control_course.world)
-        return course(present, self.baseline, self.dyads, beside=control_course)
+        return self.courses_of([world])[0]
+
+    def courses_of(self, worlds: Sequence[World]) -> list[WillingnessOverTime]:
+        """What the states of several arms want."""
+        beside: dict[int, World] = {}
+        by_arm: dict[int, WillingnessOverTime] = {}
+        for number, world in enumerate(worlds):
+            present = in_spans(world, self.edges)
+            if world is self.reference:
+                by_arm[number] = self._control_course
+            elif differ_in_evidence(world, self.reference):
+                beside[number] = present
+            else:
+                by_arm[number] = course(present, self.baseline, self.dyads)
+        if beside:
+            found = courses([*beside.values()], self.baseline, self._control_course)
+            by_arm |= zip(beside, found, strict=True)
+        return [by_arm[number] for number in range(len(worlds))]
 
     def of(self, world: World, windows: Windows | None = None) -> Expected:
         """Expected new agreements of an arm, in the report's windows or in others."""
-        wanted, windows = self.course_of(world), windows or self.windows
-        idle = self.signatures.idle(wanted)
-        expected = self.signatures.signed(wanted, idle, windows)
-        joined = self.signatures.accessions(wanted.world, self.baseline, windows)
-        return replace(expected, accessions=joined)
+        return self.of_arms([world], windows)[0]
+
+    def of_arms(
+        self, worlds: Sequence[World], windows: Windows | None = None
+    ) -> list[Expected]:
+        """Expected new agreements of several arms, worked out together."""
+        of_all, windows = self.courses_of(worlds), windows or self.windows
+        return [
+            replace(
+                expected,
+                accessions=self.signatures.accessions(
+                    wanted.world, self.baseline, windows
+                ),
+            )
+            for wanted, expected in zip(
+                of_all, self.signatures.signed_by_arm(of_all, windows), strict=True
+            )
+        ]
 
     def exercises(self, world: World) -> dict[str, float]:
         """Expected joint exercises of an arm by the outcomes' names; alarm is looked at
@@ -398,4 +444,5 @@ class Estimator:
 def expected(worlds: Worlds, arms: Sequence[str]) -> dict[str, Expected]:
     """Expected new agreements of some arms, in the report's windows."""
     estimator = Estimator(worlds)
-    return {arm: estimator.of(worlds.arms[arm]) for arm in arms}
+    of_arms = estimator.of_arms([worlds.arms[arm] for arm in arms])
+    return dict(zip(arms, of_arms, strict=True))

@@ -24,6 +24,7 @@ from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, Wo
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.perception import View
+from balance_sim.model.pipeline import under_way_on_record
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.sights import with_start
@@ -334,8 +335,8 @@ def compile_worlds(
     if scenario.base_rate is not None:
         worlds = at_stated_rate(worlds, scenario, start)
     reference = worlds[scenario.reference_arm]
-    for name in by_events:
-        worlds[name] = with_events(reference, versions[name], name)
+    others = [(name, versions[name]) for name in by_events]
+    worlds |= zip(by_events, with_events(reference, control, others), strict=True)
     worlds = dict(sorted(worlds.items()))
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
@@ -596,8 +597,8 @@ class AtFirst:
     """What the states of a world find at the start, whatever the intercepts."""
 
     def __init__(self, world: World) -> None:
-        blank = unfrozen(world)
-        state = begin(world, blank, 0, NO_RUN)
+        blank, on_record = unfrozen(world), under_way_on_record(world)
+        state = begin(world, blank, 0, NO_RUN, on_record)
         view = perceive(world, state, 0)
         self.baseline = replace(
             blank,

@@ -19,14 +19,17 @@ the step that follows it; it fades with the half-life of its kind and adds nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
+from cachetools import LRUCache, cached
 
 from balance_sim.model import clocks
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
+    Bools,
     Floats,
     Hazards,
     Ints,
@@ -44,6 +47,7 @@ from balance_sim.scenario.schema import (
     Event,
     EventKind,
     Scenario,
+    sorted_rows,
 )
 
 MOST_EVIDENCE = 250.0
@@ -215,30 +219,37 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
 
 def odds_by_step(
     scenario: Scenario,
+    versions: Sequence[tuple[Event, ...]],
     grid: Floats,
     gap: Floats,
     quarrels: Floats,
     dyad_index: Ints,
     likeness: Likeness | None = None,
-) -> tuple[Floats, Floats, Floats]:
-    """What states think in each step before agreements: priors, and the evidence of
-    events.
+) -> list[tuple[Floats, Floats, Floats]]:
+    """What states think in each step before agreements, with each of some lists of
+    events: priors, and the evidence of events.
 
     grid: (S + 1,) step boundaries; gap, quarrels, dyad_index: (n, n); likeness: how
-    fear spreads. Returns the odds against alignment (S, A, P), as each of A readings
-    has it, those of hostile intent (S, n, n), and reliability (S, n)."""
+    fear spreads. Returns for each list the odds against alignment (S, A, P), as each of
+    A readings has it, those of hostile intent (S, n, n), and reliability (S, n)."""
     p, n = scenario.parameters, len(scenario.codes)
     middles = (grid[:-1] + grid[1:]) / 2
-    nats = evidence(scenario, middles, grid[:-1], dyad_index, likeness)
     alignment = np.empty(n * (n - 1) // 2)
     dyads = dyad_index >= 0
     alignment[dyad_index[dyads]] = prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
     against = relative_gap(gap, p.eta_relative)
     intent = prior_intent(against, quarrels, p.eta0, p.eta_x)
     reliability = np.array([state.reliability for state in scenario.states])
-    odds_against = _odds(-alignment, -nats.align, nats.dyads)
-    intent_odds = _odds(intent.ravel(), nats.intent, nats.places).reshape(-1, n, n)
-    return odds_against, intent_odds, reliability * np.exp(-nats.lost)
+    return [
+        (
+            _odds(-alignment, -nats.align, nats.dyads),
+            _odds(intent.ravel(), nats.intent, nats.places).reshape(-1, n, n),
+            reliability * np.exp(-nats.lost),
+        )
+        for nats in evidence_by_version(
+            scenario, versions, middles, grid[:-1], dyad_index, likeness
+        )
+    ]
 
 
 def _odds(prior: Floats, nats: Floats, entries: Ints) -> Floats:
@@ -278,34 +289,77 @@ def evidence(
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,)
     when each step begins: an event counts from the step that begins on its date.
     dyad_index: (n, n), as in World; likeness: how fear spreads, if it does."""
-    audiences = audiences_of(scenario)
-    events = [event for event in scenario.events if event.accord is None]
+    versions = [scenario.events]
+    return evidence_by_version(
+        scenario, versions, moments, starts, dyad_index, likeness
+    )[0]
+
+
+def evidence_by_version(
+    scenario: Scenario,
+    versions: Sequence[tuple[Event, ...]],
+    moments: Floats,
+    starts: Floats,
+    dyad_index: Ints,
+    likeness: Likeness | None = None,
+) -> list[Evidence]:
+    """`evidence` with each of V lists of events in place of the scenario's own: what
+    they have in common is worked out once."""
+    audiences, count = audiences_of(scenario), len(versions)
+    events, is_there = _of_all_versions(versions)
     n, roster = len(scenario.codes), {code: i for i, code in enumerate(scenario.codes)}
     reaches = [event_reach(scenario, event, roster, likeness) for event in events]
     remaining = _remaining(scenario, events, moments, starts)
+    remaining = is_there[:, :, None] * remaining[:, None]  # (E, V, S)
     heeds = [audiences.attention[event.kind] for event in events]
     attention = np.array(heeds).reshape(len(events), len(audiences.names))
-    worth, in_full = worth_of_words(scenario, events, roster), np.ones(n)
-    shares = [worth.get(event.id, in_full) for event in events]
-    believed = np.array(shares).reshape(len(events), n)
-    on_alignment, on_intent, on_reliability = _weights(scenario, events)
+    believed = np.ones((len(events), count, n))
+    for version, there in enumerate(is_there.T):
+        rows = np.flatnonzero(there).tolist()
+        worth = worth_of_words(scenario, [events[row] for row in rows], roster)
+        for row in rows if worth else ():
+            believed[row, version] = worth.get(events[row].id, 1.0)
+    weights = (w[:, None, None] for w in _weights(scenario, events))
+    on_alignment, on_intent, on_reliability = weights
 
     event, shown, times = _rows([of_dyads for _, of_dyads, _ in reaches])
     dyads, column = _columns(dyad_index.take(shown), int(dyad_index.max(initial=0)) + 1)
-    nats = (on_alignment[:, None] * remaining)[:, :, None] * attention[:, None]
-    align = _summed(column, times[:, None, None] * nats[event], len(dyads))
+    nats = (on_alignment * remaining)[:, :, None] * attention[:, None, :, None]
+    align = _summed(column, times[:, None, None, None] * nats[event], len(dyads))
 
     event, aimed, times = _rows([of_intent for *_, of_intent in reaches])
     places, column = _columns(aimed, n * n)
     heed = attention[event, audiences.of[aimed // n]]
-    heed = heed * believed[event, aimed % n]
-    nats = on_intent[:, None] * remaining
-    intent = _summed(column, nats[event] * (times * heed)[:, None], len(places))
+    heed = heed[:, None] * believed[event, :, aimed % n]
+    nats = on_intent * remaining
+    intent = _summed(
+        column, nats[event] * (times[:, None] * heed)[..., None], len(places)
+    )
 
     event, blamed, times = _rows([of_states for of_states, *_ in reaches])
-    nats = on_reliability[:, None] * remaining
-    lost = _summed(blamed, times[:, None] * nats[event], n)
-    return Evidence(dyads, align.transpose(1, 2, 0), places, intent.T, lost.T)
+    nats = on_reliability * remaining
+    lost = _summed(blamed, times[:, None, None] * nats[event], n)
+    return [
+        Evidence(
+            dyads, align[:, v].transpose(2, 1, 0), places, intent[:, v].T, lost[:, v].T
+        )
+        for v in range(count)
+    ]
+
+
+def _of_all_versions(
+    versions: Sequence[tuple[Event, ...]],
+) -> tuple[list[Event], Bools]:
+    """The events of V lists, E in all, in their order, and (E, V) which list has which;
+    those that are agreements left out."""
+    named = [[event for event in events if event.accord is None] for events in versions]
+    by_identity = {id(event): event for events in named for event in events}
+    ordered = [*by_identity.values()]
+    if len(versions) > 1:
+        ordered = [*sorted_rows(tuple(ordered))]
+    held = [{id(event) for event in events} for events in named]
+    is_there = [[id(event) in ids for ids in held] for event in ordered]
+    return ordered, np.array(is_there, dtype=bool).reshape(len(ordered), len(versions))
 
 
 def _weights(scenario: Scenario, events: list[Event]) -> tuple[Floats, Floats, Floats]:
@@ -411,16 +465,39 @@ def _event_reach(
             {roster[a] * n + roster[b]: k for (a, b), k in shifts[channel].items()}
             for channel in ("alignment", "intent")
         )
-    else:
-        principals = members(event.principals, groups, roster)
-        guests = members(event.guests, groups, roster)
-        targets = members(event.targets, groups, roster)
-        dyads = dyads_shown(principals, guests, targets)
-        blamed = dict.fromkeys(principals, 1.0)
-        shown = dict.fromkeys([i * n + j for i, j in dyads], 1.0)
-        kind = scenario.event_kinds[event.kind]
-        aimed = shares_of_intent(principals, guests, targets, kind, likeness, n)
-    return _reach(blamed), _reach(shown), _reach(aimed)
+        return _reach(blamed), _reach(shown), _reach(aimed)
+    roles, kind = _roles_in(event, groups, (*roster,)), scenario.event_kinds[event.kind]
+    on_intent = shares_of_intent(*roles.members, kind, likeness, n)
+    return roles.blamed, roles.shown, on_intent
+
+
+@dataclass(frozen=True)
+class _Roles:
+    """Who takes part in an event, whatever the numbers: principals, guests and targets;
+    what it moves by its principals alone."""
+
+    members: tuple[list[int], list[int], list[int]]
+    blamed: Reach
+    shown: Reach
+    sources: tuple[Event, Mapping[str, tuple[str, ...]]]  # held, as keys name them
+
+
+@cached(
+    LRUCache(8192),
+    key=lambda event, groups, codes: (id(event), id(groups), codes),
+    lock=Lock(),
+)
+def _roles_in(
+    event: Event, groups: Mapping[str, tuple[str, ...]], codes: tuple[str, ...]
+) -> _Roles:
+    """The roles of an event among states in this order; the last few are stored."""
+    roster = {code: i for i, code in enumerate(codes)}
+    named = event.principals, event.guests, event.targets
+    principals, guests, targets = (members(role, groups, roster) for role in named)
+    dyads = dyads_shown(principals, guests, targets)
+    blamed = _reach(dict.fromkeys(principals, 1.0))
+    shown = _reach(dict.fromkeys([i * len(codes) + j for i, j in dyads], 1.0))
+    return _Roles((principals, guests, targets), blamed, shown, (event, groups))
 
 
 def _reach(times: Mapping[int, float]) -> Reach:
@@ -434,21 +511,23 @@ def shares_of_intent(
     kind: EventKind,
     likeness: Likeness | None,
     n: int,
-) -> dict[int, float]:
-    """Share that states take of an act's evidence on each principal's intent, by entry
-    of a flat (n, n): targets all of it, states that have no part in the act what they
-    learn from it."""
-    shares = {t * n + p: 1.0 for t, p in pairs_aimed(principals, targets)}
+) -> Reach:
+    """Entries of a flat (n, n), each once, and the share that states take of an act's
+    evidence on each principal's intent: targets all of it, states that have no part in
+    the act what they learn from it."""
+    pairs = pairs_aimed(principals, targets)
+    places, shares = _positions(t * n + p for t, p in pairs), np.ones(len(pairs))
     if likeness is None or not targets or kind.intent <= 0:
-        return shares
-    involved = np.zeros(n, dtype=bool)
+        return places, shares
+    involved, actors = np.zeros(n, dtype=bool), _positions(principals)
     involved[[*principals, *guests, *targets]] = True
-    for actor in principals:
-        learnt = learned(likeness, actor, _positions(targets), involved)
-        for observer, share in enumerate((kind.spreads * learnt).tolist()):
-            if share:
-                shares[observer * n + actor] = share
-    return shares
+    learnt = kind.spreads * learned(likeness, actors, _positions(targets), involved)
+    observer, which = np.nonzero(learnt)
+    others = observer * n + actors[which]
+    return (
+        np.concatenate([places, others]),
+        np.concatenate([shares, learnt[observer, which]]),
+    )
 
 
 def _positions(numbers: Iterable[int]) -> Ints:
@@ -489,8 +568,8 @@ def hazards_of(
         state = [roster[provocation.state]]
         targets = members(provocation.targets, scenario.groups, roster)
         kind = scenario.event_kinds[provocation.kind]
-        shares = shares_of_intent(state, [], targets, kind, likeness, n)
-        for entry, share in sorted(shares.items()):
+        places, shares = shares_of_intent(state, [], targets, kind, likeness, n)
+        for entry, share in sorted(zip(places.tolist(), shares.tolist(), strict=True)):
             acts.append(act)
             entries.append(entry)
             doses.append(nats * (share * attention[audiences.of[entry // n]]))

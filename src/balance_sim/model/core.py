@@ -139,6 +139,8 @@ class AtStart:
     shared: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
     beside: World | None = field(default=None, repr=False, compare=False)
     """A world of which the evidence alone differs."""
+    beside_step: Ints | None = None
+    """(S,) its step for each of this world's; None: the same."""
 
 
 @dataclass(frozen=True)
@@ -358,6 +360,10 @@ class World:
         for first, world in self.turns:
             present = world if first <= step else present
         return present
+
+    def middle(self, step: Any) -> Any:
+        """Day in the middle of a step, or (R,) of each of some steps."""
+        return (self.grid[step] + self.grid[step + 1]) / 2
 
     @property
     def versions(self) -> tuple[World, ...]:

@@ -236,42 +236,85 @@ MOST_SHARED = 2**23
 fifty states."""
 
 
-def shared(world: World, step: Step) -> Floats:
-    """(A + 3, 1 or R, n, n) what states would believe in a step, or in each of R steps,
-    if the agreements in force at the start were all there is: in the order of
-    `Workspace.beliefs`. The last few are stored with the world."""
-    steps, stored = np.ravel(step).tolist(), world.at_start.shared
-    missing = [k for k in steps if k not in stored]
+def shared(world: World, steps: Sequence[int]) -> list[Floats]:
+    """(A + 3, n, n) what states would believe in each of some steps if the agreements
+    in force at the start were all there is: in the order of `Workspace.beliefs`. The
+    last few are stored with the world."""
+    stored = world.at_start.shared
+    missing = [step for step in steps if step not in stored]
     if missing:
-        matrices = _shared_in(world, np.array(missing))
+        beside = world.at_start.beside
+        if beside is None:
+            matrices = _believed_by_all(world, np.array(missing))
+        else:
+            matrices = np.stack(shared(beside, missing), axis=1)
+            _set_differing(world, beside, missing, missing, matrices)
         if (len(stored) + len(missing)) * matrices[:, 0].size > MOST_SHARED:
             stored.clear()
-        stored |= {k: matrices[:, place, None] for place, k in enumerate(missing)}
+        new = {step: matrices[:, place] for place, step in enumerate(missing)}
+        stored |= new
         if len(missing) == len(steps):
-            return matrices
-    of_steps = [stored[k] for k in steps]
-    return of_steps[0] if len(steps) == 1 else np.concatenate(of_steps, axis=1)
+            return [new[step] for step in steps]
+    return [stored[step] for step in steps]
 
 
-def _shared_in(world: World, steps: Ints) -> Floats:
-    """(A + 3, R, n, n) beliefs in some steps.
+def _believed_by_all(world: World, steps: Ints) -> Floats:
+    """(A + 3, R, n, n) beliefs in some steps, worked out of all states."""
+    start, rules, itself = world.at_start, world.rules, np.arange(world.n)
+    depth, calm = start.depth[world.dyad_index], start.calm[world.dyad_index]
+    depth[itself, itself] = calm[itself, itself] = 0.0
+    matrices = np.empty((len(world.audience_rows) + 3, len(steps), world.n, world.n))
+    *as_seen, own, hostility, willing = matrices
+    against = world.odds_against[steps]
+    by_dyad = beliefs.alignment_with(against, rules.alpha_acc * start.depth)
+    for audience, rows in enumerate(world.audience_rows):
+        as_seen[audience][:] = by_dyad[:, audience][:, world.dyad_index]
+        as_seen[audience][:, itself, itself] = 1.0
+        own[:, rows] = as_seen[audience][:, rows]
+    reliable = world.reliability[steps][:, None, :] * world.projected
+    intent = hostility_with(rules, world.intent_odds[steps], calm)
+    threat.own_hostility(intent, out=hostility)
+    backing = threat.backing(depth, own, rules.beta)
+    np.multiply(backing * reliable, 1.0 - hostility, out=willing)
+    threat.unallied(depth, own, out=own)
+    for matrix in (hostility, willing):
+        matrix[:, itself, itself] = 0.0
+    return matrices
 
-    Where another world stands beside this one, of which the evidence alone differs, its
-    matrices are taken over, and dyads set anew of which states hear other things."""
-    start, n = world.at_start, world.n
-    if start.beside is None:
-        diagonal = np.arange(n)
-        matrices = np.zeros((len(world.audience_rows) + 3, len(steps), n, n))
-        matrices[:-3, :, diagonal, diagonal] = 1.0
-        place, dyads = np.indices((len(steps), len(world.first))).reshape(2, -1)
-    else:
-        matrices = shared(start.beside, steps).copy()
-        place, dyads = _differing(world, start.beside, steps)
+
+def _set_differing(
+    world: World,
+    other: World,
+    steps: Sequence[int],
+    other_steps: Sequence[int],
+    matrices: Floats,
+) -> None:
+    """Set anew, in the beliefs (A + 3, R, n, n) of another world in some steps, dyads
+    of which states hear other things in this one."""
+    start = world.at_start
+    place, dyads = _differing(world, other, np.array(steps), np.array(other_steps))
     sides = np.stack([world.first[dyads], world.second[dyads]])
     ties = Ties(start.depth[dyads], start.calm[dyads], np.zeros(len(dyads)))
-    beliefs = _before(world, steps[place], dyads, sides)
-    matrices[:, place, sides, sides[::-1]] = _believed(world, sides, ties, *beliefs)
-    return matrices
+    before = _before(world, np.array(steps)[place], dyads, sides)
+    matrices[:, place, sides, sides[::-1]] = _believed(world, sides, ties, *before)
+
+
+def _lay_shared(world: World, step: Step, laid: Floats) -> None:
+    """Lay what replications share in (A + 3, few, n, n): of one step, or of a step of
+    each replication's own."""
+    if not np.ndim(step):
+        laid[:] = shared(world, [step])[0][:, None]
+        return
+    steps, start = step.tolist(), world.at_start
+    if start.beside is None or start.beside_step is None:
+        of_steps, other = shared(world, steps), None
+    else:
+        other, other_steps = start.beside, start.beside_step[steps].tolist()
+        of_steps = shared(other, other_steps)
+    for place, matrices in enumerate(of_steps):
+        laid[:, place] = matrices
+    if other is not None:
+        _set_differing(world, other, steps, other_steps, laid)
 
 
 def _before(
@@ -288,15 +331,17 @@ def _before(
     return world.odds_against.take(heard), intent_odds, reliable
 
 
-def _differing(world: World, other: World, steps: Ints) -> tuple[Ints, Ints]:
+def _differing(
+    world: World, other: World, steps: Ints, other_steps: Ints
+) -> tuple[Ints, Ints]:
     """Places among some steps, and dyads, of which states hear other things in two
     worlds, or of which a side is not as reliable."""
-    reliability = world.reliability[steps] != other.reliability[steps]
-    differ = world.intent_odds[steps] != other.intent_odds[steps]
+    reliability = world.reliability[steps] != other.reliability[other_steps]
+    differ = world.intent_odds[steps] != other.intent_odds[other_steps]
     sides = world.first, world.second
     differ_by_dyad = differ[:, *sides] | differ[:, *sides[::-1]]
     differ_by_dyad |= reliability[:, world.first] | reliability[:, world.second]
-    against = world.odds_against[steps] != other.odds_against[steps]
+    against = world.odds_against[steps] != other.odds_against[other_steps]
     place, dyads = np.nonzero(differ_by_dyad | against.any(axis=1))
     return place, dyads
 
@@ -431,36 +476,38 @@ def perceive(world: World, state: BlockState, step: int) -> View:
     """What the states of all replications see and feel in a step.
 
     The view's arrays are the state's own workspace: they hold until the next call."""
-    return view_of(world, state, step, feel(world, state, step))
+    day = world.middle(step)
+    return view_of(world, state, step, day, feel(world, state, step, day))
 
 
 type Heard = tuple[Floats, Said | None]
 """(R, P) nats of what is announced, and what policies have said."""
 
 
-def feel(world: World, state: BlockState, step: Step) -> Heard:
+def feel(world: World, state: BlockState, step: Step, day: float | Floats) -> Heard:
     """Threat to each state, and what others lend it, laid in the workspace: whatever
-    its effort. Returns what was heard on the way."""
-    middle = (world.grid[step] + world.grid[step + 1]) / 2
-    announced, spoken = announcements(world, state, middle), said(world, state, step)
+    its effort. Returns what was heard on the way. day: the middle of the step."""
+    announced, spoken = announcements(world, state, day), said(world, state, step)
     patches, believed = _changed(world, state, step, announced, spoken)
-    _fill_workspace(world, state, shared(world, step), patches, believed)
-    refuse_invalid("threat", state.workspace.total, world.codes, middle, state.runs)
+    _lay_shared(world, step, state.workspace.beliefs)
+    _fill_workspace(world, state, patches, believed)
+    refuse_invalid("threat", state.workspace.total, world.codes, day, state.runs)
     return announced, spoken
 
 
-def view_of(world: World, state: BlockState, step: Step, heard: Heard) -> View:
+def view_of(
+    world: World, state: BlockState, step: Step, day: float | Floats, heard: Heard
+) -> View:
     """The view of what `feel` has laid in the workspace, with the states' effort."""
     workspace, s0 = state.workspace, world.rules.s0
-    middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced, spoken = heard
     own_strength = world.capability * (1.0 + state.effort)
     np.add(workspace.defence, own_strength, out=workspace.defence)
-    refuse_invalid("defence", workspace.defence, world.codes, middle, state.runs)
+    refuse_invalid("defence", workspace.defence, world.codes, day, state.runs)
     return View(
         world=world,
         step=step,
-        day=middle,
+        day=day,
         depth=state.depth,
         announced=announced,
         unopposed=workspace.unopposed,
@@ -477,14 +524,13 @@ def view_of(world: World, state: BlockState, step: Step, heard: Heard) -> View:
 
 
 def _fill_workspace(
-    world: World, state: BlockState, base: Floats, patches: Patches, believed: Floats
+    world: World, state: BlockState, patches: Patches, believed: Floats
 ) -> None:
-    """Threat to each state of all replications, and what others lend it, from beliefs.
+    """Threat to each state of all replications, and what others lend it, from the
+    beliefs that they share, which lie in the workspace.
 
-    base: (A + 3, few or 1, n, n) that all replications share; believed: (A + 3, 2, K)
-    entries of `patches` that a replication has of its own."""
+    believed: (A + 3, 2, K) entries of `patches` that a replication has of its own."""
     workspace, replications = state.workspace, len(state.runs)
-    workspace.beliefs[:] = base
     for first_run in range(0, replications, patches.few):
         runs = slice(first_run, min(first_run + patches.few, replications))
         replaced = patches.put(workspace.beliefs, runs, believed)

@@ -66,6 +66,20 @@ def talks_length(
     return clocks.gamma(draw, shape, mean, elapsed=elapsed)
 
 
+def under_way_on_record(world: World) -> AgreementRows:
+    """The talks and signed agreements on record in one replication, without lags: all
+    that beliefs at the start rest on."""
+    record = world.initial
+    row = np.flatnonzero(record.stage < 2)
+    dyad, kind = record.dyad[row], record.kind[row]
+    run, key = np.zeros_like(row), record.keys[row]
+    agreements = AgreementRows.begun(
+        TALKS, run, dyad, kind, row, key, record.opened[row]
+    )
+    agreements.stage, agreements.signed = record.stage[row], record.signed[row]
+    return agreements
+
+
 def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
     """The initial agreements in R replications: talks and signed agreements under way;
     of those in force, which end in time."""

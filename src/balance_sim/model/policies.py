@@ -159,9 +159,9 @@ class _Deed:
         alignment, intent = signal_weights(self.scenario, do.kind)
         for i, j in dyads_shown(*roles):
             shown[:, dyad_index[i, j]] = alignment * do.visibility * heed
-        for place, share in shares_of_intent(*roles, kind, like, n).items():
-            heeded = heed[audiences.of[place // n]]
-            aimed[place] = intent * do.visibility * (share * heeded)
+        places, shares = shares_of_intent(*roles, kind, like, n)
+        heeded = shares * heed[audiences.of[places // n]]
+        aimed[places] = intent * do.visibility * heeded
         return aimed, shown
 
     def stance(self) -> Floats:

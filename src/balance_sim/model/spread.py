@@ -23,12 +23,12 @@ PACT_DEPTH = 0.5
 """Depth of the agreements in force from which two states count as allied."""
 
 
-def learned(likeness: Likeness, actor: int, targets: Ints, involved: Bools) -> Floats:
-    """Return the (n,) share that each state learns from an act against targets; 0 for
-    those that are involved in it."""
-    share = likeness.with_target[:, targets].max(axis=1)
-    share = np.minimum(share + likeness.with_actor[:, actor], 1.0)
-    return np.where(involved, 0.0, share)
+def learned(likeness: Likeness, actors: Ints, targets: Ints, involved: Bools) -> Floats:
+    """Return the (n, K) share that each state learns of K actors from their act against
+    targets; 0 for those that are involved in it."""
+    share = likeness.with_target[:, targets].max(axis=1)[:, None]
+    share = np.minimum(share + likeness.with_actor[:, actors], 1.0)
+    return np.where(involved[:, None], 0.0, share)
 
 
 def likeness(

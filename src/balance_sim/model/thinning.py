@@ -23,10 +23,10 @@ factor here.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,9 +45,15 @@ from balance_sim.model.core import (
     Thinning,
     World,
 )
-from balance_sim.model.perception import perceive
+from balance_sim.model.perception import feel
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
-from balance_sim.model.state import BlockState, begin_network, refresh
+from balance_sim.model.state import (
+    AT_ONCE,
+    BlockState,
+    begin_network,
+    refresh,
+    repeated,
+)
 from balance_sim.model.streams import (
     OPPORTUNITY,
     OpportunityDraw,
@@ -116,23 +122,23 @@ def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
     A spell holds from 00:00 of `from` to 00:00 of `until`: on its last day, the day it
     ended, no more."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    start, spells = scenario.start, []
-    for spell in scenario.no_relations:
-        since = -np.inf if spell.since is None else float((spell.since - start).days)
-        until = np.inf if spell.until is None else float((spell.until - start).days)
-        spells.append((spell, since, until))
+    start, spells = scenario.start, scenario.no_relations
+    since = np.array(
+        [-np.inf if s.since is None else (s.since - start).days for s in spells]
+    )
+    until = np.array(
+        [np.inf if s.until is None else (s.until - start).days for s in spells]
+    )
     horizon = float((scenario.end - start).days)
-    edges = {day for spell in spells for day in spell[1:] if 0.0 < day < horizon}
-    days = np.array([-np.inf, *sorted(edges)])
+    edges = np.unique([*since, *until])
+    days = np.array([-np.inf, *edges[(edges > 0.0) & (edges < horizon)]])
+    begins = np.maximum(days, 0.0)[:, None]
+    interval, spell = np.nonzero((since <= begins) & (begins < until))
+    dyads = [dyad_index[roster[s.a], roster[s.b]] for s in spells]
+    of_spell = [getattr(scenario.parameters, FACTORS[s.kind]) for s in spells]
     factor = np.ones((len(days), int(dyad_index.max(initial=-1)) + 1))
-    begins = np.maximum(days, 0.0)
-    parameters = scenario.parameters
-    of_classes = {kind: getattr(parameters, name) for kind, name in FACTORS.items()}
-    for spell, since, until in spells:
-        dyad = dyad_index[roster[spell.a], roster[spell.b]]
-        holds = (since <= begins) & (begins < until)
-        lowest = np.minimum(factor[holds, dyad], of_classes[spell.kind])
-        factor[holds, dyad] = lowest
+    places = interval, np.array(dyads, dtype=np.int64)[spell]
+    np.minimum.at(factor, places, np.array(of_spell)[spell])
     return Openness(days, factor)
 
 
@@ -240,12 +246,18 @@ def highest_unsided(world: World) -> Floats:
     highest, networks = np.zeros((world.n, world.n)), [begin_network(world, NO_RUN)]
     if world.pacts is not None:
         networks.append(_all_joined(world, world.pacts))
-    for step, state in itertools.product(range(world.steps), networks):
-        view = perceive(world.at(step), state, step)
-        unsided = threat.unsided(view.total, view.sided)[0]
-        total = view.total[0][:, None]
-        alarm = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total)
-        np.maximum(highest, alarm, out=highest)
+    edges = [0, *(step for step, _ in world.turns), world.steps]
+    together = max(1, AT_ONCE // world.n**2)
+    for present, (begin, stop) in zip(world.versions, pairwise(edges), strict=True):
+        for first in range(begin, stop, together):
+            steps = np.arange(first, min(first + together, stop))
+            for network in networks:
+                state = repeated(network, len(steps))
+                feel(present, state, steps, present.middle(steps))
+                total, sided = state.workspace.total, state.workspace.sided
+                unsided = threat.unsided(total, sided)
+                alarm = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total[..., None])
+                np.maximum(highest, alarm.max(axis=0), out=highest)
     return highest + world.rules.alarm_floor
 
 

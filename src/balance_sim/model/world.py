@@ -149,9 +149,10 @@ def _compiled(
         depth[dyads.first, dyads.second] = at_start.depth
         depth[dyads.second, dyads.first] = at_start.depth
         like = likeness(parameters, ground.distance_km, depth, quarrel)
-    odds_against, intent_odds, reliability = odds_by_step(
-        scenario, grid, ground.gap, quarrel, dyads.index, like
+    told = odds_by_step(
+        scenario, [scenario.events], grid, ground.gap, quarrel, dyads.index, like
     )
+    odds_against, intent_odds, reliability = told[0]
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     world = World(
         arm=arm,
@@ -199,29 +200,52 @@ def _compiled(
     return world
 
 
-def with_events(world: World, scenario: Scenario, arm: str) -> World:
-    """A world as it is with other events, of which the evidence alone differs.
+def with_events(
+    world: World, scenario: Scenario, versions: Sequence[tuple[str, Scenario]]
+) -> list[World]:
+    """A world as it is with other events, of which the evidence alone differs, under
+    each of these names of arms.
 
-    scenario: with these events and else that of the world, without changes."""
-    scenario = by_audience(scenario)
-    odds_against, intent_odds, reliability = odds_by_step(
-        scenario,
-        world.grid,
-        world.gap,
-        quarrels(scenario, scenario.start),
-        world.dyad_index,
-        world.likeness,
+    scenario: of the world; versions: with their events and else that of the world,
+    without changes."""
+    states = {state.id: state for state in scenario.states}
+    ordered = {"states": tuple(states[code] for code in world.codes)}
+    scenario = scenario.model_copy(update=ordered)
+    entries = (
+        max((len(version.events) for _, version in versions), default=0) * world.steps
+        + 1
     )
-    return replace(
-        world,
-        arm=arm,
-        odds_against=odds_against,
-        intent_odds=intent_odds,
-        reliability=reliability,
-        at_start=replace(world.at_start, shared={}, beside=None),
-        highest_unsided=None,
-        dated_acts=acts_of(scenario),
-    )
+    at_once, worlds = max(1, MOST_EVENT_STEPS // entries), []
+    for first in range(0, len(versions), at_once):
+        some = versions[first : first + at_once]
+        told = odds_by_step(
+            scenario,
+            [version.events for _, version in some],
+            world.grid,
+            world.gap,
+            quarrels(scenario, scenario.start),
+            world.dyad_index,
+            world.likeness,
+        )
+        for (arm, version), of_version in zip(some, told, strict=True):
+            odds_against, intent_odds, reliability = of_version
+            changed = replace(
+                world,
+                arm=arm,
+                odds_against=odds_against,
+                intent_odds=intent_odds,
+                reliability=reliability,
+                at_start=replace(world.at_start, shared={}, beside=None),
+                highest_unsided=None,
+                dated_acts=acts_of(version.model_copy(update=ordered)),
+            )
+            worlds.append(changed)
+    return worlds
+
+
+MOST_EVENT_STEPS = 2**18
+"""Events times steps times versions whose evidence is summed together; changes no
+result."""
 
 
 def _agreement_types(scenario: Scenario) -> AgreementTypes:
@@ -532,32 +556,35 @@ def _initial_agreements(
 
 
 def _signed_by_dyad(scenario: Scenario, half_life: float) -> Floats:
-    """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left
-    out."""
+    """(P,) earlier signatures of each dyad, fading by 2^(-age / half-life); legs of
+    multilateral treaties left out."""
+    sections = scenario.agreements, scenario.codes, scenario.start
+    dyads, ages = _PARTS.get(("ages", *sections), partial(_signed_before, scenario))
+    remaining = [2.0 ** (-age / half_life) for age in ages]
+    return shared(np.bincount(dyads, remaining, len(numbered(scenario.codes).first)))
+
+
+def _signed_before(scenario: Scenario) -> tuple[list[int], list[float]]:
+    """Dyad, and age in days at the start, of each bilateral agreement."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    dyads = numbered(scenario.codes)
-    by_dyad = np.zeros(len(dyads.first))
-    for agreement in scenario.agreements:
-        if not agreement.multilateral:
-            dyad = dyads.index[roster[agreement.a], roster[agreement.b]]
-            by_dyad[dyad] += _left_at_start(agreement, scenario.start, half_life)
-    return shared(by_dyad)
+    index = numbered(scenario.codes).index
+    bilateral = [row for row in scenario.agreements if not row.multilateral]
+    dyads = [int(index[roster[row.a], roster[row.b]]) for row in bilateral]
+    return dyads, [age_at_start(row, scenario.start) for row in bilateral]
+
+
+def age_at_start(agreement: Agreement, start: date) -> float:
+    """Days since an agreement was signed; infinite if it was not."""
+    signed = agreement.signed or agreement.in_force
+    if signed is None or signed > start:
+        return np.inf
+    return max((start - signed).days + _IMPRECISION[agreement.precision], 0.0)
 
 
 def _by_state(dyads: Dyads, by_dyad: Floats, n: int) -> Floats:
     """(n,) sum over the dyads that each state is in."""
     as_first = np.bincount(dyads.first, by_dyad, n)
     return np.asarray(as_first + np.bincount(dyads.second, by_dyad, n))
-
-
-def _left_at_start(agreement: Agreement, start: date, half_life: float) -> float:
-    """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if
-    it was not signed."""
-    signed = agreement.signed or agreement.in_force
-    if signed is None or signed > start:
-        return 0.0
-    age = (start - signed).days + _IMPRECISION[agreement.precision]
-    return float(2.0 ** (-max(age, 0) / half_life))
 
 
 # A date known to the year stands as 1 January, to the month as the 1st: on average it

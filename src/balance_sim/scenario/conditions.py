@@ -37,8 +37,8 @@ LONGEST = 1_000
 MOST_DAYS = 36_525
 DEEPEST = 20
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.-]))|(?P<word>[A-Za-z0-9_][\w-]*)"
-    r"|(?P<sign>[<>]=?|[()]))",
+    r"\s*(?:(?P<number>-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.-]))"
+    r"|(?P<word>[A-Za-z0-9_][\w-]*)|(?P<sign>[<>]=?|[()]))",
     re.ASCII,
 )
 
@@ -153,8 +153,7 @@ class _Reader:
         """The refusal of the present word, with what may stand there."""
         present = "the end" if self.word is None else f"`{shown(self.word)}`"
         why = f"character {self.start + 1}: expected {what}, got {present}"
-        hint = "write it as `insecurity > 0.05 for 60 days`"
-        return refusal("E222", why, hint)
+        return refusal("E222", why, "write it as `insecurity > 0.05 for 60 days`")
 
     def take(self, word: str) -> None:
         """Pass over a word that has to stand here."""

@@ -183,6 +183,13 @@ def _model_of(part: str) -> type[Strict]:
     return create_model(part, __base__=Strict, **fields)
 
 
+def checked_part(part: str, value: object, names: Names) -> Any:
+    """One field of a scenario from plain values and models of what is below it. Raises
+    ValueError where it is refused. names: what it may refer to."""
+    piece = _model_of(part).model_validate({part: value}, context=names)
+    return getattr(piece, part)
+
+
 def read_part(
     part: str, tree: Node, names: Names, problems: Diagnostics
 ) -> dict[str, Any]:

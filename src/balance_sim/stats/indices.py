@@ -163,8 +163,7 @@ def _over_runs(statistic: Callable[[Ints], Floats], runs: int) -> tuple[Floats, 
         ]
     )
     deviation = values - values.mean(axis=0)
-    covariance = deviation.T @ deviation * (groups - 1) / groups
-    return covariance, t_quantile(0.95, groups - 1)
+    return deviation.T @ deviation * (groups - 1) / groups, t_quantile(0.95, groups - 1)
 
 
 def _lengthened(index: Index, low: float, high: float) -> Index:

@@ -36,26 +36,28 @@ def gamma_survival(shape: Floats, x: Floats) -> Floats:
     A whole shape is summed in closed form, e^-x sum_j<k x^j / j!, in a tenth of the
     time. Each value depends on its own shape alone, to the last digit, whatever others
     come with it."""
+    from scipy.special import gammaincc
+
     shape, x = np.asarray(shape, dtype=float), np.asarray(x, dtype=float)
-    shapes = np.unique(shape)
-    if len(shapes) == 1:
-        return _survival(float(shapes[0]), x + np.zeros(shape.shape))
+    whole = [k for k in np.unique(shape) if k in range(1, MOST_WHOLE + 1)]
+    if not whole:
+        return np.asarray(gammaincc(shape, x))
+    if shape.size == 1:
+        return _of_whole_shape(int(whole[0]), x + np.zeros(shape.shape))
     shape, x = np.broadcast_arrays(shape, x)
-    survival = np.empty(x.shape)
-    for value in shapes:
-        rows = shape == value
-        survival[rows] = _survival(float(value), x[rows])
+    survival, others = np.empty(x.shape), ~np.isin(shape, whole)
+    survival[others] = gammaincc(shape[others], x[others])
+    for k in whole:
+        rows = shape == k
+        survival[rows] = _of_whole_shape(int(k), x[rows])
     return survival
 
 
-def _survival(shape: float, x: Floats) -> Floats:
-    from scipy.special import gammaincc
-
-    if not (shape.is_integer() and 1 <= shape <= MOST_WHOLE):
-        return np.asarray(gammaincc(shape, x))
+def _of_whole_shape(shape: int, x: Floats) -> Floats:
+    """`gamma_survival` of a whole shape."""
     term = np.exp(-x)
     survival = term.copy()
-    for j in range(1, int(shape)):
+    for j in range(1, shape):
         term = term * x / j
         survival = survival + term
     return np.asarray(survival)

@@ -19,6 +19,7 @@ import gzip
 import hashlib
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from balance_sim.model.willingness import (
 )
 from balance_sim.registry import part
 from balance_sim.scenario import with_values
+from balance_sim.scenario.checks import RULES, findings_in
 from balance_sim.scenario.defaults import (
     Distribution,
     exercise_distribution,
@@ -44,7 +46,9 @@ from balance_sim.scenario.defaults import (
     reaction_distribution,
 )
 from balance_sim.scenario.errors import WrongRequest, checked_name
+from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.layout import CAPABILITY
+from balance_sim.scenario.reading import checked_part, names_in
 from balance_sim.scenario.schema import Scenario
 
 STANDS_FOR_OTHERS = "defence_cooperation"
@@ -95,7 +99,8 @@ class Draws:
 
 
 def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
-    """The scenario with the values of draw k, counted from 0; its arms follow.
+    """The scenario with the values of draw k, counted from 0, and its sha256; its arms
+    follow.
 
     Raises IndexError for a draw that there is not, ScenarioError for values that the
     scenario refuses.
@@ -107,12 +112,70 @@ def at(scenario: Scenario, draws: Draws, k: int) -> Scenario:
     >>> at(scenario, draws, 3).parameters.beta == float(beta)
     True
     """
-    row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
-    coding, coded = int(row.pop(CODING, 0)), dict[str, object]()
-    if coding:
-        targets = list(coded_targets(scenario, coding))
-        coded[f"events.{scenario.focal}.targets"] = targets
-    return with_values(scenario, coded | row)
+    return sealed(DrawnScenarios(scenario, draws)[k])
+
+
+class DrawnScenarios:
+    """The scenario in each of its joint draws, by number; see `at`.
+
+    It has been checked as a whole, so of a draw only the pieces are that hold its
+    numbers, and it has no sha256."""
+
+    def __init__(self, scenario: Scenario, draws: Draws) -> None:
+        self._scenario, self._draws = scenario, draws
+        self._by_coding: dict[int, Scenario] = {0: scenario}
+        heads = {path.split(".")[0] for path in draws.paths}
+        self._rules = [rule for rule in RULES if rule.reads & heads]
+
+    def __getitem__(self, k: int) -> Scenario:
+        """The scenario in draw k."""
+        draws = self._draws
+        row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
+        coded = self._coded(int(row.pop(CODING, 0)))
+        try:
+            drawn = coded.model_copy(update={**_with_numbers(coded, row), "sha256": ""})
+            codes = [finding.code for finding in findings_in(drawn, self._rules)]
+            is_right = all(code.startswith("W") for code in codes)  # warnings
+        except (LookupError, TypeError, ValueError):
+            is_right = False
+        if is_right:
+            return drawn.counted_as(self._scenario)
+        return with_values(coded, row)  # which says what is wrong
+
+    def _coded(self, which: int) -> Scenario:
+        """The scenario with the focal event's targets as an alternative has them."""
+        if which not in self._by_coding:
+            targets = list(coded_targets(self._scenario, which))
+            path = f"events.{self._scenario.focal}.targets"
+            self._by_coding[which] = with_values(self._scenario, {path: targets})
+        return self._by_coding[which]
+
+
+def _with_numbers(scenario: Scenario, row: Mapping[str, float]) -> dict[str, Any]:
+    """The parts of a scenario that hold these numbers, by key path, with them. Raises
+    LookupError, TypeError or ValueError where one is refused or leads nowhere."""
+    tree: dict[str, Any] = {}
+    for path, number in row.items():
+        *steps, name = path.split(".")
+        branch = tree
+        for step in steps:
+            branch = branch.setdefault(step, {})
+        branch[name] = number
+    names = names_in(scenario)
+    return {
+        head: checked_part(head, _laid(getattr(scenario, head), changes), names)
+        for head, changes in tree.items()
+    }
+
+
+def _laid(value: Any, changes: Any) -> Any:
+    """A number, or a model or mapping as plain fields with numbers laid over them."""
+    if not isinstance(changes, dict):
+        return changes
+    fields = dict(value)
+    for name, change in changes.items():
+        fields[name] = _laid(fields[name], change)
+    return fields
 
 
 def coded_targets(scenario: Scenario, which: int) -> tuple[str, ...]:

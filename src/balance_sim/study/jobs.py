@@ -171,11 +171,11 @@ class Job:
         """
         if not isinstance(self.draws, str):
             return self._simulated(self.compiled_point(task.values), task.block)
-        from balance_sim.study.draws import at
+        from balance_sim.study.draws import DrawnScenarios
 
-        tables = []
+        tables, drawn = [], DrawnScenarios(self.scenario, self.joint)
         for run in task.block.runs:  # a world each
-            scenario = at(self.scenario, self.joint, run % len(self.joint))
+            scenario = drawn[run % len(self.joint)]
             has_extra = self.has_extra_arms and run % EXTRA_EVERY == 0
             point = self._compiled(scenario, has_extra=has_extra)
             tables.append(self._simulated(point, Block(run, run + 1)))

@@ -141,8 +141,7 @@ def audience_members(
     roster = {code: i for i, code in enumerate(worlds.reference.codes)}
     if name in table.audiences:
         return members(table.audiences[name], scenario.groups, roster)
-    named = scenario.audiences[name].members
-    return members(named, scenario.groups, roster)
+    return members(scenario.audiences[name].members, scenario.groups, roster)
 
 
 def focal_roles(worlds: Worlds) -> EventRoles:
@@ -279,8 +278,7 @@ class StateMetrics:
         gain[:, i] = 0.0
         run, partner, kind = np.nonzero(gain > responses.ROOM_GAIN)
         moment = world, self.baseline, view, self.state
-        asked_by = np.full(len(run), i)
-        prospects = Prospects(*moment, run, partner, asked_by, kind)
+        prospects = Prospects(*moment, run, partner, np.full(len(run), i), kind)
         dyad = world.dyad_index[partner, i]
         openness = openness_at(world, view.day)[dyad]
         drawn = np.broadcast_to(drawn_rate(world), len(gain))[run]

@@ -3,18 +3,19 @@ numbers: beliefs, threat, effort and consent in some spans of the scenario's tim
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import evidence
 from balance_sim.model.core import Baseline, Floats, Ints, World
-from balance_sim.model.engine import close_step, effort_after
+from balance_sim.model.engine import close_step, effort_target
 from balance_sim.model.perception import View, feel, perceive, view_of
-from balance_sim.model.pipeline import initial_agreements
+from balance_sim.model.pipeline import under_way_on_record
 from balance_sim.model.policies import (
     acts_of,
     begin_enacted,
@@ -27,6 +28,7 @@ from balance_sim.model.policies import (
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
 from balance_sim.model.state import (
+    AT_ONCE,
     NETWORK,
     BlockState,
     begin_network,
@@ -169,7 +171,7 @@ def at_start(world: World) -> BlockState:
     What is announced at the start is touched, so that states hear of it."""
     state = begin_network(world, NO_RUN)
     state.enacted = begin_enacted(world, 1)
-    state.agreements = initial_agreements(world, 0, NO_RUN)
+    state.agreements = under_way_on_record(world)
     announced = state.agreements.stage == 1
     state.touched[0, state.agreements.dyad[announced]] = True
     return state
@@ -196,8 +198,8 @@ def course(
     start : BlockState, optional
         from `at_start` for the same record, to save time
     beside : WillingnessOverTime, optional
-        the course, of these dyads among others and from the same start, of the world
-        that `with_event` made this one of: what comes before the event is its
+        the course, of these dyads among others and from the same start, of a world of
+        which the evidence alone differs: what comes before that is its
 
     Returns
     -------
@@ -205,6 +207,10 @@ def course(
         consent and states by span
     """
     dyads = np.arange(len(world.first)) if dyads is None else dyads
+    if _is_even(world):
+        if beside is not None:
+            return courses([world], baseline, beside.of(dyads))[0]
+        return _together([world], baseline, dyads, start or at_start(world), None)[0]
     first, steady = 0, None
     consents: list[Floats] = []
     states: list[BlockState] = []
@@ -216,16 +222,26 @@ def course(
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])
     questions = _Asked(world, baseline, dyads)
-    in_turn = _together if _is_even(world) else _one_by_one
-    for span_states, view, seen_by in in_turn(world, baseline, state, first):
+    for span_state, view in walk(world, baseline, state, first):
         if steady is None:
-            steady = questions.steady(view, seen_by)
-        consents.append(questions.consent(view, seen_by, steady))
-        states += span_states
+            steady = questions.steady(view, state)
+        consents.append(questions.consent(view, state, steady))
+        states.append(span_state)
     assert steady is not None  # there is a span at least
     return WillingnessOverTime(
         world, dyads, np.concatenate(consents), steady, tuple(states)
     )
+
+
+def courses(
+    worlds: Sequence[World], baseline: Baseline, beside: WillingnessOverTime
+) -> list[WillingnessOverTime]:
+    """The courses of several worlds in spans, each with the dyads and the start of
+    another's course, of whose world the evidence alone differs."""
+    if not _is_even(beside.world):
+        dyads = beside.dyads
+        return [course(world, baseline, dyads, beside=beside) for world in worlds]
+    return _together(worlds, baseline, beside.dyads, beside.states[0], beside)
 
 
 def _is_even(world: World) -> bool:
@@ -235,35 +251,96 @@ def _is_even(world: World) -> bool:
     return not (world.turns or world.signings or world.policies or reads_beliefs)
 
 
-type Seen = tuple[list[BlockState], View, BlockState]
-"""States as spans find them, what is seen in these spans, each a replication of its
-own, and the state that sees it."""
-
-
-def _one_by_one(
-    world: World, baseline: Baseline, state: BlockState, first: int
-) -> Iterator[Seen]:
-    """The spans from `first` on, one after the other."""
-    for span_state, view in walk(world, baseline, state, first):
-        yield [span_state], view, state
-
-
 def _together(
-    world: World, baseline: Baseline, state: BlockState, first: int
-) -> Iterator[Seen]:
-    """All spans from `first` on at once: what threatens does not depend on effort."""
-    steps, states = np.arange(first, world.steps), list[BlockState]()
-    if not len(steps):
-        return
-    together = repeated(state, len(steps))
-    heard, decided = feel(world, together, steps), decided_effort(world, state)
-    for place, step in enumerate(steps.tolist()):
-        state.day = world.grid[step]
-        together.effort[place] = state.effort[0]
-        states.append(replace(state))
-        total = together.workspace.total[place]
-        state.effort = effort_after(world, baseline, state.effort, total, decided, step)
-    yield states, view_of(world, together, steps, heard), together
+    worlds: Sequence[World],
+    baseline: Baseline,
+    dyads: Ints,
+    start: BlockState,
+    beside: WillingnessOverTime | None,
+) -> list[WillingnessOverTime]:
+    """The courses of even worlds, or of the rest of them from where their evidence
+    differs from that of another course: each span is a replication of its own, since
+    what threatens does not depend on effort. Without another course there is one
+    world."""
+    control, steps = beside.world if beside else worlds[0], worlds[0].steps
+    firsts = [_alike(world, control) if beside else 0 for world in worlds]
+    arm = np.repeat(np.arange(len(worlds)), [steps - first for first in firsts])
+    span = np.concatenate([np.arange(first, steps) for first in firsts])
+    joined = _one_after_another(worlds, firsts, control, span) if beside else control
+    efforts = np.zeros((len(worlds), steps + 1, control.n))
+    efforts[:, :1] = start.effort
+    if beside:
+        efforts[:, :-1] = [earlier.effort[0] for earlier in beside.states]
+    questions, steady, consents = _Asked(joined, baseline, dyads), None, []
+    if beside:
+        steady, consents = beside.steady, [beside.consent[:0]]
+    count = -(-len(span) // max(1, AT_ONCE // control.n**2))
+    for rows in np.array_split(np.arange(len(span)), max(count, 1))[:count]:
+        state = repeated(start, len(rows))
+        day = control.middle(span[rows])
+        heard = feel(joined, state, rows, day)
+        _arm(control, baseline, state, efforts, arm[rows], span[rows])
+        view = view_of(joined, state, rows, day, heard)
+        if steady is None:
+            steady = questions.steady(view, state)
+        consents.append(questions.consent(view, state, steady))
+    assert steady is not None  # there is a span at least
+    consent_by_row = np.concatenate(consents)
+    found = []
+    for number, (world, first) in enumerate(zip(worlds, firsts, strict=True)):
+        states = [
+            replace(start, day=world.grid[step], effort=efforts[number, step][None])
+            for step in range(first, steps)
+        ]
+        own_consent = consent_by_row[arm == number]
+        if beside:
+            states = [*beside.states[:first], *states]
+            own_consent = np.concatenate([beside.consent[:first], own_consent])
+        found.append(
+            WillingnessOverTime(world, dyads, own_consent, steady, tuple(states))
+        )
+    return found
+
+
+def _arm(
+    world: World,
+    baseline: Baseline,
+    state: BlockState,
+    efforts: Floats,
+    arm: Ints,
+    span: Ints,
+) -> None:
+    """Give each replication, one span of an arm, the effort that the span before it
+    left, and the span that follows what this one leaves.
+
+    efforts: (V, K + 1, n) of V arms, known as far as the first of these spans."""
+    rules, total = world.rules, state.workspace.total
+    target = effort_target(rules, total, baseline.threat) + decided_effort(world, state)
+    days, bound = np.diff(world.grid).tolist(), rules.effort_max
+    for place, (number, step) in enumerate(zip(arm, span, strict=True)):
+        effort = state.effort[place] = efforts[number, step]
+        share = threat.effort_share(days[step], rules.effort_years)
+        after = threat.effort_change(effort, target[place], bound, share)
+        efforts[number, step + 1] = after
+
+
+def _one_after_another(
+    worlds: Sequence[World], firsts: Sequence[int], control: World, span: Ints
+) -> World:
+    """Worlds of which the evidence alone differs from that of another, from some of
+    their spans on, as one world, whose steps are these spans. span: of each step."""
+    arrays = {
+        name: np.concatenate(
+            [
+                getattr(world, name)[first:]
+                for world, first in zip(worlds, firsts, strict=True)
+            ]
+        )
+        for name in EVIDENCE
+    }
+    base = worlds[0].at_start.beside or control
+    joined = _with_evidence(control, beside=base, **arrays)
+    return replace(joined, at_start=replace(joined.at_start, beside_step=span))
 
 
 def walk(

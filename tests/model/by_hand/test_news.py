@@ -10,7 +10,7 @@ from balance_sim.model import beliefs
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.beliefs import dyads_shown, evidence, members, pairs_aimed, signal_weights
 from balance_sim.model.record import worth
-from balance_sim.model.world import _left_at_start, by_audience, capabilities, differences, lesser, time_grid
+from balance_sim.model.world import age_at_start, by_audience, capabilities, differences, lesser, time_grid
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.schema import Agreement, State
 
@@ -141,16 +141,20 @@ def test_an_earlier_signature_fades_from_its_day_month_or_year() -> None:
     the year half a year, never younger than today. Without a day of signature that of entry into force; not the
     future."""
     start, hundred = date(2000, 4, 10), date(2000, 1, 1)
-    assert _left_at_start(signed(signed=hundred), start, 100.0) == 0.5
-    assert _left_at_start(signed(in_force=hundred), start, 100.0) == 0.5
-    month = _left_at_start(signed(signed=hundred, precision="month"), start, 100.0)
+
+    def left(agreement: Agreement) -> float:
+        return 2.0 ** (-age_at_start(agreement, start) / 100.0)
+
+    assert left(signed(signed=hundred)) == 0.5
+    assert left(signed(in_force=hundred)) == 0.5
+    month = left(signed(signed=hundred, precision="month"))
     assert month == pytest.approx(2 ** (-(100 - 365.25 / 24) / 100))
-    assert _left_at_start(signed(signed=hundred, precision="year"), start, 100.0) == 1.0
-    year = _left_at_start(signed(signed=date(1999, 1, 1), precision="year"), start, 100.0)
+    assert left(signed(signed=hundred, precision="year")) == 1.0
+    year = left(signed(signed=date(1999, 1, 1), precision="year"))
     assert year == pytest.approx(2 ** (-(465 - 365.25 / 2) / 100))
-    assert _left_at_start(signed(signed=start), start, 100.0) == 1.0
-    assert _left_at_start(signed(signed=date(2000, 4, 11)), start, 100.0) == 0.0
-    assert _left_at_start(signed(), start, 100.0) == 0.0
+    assert left(signed(signed=start)) == 1.0
+    assert left(signed(signed=date(2000, 4, 11))) == 0.0
+    assert left(signed()) == 0.0
 
 
 def test_experience_and_activity_at_the_start(scenario: Scenario) -> None:

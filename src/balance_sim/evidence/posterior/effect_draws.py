@@ -16,9 +16,9 @@ import numpy as np
 from balance_sim.effects.channels import forms, parts
 from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import Worlds, compile_worlds, with_classes
-from balance_sim.model.core import DIRECTIONS, Floats, World
+from balance_sim.model.core import DIRECTIONS, Floats
 from balance_sim.scenario import Scenario
-from balance_sim.study.draws import Draws, at
+from balance_sim.study.draws import DrawnScenarios, Draws
 from balance_sim.study.processes import map_in_order
 
 COLUMNS = ("level", "picture", "threat", "rest", "total")
@@ -37,17 +37,18 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
 
-    def expected(world: World) -> float:
-        return float(estimator.of(world, windows).by_dyad(longest).sum())
-
-    level = expected(worlds.reference)
-    by_form = [
-        level if estimator.is_control(world) else expected(world)
-        for world in forms(worlds, arm)
-    ]
-    if by_form:
+    of_forms = forms(worlds, arm)
+    others = [world for world in of_forms if not estimator.is_control(world)]
+    asked = others or [worlds.arms[arm]]
+    level, *of_asked = (
+        float(expected.by_dyad(longest).sum())
+        for expected in estimator.of_arms([worlds.reference, *asked], windows)
+    )
+    if of_forms:
+        effects = dict(zip(map(id, others), of_asked, strict=False))
+        by_form = [effects.get(id(world), level) for world in of_forms]
         return level, *parts(by_form, level).values()
-    total = expected(worlds.arms[arm]) - level
+    total = of_asked[0] - level
     return level, 0.0, 0.0, total, total
 
 
@@ -81,7 +82,8 @@ def over_draws[R](
 def _of_chunk[R](
     function: Callable[[Scenario], R], scenario: Scenario, draws: Draws, chunk: range
 ) -> list[R]:
-    return [function(at(scenario, draws, k)) for k in chunk]
+    drawn = DrawnScenarios(scenario, draws)
+    return [function(drawn[k]) for k in chunk]
 
 
 def effects_over(
