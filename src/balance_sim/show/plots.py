@@ -120,7 +120,7 @@ def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> 
             raise WrongRequest("a figure is named, or an outcome is given: not both")
         return outcome_figure(study, outcome).draw(study)
     figures = figures_of(study)
-    chosen = next(iter(figures)) if name is None else name
+    chosen = next(iter(fitting(study)), "") if name is None else name
     refuse_unknown(chosen, figures)
     return figures[chosen].draw(study)
 
