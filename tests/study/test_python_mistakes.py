@@ -94,7 +94,7 @@ HERE: list[tuple[Callable[[], Any], int, str]] = [
     (lambda: bs.run("no_such_scenario"), 4, "E001"),
     (lambda: bs.run(None), 4, "E001"),  # type: ignore[arg-type]
     (lambda: bs.load_scenario(3), 4, "E001"),  # type: ignore[arg-type]
-    (lambda: bs.load_scenario("smoke"), 4, "E001"),
+    (lambda: bs.load_scenario("smoke"), 4, "E012"),
     (lambda: bs.load_scenario("https://example.org/a.yaml"), 4, "E501"),
     (lambda: bs.load_scenario("games/security_dilemma.yaml"), 4, "E012"),
     (lambda: bs.load_experiment(SMALL), 4, "E012"),
