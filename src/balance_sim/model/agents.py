@@ -200,7 +200,7 @@ class BalanceModel(mesa.Model):
     >>> model = bs.BalanceModel("beijing_2025", arm="parade", seed=1)
     >>> model.step()
     >>> model
-    <BalanceModel of beijing_2025: parade, day 1 of 730, 50 states, 0 agreements signed>
+    <BalanceModel of beijing_2025: parade, day 1 of 367, 50 states, 0 agreements signed>
     """
 
     def __init__(
