@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from balance_sim.evidence.scores import exact_share
 from balance_sim.effects.result import AnalysedResult
+from balance_sim.evidence.scores import exact_share
+from balance_sim.show.figures.at_start import PACT, draw_allies, events_table, fears_table
 from balance_sim.show.figures.counts import (
     difference_table,
     draw_worlds,
@@ -13,7 +14,6 @@ from balance_sim.show.figures.counts import (
     fan_table,
     worlds_table,
 )
-from balance_sim.show.figures.at_start import PACT, draw_allies, events_table, fears_table
 from balance_sim.show.figures.dyads import dyads_table
 from balance_sim.show.figures.effects import arms_table
 from balance_sim.show.figures.world import map_table, states_table
