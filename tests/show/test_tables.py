@@ -10,8 +10,7 @@ from balance_sim.show.figures.at_start import PACT, draw_allies, events_table, f
 from balance_sim.show.figures.counts import (
     difference_table,
     draw_worlds,
-    fan_effects_table,
-    fan_table,
+    window_effects_table,
     worlds_table,
 )
 from balance_sim.show.figures.dyads import dyads_table
@@ -23,24 +22,19 @@ from studies import CASES, four_runs, study
 
 
 def test_fan_counts_by_day_and_the_paired_excess() -> None:
-    table = fan_table(four_runs())
+    table = four_runs().fan("counter")
     last = table[table["day"] == 365].set_index("arm")
     assert last.loc["without", ["mean", "q05", "q50", "q95"]].tolist() == [1.0, 0.0, 1.0, 2.0]  # of 0, 1, 1, 2
     assert last.loc["with", "mean"] == 1.5
     # By day 91 run 3 has its agreement of day 90 in one arm and not that of day 100 in the other.
     at = table[table["day"] == 91].set_index("arm")["mean"]
     assert at["with"] - at["without"] == 0.25
-    assert dict(zip(table["arm"], table["role"], strict=True)) == {
-        "without": "reference",
-        "with": "headline",
-        "half": "other",
-    }
 
 
 def test_effects_by_window_are_those_of_the_study() -> None:
     """Differences by day 365: 1, 0, 1, 0; by day 30 none."""
     result = four_runs()
-    table = fan_effects_table(result).set_index(["arm", "day"])
+    table = window_effects_table(result).set_index(["arm", "day"])
     assert table.loc["with"].index.tolist() == [0, 30, 90, 365]
     whole = table.loc[("with", 365)]
     assert (whole["effect"], whole["expected"]) == (0.5, 1.5)

@@ -14,26 +14,9 @@ from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import AVERAGED, EFFECT, effect_table
 from balance_sim.study.outcomes import Outcome
-from balance_sim.study.result import Result
 
 
-def fan_table(result: Result) -> pd.DataFrame:
-    """Return how counter-balancing agreements add up.
-
-    Returns
-    -------
-    A row an arm and week: role, day; mean over replications and quantiles (q05 to q95)
-    of the agreements made by then, and n; band: what the quantiles hold. They do not
-    narrow with more replications
-    """
-    table = result.fan("counter")
-    if table.empty:
-        return table
-    band = say.band_words(result.scenario, result.draws)
-    return say.titled(table, result).assign(band=band)
-
-
-def fan_effects_table(result: Result) -> pd.DataFrame:
+def window_effects_table(result: AnalysedResult) -> pd.DataFrame:
     """Return the effect by the end of each window.
 
     Returns
@@ -75,7 +58,7 @@ def difference_table(result: AnalysedResult) -> pd.DataFrame:
     headline = result.headline
     if headline is None:
         return pd.DataFrame()
-    effects = fan_effects_table(result)
+    effects = window_effects_table(result)
     simulated = effects[effects["role"] == "headline"]
     rows = [
         ("simulated", day, *ends)

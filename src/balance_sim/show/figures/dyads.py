@@ -12,7 +12,6 @@ from balance_sim.model.baseline import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import by_size, clear
-from balance_sim.study.result import Result
 
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]
 MOST_LISTED = 12
@@ -71,40 +70,32 @@ def states_table(result: AnalysedResult) -> pd.DataFrame:
     longest window, with lo, hi, mcse and clear as in `dyads_table`; participant (in the
     focal event)
     """
-    if result.expected is None:
-        return simulated_states(result)
-    effects = result.expected.dyads["effect"]
-    sides = [effects.groupby(result.expected.dyads[side]).sum() for side in "ab"]
-    totals = pd.DataFrame({"effect": sides[0].add(sides[1], fill_value=0.0)})
-    totals[["lo", "hi", "mcse"]] = np.nan
-    return _of_states(totals, result)
-
-
-def simulated_states(result: Result) -> pd.DataFrame:
-    """Return `states_table` of the replications, filtered, whatever is expected."""
     if result.headline_arm is None or not result.finished:
         return pd.DataFrame(columns=["clear"])
-    of_arm = result.states[result.states["arm"] == result.headline_arm]
-    totals = of_arm.set_index("state")[["effect", "lo", "hi", "mcse"]].astype(float)
-    return _of_states(totals, result)
-
-
-def _of_states(totals: pd.DataFrame, result: Result) -> pd.DataFrame:
-    """Return numbers by code as a table of all states in their order."""
+    exact, columns = result.expected, ["effect", "lo", "hi", "mcse"]
+    if exact is None:
+        of_arm = result.states[result.states["arm"] == result.headline_arm]
+        totals = of_arm.set_index("state")[columns].astype(float)
+    else:
+        sides = [
+            exact.dyads["effect"].groupby(exact.dyads[side]).sum() for side in "ab"
+        ]
+        totals = pd.DataFrame({"effect": sides[0].add(sides[1], fill_value=0.0)})
+        totals = totals.reindex(columns=columns)
     names = say.state_names(result.scenario)
-    table = totals.reindex(list(names), fill_value=0.0).rename_axis("code")
-    table = table.reset_index()
+    table = totals.reindex(list(names)).rename_axis("code").reset_index()
+    table["effect"] = table["effect"].fillna(0.0)
     table.insert(1, "name", list(names.values()))
     participants = classes_of(result.scenario).participants
     table["participant"] = table["code"].isin(participants)
     return _with_clear(table, result)
 
 
-def _with_clear(table: pd.DataFrame, result: Result) -> pd.DataFrame:
+def _with_clear(table: pd.DataFrame, result: AnalysedResult) -> pd.DataFrame:
     """Return the table with which effects are not zero, of which arm and of how many
     replications."""
     is_clear = clear(table)
-    if table["mcse"].isna().all():
+    if result.expected is not None:
         is_clear = table["effect"].abs() > LEAST
     return table.assign(clear=is_clear, n=result.finished, arm=result.headline_arm)
 
