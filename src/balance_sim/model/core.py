@@ -139,7 +139,7 @@ class AtStart:
     shared: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
     beside: World | None = field(default=None, repr=False, compare=False)
     """A world of which the evidence alone differs."""
-    beside_step: Ints | None = None
+    beside_step: Ints | None = field(default=None, repr=False, compare=False)
     """(S,) its step for each of this world's; None: the same."""
 
 
