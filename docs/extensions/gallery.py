@@ -54,7 +54,9 @@ STUDIES: dict[str, dict[str, list[str]]] = {
     },
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
-OF_A_CASE = dict.fromkeys(("map", "uncertainty"), "results/tripartite")
+OF_A_CASE = dict.fromkeys(
+    ("map", "uncertainty", "fears", "allies", "events"), "results/tripartite"
+)
 """Figures that show more of a case with many states."""
 CATALOGUES = figures.catalogues()
 REGISTRY = {
@@ -165,6 +167,20 @@ def draw_all() -> dict[str, list[Drawn]]:
     return found
 
 
+def page_of(pictures: Path) -> Path:
+    """A page of all pictures of a folder, each at the width of a slide."""
+    tiles = [
+        f'<figure><img src="{path.name}" width="960"><figcaption>{path.stem}</figcaption></figure>'
+        for path in sorted(pictures.glob("*.png"))
+    ]
+    page = pictures / "index.html"
+    page.write_text(
+        "<!doctype html><meta charset=utf-8><title>Figures</title>" + "\n".join(tiles),
+        encoding="utf-8",
+    )
+    return page
+
+
 class Studies(SphinxDirective):
     """The commands that make the studies of a kind."""
 
@@ -219,3 +235,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("studies", Studies)
     app.add_directive("gallery", Gallery)
     return {"parallel_read_safe": False, "parallel_write_safe": True}
+
+
+if __name__ == "__main__":  # all figures, and a page of them, without the site
+    draw_all()
+    print(page_of(HOME / "pictures"))

@@ -1,8 +1,7 @@
 """balance-sim: what an event adds to what states do, over a paired counterfactual.
 
     import balance_sim as bs
-    scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
-    result = bs.run(scenario, runs=400, seed=1)
+    result = bs.run("beijing_2025", runs=400, seed=1)
     result.effects
 
 Names are imported when they are first used, so that a start-up pays for nothing it does
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from balance_sim.evidence.goodness.study import goodness_of_fit as goodness_of_fit
     from balance_sim.evidence.posterior.uncertainty import uncertainty as uncertainty
     from balance_sim.games.plan import load_game as load_game
+    from balance_sim.games.play import path_of_play as path_of_play
     from balance_sim.games.solve import solve as solve
     from balance_sim.games.study import play as play
     from balance_sim.model.agents import BalanceModel as BalanceModel
@@ -74,6 +74,7 @@ _HOMES = {
     "balance_sim.effects.world_at_start": ("world_at_start",),
     "balance_sim.show.plots": ("plot",),
     "balance_sim.games.plan": ("load_game",),
+    "balance_sim.games.play": ("path_of_play",),
     "balance_sim.games.study": ("play",),
     "balance_sim.games.solve": ("solve",),
 }

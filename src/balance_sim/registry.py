@@ -128,6 +128,7 @@ ROOMS = (
             },
         },
     ),
+    Room("brief", "Brief", "brief", {"command": {"brief": "brief.command:brief"}}),
     Room("app", "App", "app", {"command": {"app": "app.command:app"}}),
 )
 EXTRAS = {
@@ -135,6 +136,8 @@ EXTRAS = {
     "dask": "cluster",
     "distributed": "cluster",
     "nashpy": "games",
+    "openpyxl": "excel",
+    "pptx": "brief",
     "sklearn": "evidence",
     "solara": "app",
 }

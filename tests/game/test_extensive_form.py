@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from balance_sim.games.extensive_form import Expectation, Foresight, NoEquilibrium, Turn, TurnGame, rolling
+from balance_sim.games.extensive_form import Foresight, NoEquilibrium, Turn, TurnGame, rolling
 
 TOGETHER, IN_TURN = [(0, 1)], [(0,), (1,)]
 
@@ -150,16 +150,6 @@ def test_beliefs_follow_bayes_by_hand():
     )
 
 
-def test_what_tells_a_type_is_the_move_of_who_has_it():
-    """Both move at once, the second has types: the first type is expected to play 0, the other 1. Whatever the first
-    player does, a 1 of the second is the other's with 0.9 against a slip of 0.1."""
-    game = TurnGame((Turn(0, (0, 1)),), (2, 2), np.asarray, (0.5, 0.5), typed=1, tremble=0.2)
-    seen = game.likelihood(Expectation((0, 1), (0, 0)))
-    for first in (0, 1):
-        assert game.belief_after(game.turns[0], (0.5, 0.5), seen, (first, 1)) == pytest.approx((0.1, 0.9))
-        assert game.belief_after(game.turns[0], (0.5, 0.5), seen, (first, 0)) == pytest.approx((0.9, 0.1))
-
-
 def test_what_a_move_gains_is_over_the_next_best():
     """Of moves worth 3, 1 and 2 the first gains 1; a type to which they are worth 0, 5 and 1 gains 4 by the second."""
     turns, usual, other = (Turn(0, (0,)),), (3.0, 1.0, 2.0), (0.0, 5.0, 1.0)
@@ -208,15 +198,6 @@ def test_a_small_doubt_deters_if_there_is_long_to_come(share, count, enters):
     """Kreps, Wilson 1982: with n stages to come an entrant enters if and only if the share is less than worth ** n;
     0.4 ** 2 = 0.16, 0.4 ** 3 = 0.064."""
     assert next(rolling(chain_store(share, 0.4, 2.0, count), count)).moves == (enters,)
-
-
-def test_types_that_move_with_others_and_have_to_mix_are_refused():
-    """Pennies, of which one side might be of another type that wants the same: nothing pure will do."""
-    wins = {(0, 0): 1, (1, 1): 1, (0, 1): -1, (1, 0): -1}
-    leaves = {(m,): [[w, -w]] * 2 for m, w in wins.items()}
-    game = leaf_game(leaves, stages(1, TOGETHER), (2, 2), prior=(0.5, 0.5), typed=1)
-    with pytest.raises(NoEquilibrium, match="sequential"):
-        next(rolling(game, 1))
 
 
 # --- by the definition ----------------------------------------------------------------

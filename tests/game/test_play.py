@@ -22,6 +22,7 @@ from .conftest import ROOT, game_in
 
 DILEMMA = (ROOT / "games" / "dilemma_over_time.yaml").read_text(encoding="utf-8").replace("security_dilemma/", "")
 DATES = "dates: [2025-02-01, 2025-05-01, 2025-08-01]"
+IN_TURN = f"{DATES}\n  order: sequential"
 REFUSED = [
     ("unknown move", f"{DATES}\n  moves: {{arden: [restrain, parade]}}", "E107", "play.moves.arden[1]"),
     ("unknown mover", f"{DATES}\n  players: [arden, corvia]", "E107", "play.players[1]"),
@@ -35,13 +36,15 @@ REFUSED = [
     ("days and dates", f"{DATES}\n  every_days: 90", "E015", "play.every_days"),
     ("too large a tree", "every_days: 40", "E405", "play"),
     ("type of nobody", f"{DATES}\n  types: {{corvia: {{name: bold, share: 0.5, source: x}}}}", "E107", "play.types.corvia"),
-    ("costs of no move", f"{DATES}\n  types: {{arden: {{name: bold, share: 0.5, costs: {{parade: 1}}, source: x}}}}",
+    ("costs of no move", f"{IN_TURN}\n  types: {{arden: {{name: bold, share: 0.5, costs: {{parade: 1}}, source: x}}}}",
      "E107", "play.types.arden.costs.parade"),
     ("a sure type", f"{DATES}\n  types: {{arden: {{name: bold, share: 1, source: x}}}}", "E203", "play.types.arden.share"),
-    ("outcome of nobody", f"{DATES}\n  types: {{arden: {{name: bold, share: 0.5, source: x, payoff: "
+    ("outcome of nobody", f"{IN_TURN}\n  types: {{arden: {{name: bold, share: 0.5, source: x, payoff: "
      "[{outcome: effort, weight: 1, source: x}]}}", "E107", "play.types.arden.payoff[0]"),
-    ("two with types", f"{DATES}\n  types: {{arden: {{name: a, share: 0.5, source: x}}, belmar: {{name: b, share: 0.5, source: x}}}}",
+    ("two with types", f"{IN_TURN}\n  types: {{arden: {{name: a, share: 0.5, source: x}}, belmar: {{name: b, share: 0.5, source: x}}}}",
      "E212", "play.types.belmar"),
+    ("type of who moves with others", f"{DATES}\n  types: {{arden: {{name: bold, share: 0.5, source: x}}}}", "E110",
+     "play.types.arden"),
     ("type of a bystander", f"{DATES}\n  players: [arden]\n  types: {{belmar: {{name: b, share: 0.5, source: x}}}}",
      "E110", "play.types.belmar"),
 ]  # fmt: skip
@@ -77,7 +80,9 @@ def test_a_type_neither_sets_its_payoff_nor_speaks_for_nothing(tmp_path):
     row = "      - {outcome: relations, of: XCO, weight: 0, source: x}\n"
     strategies = f"{head}      meet: {{cost: 1, add: [{meet}]}}\n{calm}    payoff:\n{row}{tail}"
     wants = "payoff: [{outcome: relations, of: XCO, weight: 1, source: x}], costs: {calm: 0}"
-    types = f"dates: [2025-02-01]\n  types: {{belmar: {{name: bold, share: 0.5, source: x, {wants}}}}}"
+    types = (
+        f"dates: [2025-02-01]\n  order: sequential\n  types: {{belmar: {{name: bold, share: 0.5, source: x, {wants}}}}}"
+    )
     with pytest.raises(ScenarioError) as caught:
         dilemma(tmp_path, types, strategies)
     found = [(problem.code, problem.path) for problem in caught.value.problems]
@@ -165,13 +170,14 @@ def test_beliefs_follow_what_was_seen(tmp_path):
     """To a meek Belmar manoeuvres cost 5, to the usual one they are worth 0.1: each does as it likes best, and the first
     stage tells which it is. With a tremble of 0.02 a slip has 0.01: (0.25 * 0.99) / (0.25 * 0.99 + 0.75 * 0.01) = 0.971."""
     types = "types: {belmar: {name: meek, share: 0.25, costs: {manoeuvre: 5}, source: x}}"
-    played = path_of_play(dilemma(tmp_path, f"dates: [2025-02-01, 2025-05-01]\n  tremble: 0.02\n  {types}"))
+    play = f"dates: [2025-02-01, 2025-05-01]\n  order: sequential\n  tremble: 0.02\n  {types}"
+    played = path_of_play(dilemma(tmp_path, play))
     assert played.types == ("usual", "meek")
     usual, meek = played.steps
-    assert [step.moves for step in usual] == [(1, 1)] * 2
-    assert [step.moves for step in meek] == [(1, 0)] * 2
-    assert [step.belief[1] for step in meek] == pytest.approx([0.25, 0.2475 / 0.255])
-    assert usual[1].belief[1] == pytest.approx(0.0025 / 0.745)
+    assert [step.moves for step in usual] == [(1,)] * 4
+    assert [step.moves for step in meek] == [(1,), (0,)] * 2
+    assert [step.belief[1] for step in meek[::2]] == pytest.approx([0.25, 0.2475 / 0.255])
+    assert usual[2].belief[1] == pytest.approx(0.0025 / 0.745)
     # what each type comes to is that of its own path: Belmar's acts alone bear on Arden, and Arden's on Belmar
     feared = 0.2 - played.payoffs[0]
     assert played.payoffs[1] == pytest.approx([0.2, -feared[1]]) and (feared > 0.1).all()
@@ -191,7 +197,7 @@ def test_a_type_that_wants_something_else_has_payoffs_of_its_own(tmp_path):
     """A type that does not mind being feared or afraid has what manoeuvres are worth at home, and nothing else."""
     payoff = "payoff: [{outcome: insecurity, weight: 0, source: x}]"
     types = f"types: {{belmar: {{name: careless, share: 0.5, {payoff}, source: x}}}}"
-    played = path_of_play(dilemma(tmp_path, f"dates: [2025-02-01]\n  {types}"))
+    played = path_of_play(dilemma(tmp_path, f"dates: [2025-02-01]\n  order: sequential\n  {types}"))
     assert played.payoffs[1, 1] == pytest.approx(0.1)
     assert played.payoffs[0, 1] < 0.1 - 0.1
 

@@ -75,15 +75,6 @@ def test_columns_of_the_accords(result: bs.Result) -> None:
     assert first_cells(table) == {*result.agreements.columns, "point"}
 
 
-def test_columns_of_the_page_for_r(result: bs.Result) -> None:
-    """What its code selects is in the tables that a run writes."""
-    chosen = re.findall(r"select\(([^)]*)\)", page("r.md"))
-    assert len(chosen) == 2
-    for names, table in zip(chosen, (result.outcomes, result.agreements), strict=True):
-        windows = re.sub(r"\d+", str(result.window), names)
-        assert set(re.findall(r"\w+", windows)) <= set(table.columns)
-
-
 FORECASTS = sorted((ROOT / "docs" / "forecasts").glob("*.json"))
 EARLIER = sorted((ROOT / "docs" / "forecasts" / "earlier").glob("*.json"))
 

@@ -27,7 +27,8 @@ def words(values: Sequence[str]) -> pa.DictionaryArray:
 
 
 def study(lives: Lives, failed: tuple[dict[str, object], ...] = (), block: int = 1_000) -> Result:
-    """A Result of these agreements, in memory; the arms in the order given, the reference first."""
+    """A Result of these agreements, in memory; the arms in the order given, the reference first. It says that agents
+    of one's own decided, since the expected estimator knows nothing of what was made by hand."""
     runs = len(next(iter(lives.values())))
     blocks = []
     for first in range(0, runs, block):
@@ -50,6 +51,7 @@ def study(lives: Lives, failed: tuple[dict[str, object], ...] = (), block: int =
         scenario=SCENARIO,
         runs=runs,
         seed=7,
+        model="studies:ByHand",
         arms=tuple(lives),
         version="0.1.0",
         memory=tuple(blocks) if runs else (),

@@ -9,8 +9,6 @@ import pandas as pd
 import pytest
 from balance_sim.effects.result import AnalysedResult as Result
 from balance_sim.scenario.schema import Calibration
-from balance_sim.show.figures import FIGURES
-from balance_sim.show.figures.counts import fan_table
 from balance_sim.stats import Ints
 from balance_sim.stats.intervals import NORMAL
 from balance_sim.stats.superposition import rate_for
@@ -164,16 +162,3 @@ def test_a_level_walks_from_year_to_year() -> None:
     assert np.array_equal(levels[:, :1], drawn_levels(0.3, 5, runs))
     steps = levels[:, 1] / levels[:, 0]
     assert abs(np.corrcoef(steps, levels[:, 0])[0, 1]) < 0.02
-
-
-def test_the_caption_says_what_the_band_holds(plain: Result) -> None:
-    moving = at_variance(0.5, plain)
-    told = over_posterior(moving, 0.5, 1.0, 2.0)
-    results = plain, moving, told, replace(told, draws=True)
-    _, level, *_ = said = [fan_table(result)["band"].iloc[0] for result in results]
-    assert len({*said}) == 4
-    texts = [
-        text.get_text()
-        for text in FIGURES["fan"].draw(moving).findobj(match=lambda artist: hasattr(artist, "get_text"))
-    ]
-    assert any(level in " ".join(text.split()) for text in texts)

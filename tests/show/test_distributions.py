@@ -7,11 +7,13 @@ from balance_sim.show.figures.distributions import spread_of, values_table
 
 
 def test_tables_are_those_of_the_study(of_five: AnalysedResult) -> None:
-    frame = of_five.outcomes
-    table = values_table(of_five, "insecurity_host_300")
-    assert list(dict.fromkeys(table["arm"])) == ["no_summit", "summit"]
-    for arm, part in table.groupby("arm"):
-        np.testing.assert_array_equal(part["value"], frame.loc[frame["arm"] == arm, "insecurity_host_300"])
+    frame = of_five.outcomes.set_index("arm")["insecurity_host_300"]
+    table = values_table(of_five, "insecurity_host_300").set_index("arm")
+    assert table.index.tolist() == ["no_summit", "summit"]
+    for arm, row in table.iterrows():
+        assert row["level"] == pytest.approx(frame[arm].mean())
+        ends = np.quantile(frame[arm], [0.05, 0.95], method="inverted_cdf")
+        assert row[["q05", "q95"]].tolist() == pytest.approx(ends, rel=0.05)
 
 
 @pytest.mark.parametrize("outcome", ["accords_all_300", "first_counter_days"])

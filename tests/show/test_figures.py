@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.show.figures import FIGURES, fitting
-from balance_sim.show.figures.style import OTHERS, SCALE, contrast_with_white, readable
+from balance_sim.show.figures import FIGURES, fitting, style
+from balance_sim.show.figures.style import SCALE, contrast_with_white, readable
 from balance_sim.show.plots import save_figures
+from balance_sim.show.save import STAMPS
 from studies import CASES
 
 from matplotlib.figure import Figure  # isort: skip
@@ -19,7 +20,7 @@ def words_of(figure: Figure) -> list[Text]:
     return [text for text in found if isinstance(text, Text) and text.get_text().strip()]
 
 
-FURTHER = [("map", case) for case in ("four runs", "no accords", "one run")]
+FURTHER = [(name, case) for name in ("map", "fears") for case in ("four runs", "no accords", "one run")]
 EACH = [
     pytest.param(name, case, marks=pytest.mark.long if (name, case) in FURTHER else ())
     for case in CASES
@@ -64,19 +65,19 @@ def hidden_tick_labels(figure: Figure) -> set[int]:
 def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
     from matplotlib.colors import to_rgb
 
-    for colour, _ in OTHERS:
+    for colour in (style.BLUE, style.ORANGE, style.VERMILION, style.GREEN, style.PURPLE, style.BASE):
         assert contrast_with_white(readable(colour)) >= 4.5
     assert contrast_with_white((0, 0, 0)) == pytest.approx(21)  # WCAG's largest
     less, more = (contrast_with_white(to_rgb(SCALE[k][1])) for k in (0, -1))
     assert more > 3 * less  # the far ends cannot be mixed up in grey
-    assert SCALE[[at for at, _ in SCALE].index(0.5)][1] == "#FFFFFF"  # zero is white
+    assert SCALE[[at for at, _ in SCALE].index(0.5)][1] == "#ffffff"  # zero is white
 
 
 def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
-    names = ["fan", "arms"]
-    first, second = (save_figures(CASES["250 runs"](), tmp_path / name, names) for name in ("a", "b"))
-    assert [p.name for p in first] == [f"{n}.{k}" for n in names for k in ("png", "svg")]
+    names = ["difference", "arms"]
+    first, second = (save_figures(CASES["250 runs"](), tmp_path / name, names, STAMPS) for name in ("a", "b"))
+    assert [p.name for p in first] == [f"{n}.{k}" for n in names for k in ("png", "svg", "pdf")]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
     assert {p.name for p in (tmp_path / "a" / "figures").iterdir()} == {p.name for p in first}
-    assert b"<dc:date>" not in (tmp_path / "a" / "figures" / "fan.svg").read_bytes()
+    assert b"<dc:date>" not in (tmp_path / "a" / "figures" / "difference.svg").read_bytes()

@@ -101,7 +101,7 @@ def test_no_page_has_an_element_that_a_file_brought(pages, kind: str) -> None:
 
 
 def test_no_picture_has_one_either(hostile) -> None:
-    for name in ("fan", "arms", "pairs"):
+    for name in ("difference", "arms", "dyads"):
         picture = figure_bytes(FIGURES[name].draw(hostile["run"]), "svg").decode()
         assert not {"script", "img", "foreignobject", "a"} & {*Read(picture).tags}, name
 

@@ -25,7 +25,7 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
 
 def test_one_point_has_the_figures_of_a_run(swept: SweepResult) -> None:
     """`plot FOLDER@1` and `report FOLDER@1` draw what a run of that point would: placebos and channels too."""
-    assert {"fan", "arms", "placebos"} <= {*fitting(open_side(parse_side(f"{swept.folder}@1")))}
+    assert {"difference", "arms", "placebos"} <= {*fitting(open_side(parse_side(f"{swept.folder}@1")))}
     with pytest.raises(WrongRequest, match="`99`"):
         open_side(parse_side(f"{swept.folder}@99"))
     with pytest.raises(WrongRequest, match="`nix`"):

@@ -4,35 +4,37 @@ import math
 
 import numpy as np
 import pytest
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.evidence.scores import exact_share
-from balance_sim.show.figures.counts import fan_effects_table, fan_table
-from balance_sim.show.figures.dyads import dyads_table, state_order
+from balance_sim.show.figures.at_start import PACT, draw_allies, events_table, fears_table
+from balance_sim.show.figures.counts import (
+    difference_table,
+    draw_worlds,
+    window_effects_table,
+    worlds_table,
+)
+from balance_sim.show.figures.dyads import dyads_table
 from balance_sim.show.figures.effects import arms_table
 from balance_sim.show.figures.world import map_table, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.stats.intervals import paired_interval
-from studies import CASES, SCENARIO, four_runs, study
+from studies import CASES, four_runs, study
 
 
 def test_fan_counts_by_day_and_the_paired_excess() -> None:
-    table = fan_table(four_runs())
+    table = four_runs().fan("counter")
     last = table[table["day"] == 365].set_index("arm")
     assert last.loc["without", ["mean", "q05", "q50", "q95"]].tolist() == [1.0, 0.0, 1.0, 2.0]  # of 0, 1, 1, 2
     assert last.loc["with", "mean"] == 1.5
     # By day 91 run 3 has its agreement of day 90 in one arm and not that of day 100 in the other.
     at = table[table["day"] == 91].set_index("arm")["mean"]
     assert at["with"] - at["without"] == 0.25
-    assert dict(zip(table["arm"], table["role"], strict=True)) == {
-        "without": "reference",
-        "with": "headline",
-        "half": "other",
-    }
 
 
 def test_effects_by_window_are_those_of_the_study() -> None:
     """Differences by day 365: 1, 0, 1, 0; by day 30 none."""
     result = four_runs()
-    table = fan_effects_table(result).set_index(["arm", "day"])
+    table = window_effects_table(result).set_index(["arm", "day"])
     assert table.loc["with"].index.tolist() == [0, 30, 90, 365]
     whole = table.loc[("with", 365)]
     assert (whole["effect"], whole["expected"]) == (0.5, 1.5)
@@ -54,19 +56,9 @@ def test_exact_shares_against_newcombe(hits: int, n: int, low: float, high: floa
     assert (round(float(lo[0]), 4), round(float(hi[0]), 4)) == (low, high)
 
 
-def test_every_pair_is_in_the_table_once_in_the_fixed_order() -> None:
+def test_every_dyad_is_in_the_table_once() -> None:
     table = dyads_table(four_runs())
     assert len(table) == 15
-    assert (table["place_a"] < table["place_b"]).all()
-    order = state_order(SCENARIO)
-    assert list(order.items()) == [
-        ("CHN", "participants"),
-        ("RUS", "participants"),
-        ("JPN", "near"),
-        ("KOR", "near"),
-        ("FRA", "far"),
-        ("IND", "others"),
-    ]
     rows = {frozenset((r["a"], r["b"])): r for r in table.to_dict("records")}
     korea_france = rows[frozenset(("KOR", "FRA"))]  # run 1 in both, run 0 with the meeting alone
     assert (korea_france["mean"], korea_france["mean_control"], korea_france["effect"]) == (0.5, 0.25, 0.25)
@@ -116,3 +108,70 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
     assert table.attrs["layout"].places["JPN"] == (140, 36)
     assert not map_table(four_runs())["arc"].any()
+
+
+def test_expected_effects_on_states_are_sums_over_their_dyads(of_five: AnalysedResult) -> None:
+    exact = of_five.expected
+    assert exact is not None
+    dyads, states = dyads_table(of_five), states_table(of_five).set_index("code")["effect"]
+    assert len(dyads) == 10 and dyads["lo"].isna().all()
+    for code, effect in states.items():
+        mine = dyads[(dyads["a"] == code) | (dyads["b"] == code)]
+        assert effect == pytest.approx(mine["effect"].sum(), abs=1e-12)
+    counted = exact.dyads.loc[exact.dyads["direction"] == "counter", "effect"].sum()
+    assert counted == pytest.approx(exact.effect, abs=1e-12)
+
+
+def test_the_effect_over_time_ends_at_the_effect(of_five: AnalysedResult) -> None:
+    table = difference_table(of_five)
+    by_estimator = dict(iter(table.groupby("estimator")))
+    assert set(by_estimator) == {"simulated", "expected"}  # no posterior was worked out
+    course = by_estimator["expected"]
+    assert course["day"].is_monotonic_increasing and course["day"].iloc[-1] == of_five.window
+    assert course["effect"].iloc[0] == 0
+    assert of_five.expected is not None
+    assert course["effect"].iloc[-1] == pytest.approx(of_five.expected.effect)
+    simulated, estimate = by_estimator["simulated"].iloc[-1], of_five.headline
+    assert estimate is not None and simulated["effect"] == pytest.approx(estimate.estimate["mean"])
+    assert set(difference_table(four_runs())["estimator"]) == {"simulated"}  # agents of one's own
+
+
+@pytest.mark.parametrize(("gaining", "losing", "colours"), [(30, 0, (30, 0)), (0, 40, (0, 40)), (30, 30, None)])
+def test_squares_are_worlds_with_one_agreement_more_or_fewer(
+    gaining: int, losing: int, colours: tuple[int, int] | None
+) -> None:
+    """Of 100 runs so many gain an agreement, and so many lose one."""
+    from balance_sim.show.figures.style import BLUE, ORANGE
+    from matplotlib.colors import to_hex
+
+    some = [(3, "JPN", "KOR")]
+    with_it = [some if run < gaining else [] for run in range(100)]
+    without = [some if run >= 100 - losing else [] for run in range(100)]
+    table = worlds_table(study({"without": without, "with": with_it}))
+    if colours is None:
+        assert table.empty  # on balance none
+        return
+    squares, _ = draw_worlds(table).axes
+    shades = [to_hex(square.get_facecolor()) for square in squares.patches]
+    assert len(shades) == 100 and (shades.count(BLUE.lower()), shades.count(ORANGE.lower())) == colours
+
+
+def test_each_state_stands_with_the_one_it_fears_most(of_five: AnalysedResult) -> None:
+    table = fears_table(of_five)
+    world = table.attrs["world"]
+    codes = list(world.codes)
+    for row in table.to_dict("records"):
+        shares = world.fear[codes.index(row["code"])]
+        assert shares[codes.index(row["feared"])] == shares.max() == row["share"] > 0
+        assert row["count"] == (table["feared"] == row["feared"]).sum()
+    allied = np.argwhere(np.triu(world.depth >= PACT, 1))
+    ring = draw_allies(table).axes[0]
+    assert sum(len(line.get_xdata()) > 1 for line in ring.lines) == len(allied)
+    assert table["allies"].sum() == 2 * len(allied)
+
+
+def test_every_event_is_drawn_once_and_one_is_focal(of_five: AnalysedResult) -> None:
+    table, scenario = events_table(of_five), of_five.scenario
+    assert len(table) == len(scenario.events) and table["date"].is_monotonic_increasing
+    focal = table[table["is_focal"]]
+    assert len(focal) == 1 and focal["joint"].all()

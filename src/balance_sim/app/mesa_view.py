@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAST_SEED = 1_000
+SIDEBAR = "410px"
+"""Width of Mesa's controls, which lie over the page."""
 
 
 def model_view(
@@ -42,19 +44,32 @@ def model_view(
     >>> scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
     >>> page = model_view(scenario, arm="parade")
     """
-    model = BalanceModel(scenario, arm, seed)
-    arms = {"type": "Select", "label": "Arm", "value": model.arm}
-    seeds = {"type": "SliderInt", "label": "Seed", "value": seed, "step": 1}
-    return SolaraViz(
-        model,
-        components=[(WorldMap, 0), make_plot_component("agreements_signed")],
-        model_params={
-            "scenario": scenario,
-            "arm": arms | {"values": list(scenario.arms)},
-            "seed": seeds | {"min": 1, "max": max(LAST_SEED, seed)},
-        },
-        name=scenario.title,
+    return ModelPage(scenario, arm, seed)
+
+
+@solara.component
+def ModelPage(  # noqa: N802 - components have names of classes
+    scenario: Scenario, arm: str | None, seed: int
+) -> None:
+    """Mesa's controls, and beside them the map and the number of agreements.
+
+    They do not stand among Mesa's own components, whose grid shows nothing with Solara
+    1.58."""
+    model = solara.use_memo(
+        lambda: solara.reactive(BalanceModel(scenario, arm, seed)), []
     )
+    arms = {"type": "Select", "label": "Arm", "value": model.value.arm}
+    seeds = {"type": "SliderInt", "label": "Seed", "value": seed, "step": 1}
+    parameters = {
+        "scenario": scenario,
+        "arm": arms | {"values": list(scenario.arms)},
+        "seed": seeds | {"min": 1, "max": max(LAST_SEED, seed)},
+    }
+    SolaraViz(model, components=[], model_params=parameters, name=scenario.title)
+    plot, _ = make_plot_component("agreements_signed")
+    with solara.Column(style={"padding-left": SIDEBAR}):
+        WorldMap(model.value)
+        plot(model.value)
 
 
 @solara.component

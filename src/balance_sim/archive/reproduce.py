@@ -27,7 +27,7 @@ from balance_sim.archive.package import (
     with_papers,
 )
 from balance_sim.model.own.fingerprint import CodeFingerprint
-from balance_sim.model.own.modules import loaded_rules
+from balance_sim.model.own.modules import HERE, loaded_rules
 from balance_sim.scenario import with_values
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
@@ -40,9 +40,9 @@ from balance_sim.study.folder import Folder, refuse_code, scenario_of
 from balance_sim.study.jobs import Job, Task, TaskResult
 from balance_sim.study.machine import cpu_type, version
 from balance_sim.study.manifest import Manifest, manifest_from
-from balance_sim.study.own_outcomes import LOCAL, function_named
+from balance_sim.study.own_outcomes import function_named
 from balance_sim.study.points import PointTable
-from balance_sim.study.run import import_model, simulate_lacking
+from balance_sim.study.run import model_reference, simulate_lacking
 
 BLOCK = 128
 ROUNDING = 1e-6
@@ -168,7 +168,7 @@ def refuse_unnamed(study: Manifest, model: str | None, outcomes: str | None) -> 
     WrongRequest : with the options that name it
     """
     modules = {reference.partition(":")[0] for _, reference in study.own_outcomes}
-    if LOCAL in modules or len(modules) > 1:
+    if HERE in modules or len(modules) > 1:
         raise WrongRequest("the study's own outcomes were defined in no one module")
     options = [f"--outcomes {module}" for module in modules - {outcomes}]
     if study.model not in (None, model):
@@ -195,7 +195,7 @@ def job_of(
     CodeDiffers : where its code has another text
     """
     refuse_unnamed(study, model, outcomes)
-    import_model(study.model)
+    model_reference(study.model)
     for _, reference in study.own_outcomes:
         function_named(reference)
     refuse_code(study.fingerprint)

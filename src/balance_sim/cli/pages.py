@@ -36,6 +36,7 @@ TABLES: dict[str, Literal["runs", "accords"]] = {
     metavar="NAME",
     help="Draw this outcome instead, whichever it is: accords_all_365, own_x, ...",
 )
+@click.option("--pdf", is_flag=True, help="Write PDF files too, as slides take them.")
 @options.terms_option
 def plot(
     results: str | None,
@@ -43,12 +44,13 @@ def plot(
     out: Path | None,
     only_list: bool,
     outcome: str | None,
+    pdf: bool,
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
     RESULTS is a folder of `run`, `game` or `sweep`, or FOLDER@point of a sweep."""
     from balance_sim.show import figures, plots
-    from balance_sim.show.save import save_drawn
+    from balance_sim.show.save import IN_FOLDER, STAMPS, save_drawn
 
     if results is None:
         if not only_list:
@@ -67,12 +69,12 @@ def plot(
         return
     for name in names:
         plots.refuse_unknown(name, study_figures)
-    folder = out or plots.home_of(results)
+    folder, formats = out or plots.home_of(results), STAMPS if pdf else IN_FOLDER
     if outcome is None:
-        paths = plots.save_figures(study, folder, names or None)
+        paths = plots.save_figures(study, folder, names or None, formats)
     else:
         figure = plots.outcome_figure(study, outcome)
-        paths = save_drawn({figure.name: figure.draw(study)}, folder)
+        paths = save_drawn({figure.name: figure.draw(study)}, folder, formats)
     for path in paths:
         click.echo(path)
 

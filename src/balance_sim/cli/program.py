@@ -117,7 +117,7 @@ class Commands(click.Group):
         name, names = args[0], self.list_commands(ctx)
         if not name.startswith("-") and name not in names:
             evidence = [f"evidence {subcommand}" for subcommand in places("evidence")]
-            commands = {line.rpartition(" ")[2]: line for line in [*evidence, *names]}
+            commands = {line.rpartition(" ")[2]: line for line in [*names, *evidence]}
             near = difflib.get_close_matches(name, commands, n=1)
             hint = f" Did you mean 'balance-sim {commands[near[0]]}'?" if near else ""
             ctx.fail(f"No such command '{name}'.{hint}")

@@ -72,7 +72,6 @@ def run(
 
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command
     resumes where it stopped."""
-    wanted_arms = None if arms is None else [*map(str.strip, arms.split(","))]
     steps_names = STEPS if figures else STEPS[:-1]
     with resumable(options.command_line()), Steps(steps_names) as steps:
         from balance_sim.effects.ahead import simulated
@@ -85,7 +84,7 @@ def run(
             for name, content in scenario_files(scenario).items()
         }
         run_options: RunOptions = {
-            "arms": wanted_arms,
+            "arms": arms,
             "workers": workers,
             "command": options.command_line(),
             "progress": steps.counter("replications"),

@@ -17,6 +17,7 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps, resumable
 from balance_sim.show.wording import page_width, said
+from balance_sim.study.shards import REPORT
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 @options.timeout_option
 @options.own_model_option
 @options.own_outcomes_option
+@options.figures_option
 @click.option(
     "--retry-failed", is_flag=True, help="Run blocks with failed replications again."
 )
@@ -80,6 +82,7 @@ def sweep(
     run_timeout: float | None,
     model: str | None,
     own: str | None,
+    figures: bool,
     retry_failed: bool,
 ) -> None:
     """Run every point of EXPERIMENT in every arm. The same command goes on where it
@@ -123,6 +126,10 @@ def sweep(
                 progress=show,
                 told=begin,
             )
+        if result is not None and figures:
+            from balance_sim.show.report import save_study
+
+            save_study(result, folder)
     if result is None:
         return
     options.answer(result.summary, lambda: sweep_lines(result, folder))
@@ -150,5 +157,6 @@ def sweep_lines(result: SweepResult, folder: Path) -> Iterator[str]:
 
     yield from said(sweep_finding(result), page_width())
     yield f"digest {result.digest}"
-    yield f"effects.csv has every point; `balance-sim report {folder}` makes a page"
+    page = "; report.html is a page" if (folder / REPORT).is_file() else ""
+    yield f"effects.csv has every point{page}"
     yield f"wrote {folder}"

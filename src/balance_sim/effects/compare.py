@@ -178,7 +178,7 @@ def _inputs(side: ComparedSide) -> dict[str, Any]:
 # -- the comparison --------------------------------------------------------------------
 
 
-def compare(left: str, right: str) -> StudyComparison:
+def compare(left: Result | Path | str, right: Result | Path | str) -> StudyComparison:
     """Two results folders, two arms, or two points of sweeps: differences are right
     less left.
 
@@ -186,7 +186,8 @@ def compare(left: str, right: str) -> StudyComparison:
 
     Parameters
     ----------
-    left, right : `FOLDER`, `FOLDER:ARM`, `FOLDER@POINT` or `FOLDER@POINT:ARM`
+    left, right : `FOLDER`, `FOLDER:ARM`, `FOLDER@POINT` or `FOLDER@POINT:ARM`; or a
+        result that has a folder
 
     Returns
     -------
@@ -211,9 +212,9 @@ def compare(left: str, right: str) -> StudyComparison:
     >>> comparison.paired, comparison.differences
     (True, [])
     """
-    sides = parse_side(left), parse_side(right)
+    sides = parse_side(_name_of(left)), parse_side(_name_of(right))
     studies = open_run(sides[0]), open_run(sides[1])
-    refuse_other_classes(studies, [left, right])
+    refuse_other_classes(studies, [side.text for side in sides])
     pairs = [ArmPair(studies, arms) for arms in _arm_pairs(studies, sides)]
     if not pairs:
         raise WrongRequest("nothing to compare: no arm is in both")
@@ -226,8 +227,8 @@ def compare(left: str, right: str) -> StudyComparison:
         dyads.append(_with_front(pair, _dyads_frame(pair, is_alike=is_alike)))
         places += filter(None, [_first_difference(pair, estimates)])
     return StudyComparison(
-        left,
-        right,
+        sides[0].text,
+        sides[1].text,
         all(pair.is_paired for pair in pairs),
         [
             f"{path}: {left_value!r} left, {right_value!r} right"
@@ -237,6 +238,15 @@ def compare(left: str, right: str) -> StudyComparison:
         pd.concat([frame for frame in dyads if len(frame)] or dyads[:1]),
         next(iter(places), None),
     )
+
+
+def _name_of(side: Result | Path | str) -> str:
+    """What names a side. Raises WrongRequest for a result in memory."""
+    if not isinstance(side, Result):
+        return str(side)
+    if side.folder is None:
+        raise WrongRequest(f"{side} has no folder to compare: run it with out=")
+    return str(side.folder)
 
 
 def _arm_pairs(

@@ -14,6 +14,7 @@ from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, Floats
 from balance_sim.scenario.errors import OneLine, WrongRequest
+from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.outcomes import Outcome, headline_outcome
@@ -102,13 +103,13 @@ class ExpectedEffect(OneLine):
         }
 
 
-def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffect:
+def expected_effect(scenario: ScenarioSource, arm: str | None = None) -> ExpectedEffect:
     """The expected effect of an arm, the headline arm if not given, over the control
     arm.
 
     Parameters
     ----------
-    scenario : a complete scenario
+    scenario : a complete scenario, or the path or the name of one
     arm : its name
 
     Returns
@@ -122,11 +123,10 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
 
     Examples
     --------
-    >>> from balance_sim.scenario import load_scenario
-    >>> scenario = load_scenario("scenarios/solomon_2022.yaml")  # doctest: +SKIP
-    >>> _, having = expected_effect(scenario).outcomes  # doctest: +SKIP
+    >>> _, having = expected_effect("solomon_2022").outcomes  # doctest: +SKIP
     >>> round(having["accords_counter_731"], 2)  # doctest: +SKIP
     """
+    scenario = scenario_from(scenario)
     reference = scenario.reference_arm
     arm = arm or headline_arm(chosen_arms(scenario, None))
     arms = chosen_arms(scenario, arm and [arm])

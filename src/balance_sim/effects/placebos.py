@@ -31,6 +31,7 @@ from balance_sim.model.core import Ints, World
 from balance_sim.model.world import by_audience
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
+from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.filtered import TalksAtStart, Windows
 from balance_sim.study.spans import at_start, course, in_spans, with_event
@@ -94,14 +95,18 @@ class Placebos(OneLine):
 
 
 def placebos(
-    scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES
+    scenario: ScenarioSource,
+    arm: str | None,
+    *,
+    most: int = PARTICIPANTS,
+    dates: int = DATES,
 ) -> Placebos:
     """Both families of placebos for the focal event of an arm, by the expected
     estimator. Depends on the scenario alone.
 
     Parameters
     ----------
-    scenario : a complete scenario
+    scenario : a complete scenario, or the path or the name of one
     arm : its name; None, or one without the event, has no placebos, and `why` says so
     most, dates : how many of other participants, and of other dates, at most
 
@@ -121,6 +126,7 @@ def placebos(
     >>> placebos(scenario, None).why
     'there is no arm beside the control arm'
     """
+    scenario = scenario_from(scenario)
     control = scenario.reference_arm
     if arm is None:
         return Placebos(arm, why="there is no arm beside the control arm")

@@ -4,7 +4,7 @@ and the summary document."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.effects.channels import Channels
+    from balance_sim.effects.expected_effect import ExpectedEffect
     from balance_sim.effects.placebos import Placebos
 
 LEVELS = ("estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")
@@ -100,6 +101,19 @@ class AnalysedResult(Result):
         return headline_of(
             self.scenario, self.headline_arm, self.uncertainty, estimate, source
         )
+
+    @cached_property
+    def expected(self) -> ExpectedEffect | None:
+        """The headline arm's effect by the expected estimator at the point values, over
+        time and by dyad; None where replications had agents of the user's own or drew
+        their parameters, or where it is far from what they found."""
+        if self.headline is None or self.model or self.draws:
+            return None
+        from balance_sim.effects.over_time import effect_over_time
+
+        effect = effect_over_time(self.scenario, self.headline.arm)
+        is_far = replace(self.headline, expected=effect.effect).is_far
+        return None if is_far else effect
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Unpack
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.study.result import Result
 from balance_sim.study.run import RUNS, RunOptions, prepare
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    scenario: Scenario,
+    scenario: ScenarioSource,
     runs: int = RUNS,
     seed: int = 1,
     **options: Unpack[RunOptions],
@@ -31,25 +31,26 @@ def run(
 
     Parameters
     ----------
-    scenario : a complete scenario
+    scenario : a complete scenario, or the path or the name of one
     runs : replications of every arm
     seed : of all random numbers, 0 to 2^64 - 1
-    arms : names; all if not given. The control arm is always among them
+    arms : names, or one text with commas between them; all if not given. The control
+        arm is always among them
     workers : processes
     out : results folder, into which tables of blocks go as they finish; the same call
         resumes there. In memory if None
     command, files : kept in the folder's manifest: the command line, and the text of
         the scenario's files by name
     progress : called with replications simulated, asked for, failed
-    model : `module:Class` of a StateAgent subclass that decides another way; its code
-        runs
+    model : a StateAgent subclass that decides another way, or `module:Class` of one;
+        its code runs
     run_timeout : seconds after which a replication counts as failed
     draw_parameters : `posterior` or `prior`: each replication has all parameters from a
         joint draw, the same in every arm; `fitted` or True: it draws its weights and
         intercepts from the shipped fit
-    outcomes : functions of one arm's simulated history by name
-        (`balance_sim.ArmHistory`), or the name of a module whose public functions
-        they are; each is an outcome `own_<name>` beside ours
+    outcomes : functions of one arm's simulated history (`balance_sim.ArmHistory`), one,
+        several, or by name; or the name of a module whose public functions they are.
+        Each is an outcome `own_<name>` beside ours
     terms : the name of a module, or of a plug-in, with terms and kinds of event of your
         own (`balance_sim.term`, `balance_sim.event_kind`); its code runs. Those that
         are registered already need not be named
@@ -60,8 +61,8 @@ def run(
 
     Raises
     ------
-    WrongRequest : for unknown arms, a number out of bounds, or a folder of another
-        study
+    WrongRequest : for unknown arms or options, a number out of bounds, or a folder of
+        another study
     FolderBusy, CannotWrite : from the results folder
     ScenarioError : for an outcome or a term of your own that gives what it must not,
         with its file and line
@@ -71,11 +72,10 @@ def run(
     Examples
     --------
     >>> import balance_sim as bs
-    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
-    >>> bs.run(scenario, runs=4, seed=1).runs
+    >>> bs.run("experiments/smoke/five_states.yaml", runs=4, seed=1).runs
     4
     """
-    study = prepare(scenario, runs, seed, options)
+    study = prepare(scenario_from(scenario), runs, seed, options)
     return analysed(study.simulate(options.get("out")))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from balance_sim.stats.indices import (
     variance_split,
 )
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.sweep_result import SweepResult
+from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 Row = dict[str, Any]
 
@@ -58,7 +59,7 @@ class Sensitivity(OneLine):
 
 
 def sensitivity(
-    result: SweepResult,
+    result: SweepResult | Path | str,
     outcomes: Sequence[str] | None = None,
     boots: int = 1000,
     seed: int = 1,
@@ -72,7 +73,7 @@ def sensitivity(
 
     Parameters
     ----------
-    result : a sweep read back by `open_sweep`, or as `sweep` returns it
+    result : a sweep as `sweep` or `open_sweep` return it, or its results folder
     outcomes : names; all of the sweep if not given
     boots : resamples behind each interval of a Sobol index
     seed : of the resamples
@@ -111,6 +112,8 @@ def sensitivity(
     >>> int(effect["points"]), round(float(effect["share_parameters"]), 2)
     (2, 0.99)
     """
+    if not isinstance(result, SweepResult):
+        result = open_sweep(result)
     if not outcomes:
         plain = (name.removeprefix(FILTERED) for name in result.outcome_names)
         outcomes = list(dict.fromkeys(plain))

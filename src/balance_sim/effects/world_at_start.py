@@ -14,6 +14,7 @@ from balance_sim.model.baseline import compile_worlds, feared
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
 from balance_sim.scenario.errors import OneLine, plain_data
+from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.filtered import Windows
@@ -93,13 +94,13 @@ class WorldAtStart(OneLine):
         }
 
 
-def world_at_start(scenario: Scenario) -> WorldAtStart:
+def world_at_start(scenario: ScenarioSource) -> WorldAtStart:
     """The scenario's control arm on its first day: what states fear, hold and are
     expected to sign, before any event.
 
     Parameters
     ----------
-    scenario : a complete scenario
+    scenario : a complete scenario, or the path or the name of one
 
     Returns
     -------
@@ -109,10 +110,11 @@ def world_at_start(scenario: Scenario) -> WorldAtStart:
     Examples
     --------
     >>> import balance_sim as bs
-    >>> world = world_at_start(bs.load_scenario("experiments/smoke/five_states.yaml"))
+    >>> world = bs.world_at_start("experiments/smoke/five_states.yaml")
     >>> world.fear.shape, world.security.shape
     ((5, 5), (10,))
     """
+    scenario = scenario_from(scenario)
     worlds = compile_worlds(scenario, (scenario.reference_arm,))
     world = worlds.reference
     view = perceive(world, at_start(world), 0)

@@ -19,7 +19,7 @@ def _boxes_page(table: pd.DataFrame) -> list[style.Axes]:
     """A panel a box, as high as it has restrictions."""
     heights = [1.0 + 0.5 * size for size in table.groupby(BOX, sort=False).size()]
     options: dict[str, Any] = {"height_ratios": heights, "sharex": True}
-    return style.panels(10.4, 1.6 + sum(heights), len(heights), 1, **options)
+    return style.panels(len(heights), 1, 1.6 + sum(heights), **options)
 
 
 @style.figure(

@@ -13,16 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import product
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
 from balance_sim.games.equilibria import nash_equilibria
 from balance_sim.games.normal_form import ROUNDING, TOLERANCE, pure_equilibria
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.stats import Bools, Floats
+from balance_sim.stats import Floats
 
 type Moves = tuple[int, ...]
 """A move of each mover of a turn."""
@@ -63,7 +62,7 @@ class TurnGame:
     sizes : (n,) how many moves each player has
     payoffs : from N histories to their payoffs (N, types, n), if nobody moves any more
     prior : (types,) shares of the types of one player; (1.0,) if all is known
-    typed : the player whose type the others do not know
+    typed : the player whose type the others do not know; it moves alone
     tremble : share of slips by which others read what they see
     """
 
@@ -78,11 +77,9 @@ class TurnGame:
         """How many moves each mover has."""
         return tuple(self.sizes[mover] for mover in turn.movers)
 
-    def seat(self, turn: Turn) -> int | None:
-        """The place of the typed player among the movers of a turn, if it has one."""
-        if self.typed is None or self.typed not in turn.movers:
-            return None
-        return turn.movers.index(self.typed)
+    def is_typed(self, turn: Turn) -> bool:
+        """Whether the typed player moves in a turn."""
+        return turn.movers == (self.typed,)
 
     def ends(self, history: History, last: int) -> Iterator[History]:
         """Every history that follows, up to the end of a stage."""
@@ -97,8 +94,6 @@ class TurnGame:
         >>> two.likelihood(Expectation((0, 0), (0, 1))).round(2).tolist()
         [[0.9, 0.01], [0.9, 0.1]]
         """
-        if not expected.moves:
-            return np.ones((len(self.prior), 0))
         slip = self.tremble / len(expected.slips)
         shares = np.full((len(self.prior), len(expected.slips)), slip)
         for move, slipping in enumerate(expected.slips):
@@ -113,20 +108,15 @@ class TurnGame:
         self, turn: Turn, belief: Belief, likelihood: Floats, moves: Moves
     ) -> Belief:
         """Shares of the types once a turn is seen. likelihood: (types, k)."""
-        seat = self.seat(turn)
-        if seat is None:
+        if not self.is_typed(turn):
             return belief
-        weights = np.array(belief) * likelihood[:, moves[seat]]
+        weights = np.array(belief) * likelihood[:, moves[0]]
         return tuple((weights / weights.sum()).round(12).tolist())
 
     def expectations(self, turn: Turn) -> Iterator[Expectation]:
-        """Everything that may be expected of the types of the typed player in a turn;
-        one of nothing where it does not move."""
-        seat = self.seat(turn)
-        if seat is None:
-            yield Expectation((), ())
-            return
-        types, size = range(len(self.prior)), self.shape(turn)[seat]
+        """Everything that may be expected of the types of the typed player in a turn of
+        its own."""
+        types, (size,) = range(len(self.prior)), self.shape(turn)
         for moves in product(range(size), repeat=len(types)):
             open_to = [(0,) if move in moves else types for move in range(size)]
             yield from (Expectation(moves, slips) for slips in product(*open_to))
@@ -179,23 +169,32 @@ class Foresight:
         """The equilibrium of a turn of the highest sum of payoffs, each as a share of
         its player's range in the turn; the first of those with equal sums.
 
-        Each type of the typed player is expected to play a move, others reply and
-        believe accordingly, and it is an equilibrium if the move is its best then."""
+        Each type of the typed player is expected to play a move, others believe
+        accordingly, and it is an equilibrium if the move is its best then."""
         game, turn = self.game, self.game.turns[len(history)]
-        seat = game.seat(turn)
-        stages: list[StageGame] = []
-        for expected in game.expectations(turn):
-            try:
-                stages.append(self._stage(history, belief, expected))
-            except NoEquilibrium:  # of what would follow: it is not to be expected
-                if seat is None:
-                    raise
-        choices = [choice for stage in stages for choice in stage.pure()]
-        if not choices and seat is None and len(turn.movers) == 2:
-            return stages[0].mixed()
-        if not choices:
-            return self._half_told(history, belief)
-        everything = np.stack([stage.values for stage in stages])
+        tables, choices = [], []
+        if game.is_typed(turn):
+            for expected in game.expectations(turn):
+                likelihood = game.likelihood(expected)
+                try:
+                    table = self._table(history, belief, likelihood)
+                except NoEquilibrium:  # of what would follow: it is not to be expected
+                    continue
+                tables.append(table)
+                choices += types_choices(table, turn.movers[0], expected, likelihood)
+            if not choices:
+                return self._half_told(history, belief)
+        else:
+            nothing = np.ones((len(belief), 0))
+            tables = [self._table(history, belief, nothing)]
+            payoffs = np.einsum("...tn,t->...n", tables[0], np.array(belief))
+            payoffs = payoffs[..., list(turn.movers)]
+            choices = [*pure_choices(tables[0], payoffs)]
+            if not choices and len(turn.movers) == 2:
+                return mixed_choice(tables[0], payoffs)
+            if not choices:
+                raise NoEquilibrium.at(turn, is_typed=False)
+        everything = np.stack(tables)
         axes = tuple(range(everything.ndim - 1))
         low, high = everything.min(axis=axes), everything.max(axis=axes)
         width = np.where(high > low, high - low, 1.0)
@@ -204,20 +203,15 @@ class Foresight:
         different = {tuple(p.tobytes() for p in choice.played) for choice in choices}
         return replace(choices[int(np.argmax(sums))], equilibria=len(different))
 
-    def _stage(
-        self, history: History, belief: Belief, expected: Expectation
-    ) -> StageGame:
-        """The game of one turn, where the types of the typed player, if it moves, play
-        what is expected."""
+    def _table(self, history: History, belief: Belief, likelihood: Floats) -> Floats:
+        """(k_1, ..., k_m, types, n) payoffs that are to be expected after each
+        combination of the movers' moves. likelihood: (types, k) of a typed mover's."""
         game, turn = self.game, self.game.turns[len(history)]
         shape, later = game.shape(turn), []
-        likelihood = game.likelihood(expected)
         for moves in np.ndindex(*shape):
             then = game.belief_after(turn, belief, likelihood, moves)
             later.append(self.values((*history, moves), then))
-        values = np.reshape(later, (*shape, len(game.prior), len(game.sizes)))
-        of_types = (np.array(belief), game.seat(turn), expected, likelihood)
-        return StageGame(values, turn.movers, *of_types)
+        return np.reshape(later, (*shape, len(game.prior), len(game.sizes)))
 
     def _half_told(self, history: History, belief: Belief) -> Choice:
         """The equilibrium of a turn of the typed player alone, with two moves, in which
@@ -225,13 +219,12 @@ class Foresight:
         others then believe lets them mix too, and the type does not mind which it
         plays. Kreps, Wilson 1982, sec. 3. Raises NoEquilibrium."""
         turn = self.game.turns[len(history)]
-        is_typed = self.game.seat(turn) is not None
-        if is_typed and self.game.shape(turn) == (2,):
+        if self.game.shape(turn) == (2,):
             for mixing, move in product(range(2), repeat=2):
                 choice = self._half_told_by(history, belief, mixing, move)
                 if choice is not None:
                     return choice
-        raise NoEquilibrium.at(turn, is_typed=is_typed)
+        raise NoEquilibrium.at(turn, is_typed=True)
 
     def _half_told_by(
         self, history: History, belief: Belief, mixing: int, move: int
@@ -298,125 +291,58 @@ class NoEquilibrium(WrongRequest):
         """Of which turn, and what to do."""
         hint = "write `order: sequential` in `play`, or let at most two players move"
         if is_typed:
-            hint = "write `order: sequential` and two moves for who has types"
+            hint = "leave two moves to who has types"
         why = f"stage {turn.stage + 1} has no equilibrium that can be found"
         return cls(f"{why}: {hint}")
 
 
-@dataclass(frozen=True)
-class StageGame:
-    """One turn, with what comes of it.
+def pure_choices(table: Floats, payoffs: Floats) -> Iterator[Choice]:
+    """Yield the equilibria in pure moves of a turn of players of whom all is known.
 
-    Attributes
-    ----------
-    values : (k_1, ..., k_m, types, n) of each combination of the movers' moves
-    movers : players, counted from 0
-    belief : (types,)
-    seat : place of the typed player among the movers, if it moves
-    expectation : of its types
-    likelihood : (types, k) of its moves, if that is expected
-    """
+    table: (k_1, ..., k_m, types, n) of each combination of moves; payoffs: (k_1, ...,
+    k_m, m) of the movers, by what they believe."""
+    types = table.shape[-2]
+    for place in np.argwhere(pure_equilibria(payoffs)):
+        moves, played, gains = tuple(place.tolist()), [], []
+        for number, move in enumerate(moves):
+            line = np.moveaxis(payoffs, number, 0)[:, *np.delete(moves, number), number]
+            gain = line[move] - np.delete(line, move).max()
+            played.append(np.tile(np.eye(len(line))[move], (types, 1)))
+            gains.append(np.full(types, gain))
+        yield Choice(tuple(played), tuple(gains), table[moves], np.ones((types, 0)))
 
-    values: Floats
-    movers: tuple[int, ...]
-    belief: Floats
-    seat: int | None
-    expectation: Expectation
-    likelihood: Floats
 
-    @cached_property
-    def by_type(self) -> Floats:
-        """(..., types, n) of the others' moves, the typed player playing what is
-        expected of each type."""
-        if self.seat is None:
-            return self.values
-        moves = enumerate(self.expectation.moves)
-        payoffs = [self._at(move)[..., number, :] for number, move in moves]
-        return np.stack(payoffs, axis=-2)
+def mixed_choice(table: Floats, payoffs: Floats) -> Choice:
+    """The first equilibrium in mixed moves of two movers that `nash_equilibria` names.
+    table, payoffs: as in `pure_choices`."""
+    equilibria = nash_equilibria(payoffs)
+    rows, columns = equilibria[0].strategies
+    values, types = np.einsum("abtn,a,b->tn", table, rows, columns), table.shape[-2]
+    played = tuple(np.tile(shares, (types, 1)) for shares in (rows, columns))
+    gains = (np.zeros(types),) * 2
+    return Choice(played, gains, values, np.ones((types, 0)), len(equilibria))
 
-    def _at(self, move: int) -> Floats:
-        """(..., types, n) of the others' moves, the typed player playing this."""
-        assert self.seat is not None
-        return np.asarray(self.values.take(move, self.seat))
 
-    @cached_property
-    def others(self) -> list[int]:
-        """Movers of whom everything is known."""
-        return [p for place, p in enumerate(self.movers) if place != self.seat]
+def types_choices(
+    table: Floats, player: int, expected: Expectation, likelihood: Floats
+) -> Iterator[Choice]:
+    """Yield what is expected of the types of a player that moves alone, if each type's
+    move is its best then, and each slip is read as one of the type that loses less by
+    it.
 
-    @cached_property
-    def expected(self) -> Floats:
-        """(..., m) payoffs of those, by what they believe."""
-        payoffs = np.einsum("...tn,t->...n", self.by_type, self.belief)
-        return np.asarray(payoffs[..., self.others])
-
-    @cached_property
-    def typed_payoffs(self) -> Floats:
-        """(k_1, ..., k_m, types) of the typed player."""
-        assert self.seat is not None
-        return np.asarray(self.values[..., self.movers[self.seat]])
-
-    @cached_property
-    def losses(self) -> Floats:
-        """(..., types, k) by the others' moves, what each type of the typed player
-        loses by each of its moves, beside what is expected of it."""
-        assert self.seat is not None
-        by_move = np.moveaxis(self.typed_payoffs, self.seat, -1)
-        moves = np.array(self.expectation.moves)[:, None]
-        expected_moves = np.broadcast_to(moves, (*by_move.shape[:-1], 1))
-        return np.asarray(np.take_along_axis(by_move, expected_moves, -1) - by_move)
-
-    def _content(self) -> Bools:
-        """(...) by the others' moves, whether each type's move is its best, and each
-        slip is read as one of the type that loses less by it."""
-        if self.seat is None:
-            return np.ones(self.by_type.shape[:-2], dtype=bool)
-        spread, largest = np.ptp(self.typed_payoffs), np.abs(self.typed_payoffs).max()
-        width = TOLERANCE * float(spread) + ROUNDING * float(largest)
-        content = (self.losses >= -width).all(axis=(-2, -1))
-        for move, slipping in enumerate(self.expectation.slips):
-            if move not in self.expectation.moves:
-                lost = self.losses[..., move]
-                content &= lost[..., slipping] <= lost.min(axis=-1) + width
-        return np.asarray(content)
-
-    def pure(self) -> Iterator[Choice]:
-        """Equilibria in pure moves in which the types play what is expected."""
-        for place in np.argwhere(pure_equilibria(self.expected) & self._content()):
-            moves = tuple(place.tolist())
-            played, gains = [], []
-            for number in range(len(self.others)):
-                line = self.expected[self._line(moves, number)][..., number]
-                played.append(self._certain(len(line), moves[number]))
-                gain = line[moves[number]] - np.delete(line, moves[number]).max()
-                gains.append(np.full(len(self.belief), gain))
-            if self.seat is not None:
-                expected, lost = list(self.expectation.moves), self.losses[moves].copy()
-                played.insert(self.seat, np.eye(lost.shape[-1])[expected])
-                lost[range(len(lost)), expected] = np.inf
-                gains.insert(self.seat, lost.min(axis=-1))
-            values = self.by_type[moves]
-            yield Choice(tuple(played), tuple(gains), values, self.likelihood)
-
-    def _certain(self, size: int, move: int) -> Floats:
-        """(types, k) of a move that is played for sure."""
-        return np.tile(np.eye(size)[move], (len(self.belief), 1))
-
-    @staticmethod
-    def _line(moves: Moves, number: int) -> Any:
-        """The index of all moves of one mover, the others' as given."""
-        return (*moves[:number], slice(None), *moves[number + 1 :])
-
-    def mixed(self) -> Choice:
-        """An equilibrium of two movers in mixed moves: the first that `nash_equilibria`
-        names."""
-        equilibria = nash_equilibria(self.expected)
-        rows, columns = equilibria[0].strategies
-        values = np.einsum("abtn,a,b->tn", self.values, rows, columns)
-        types = len(self.belief)
-        played = tuple(np.tile(shares, (types, 1)) for shares in (rows, columns))
-        gains = (np.zeros(types),) * 2
-        return Choice(played, gains, values, self.likelihood, len(equilibria))
+    table: (k, types, n) of each move, where that is expected; likelihood: (types, k)"""
+    own, moves = table[..., player].T, list(expected.moves)
+    types = range(len(own))
+    losses = own[types, moves][:, None] - own
+    width = TOLERANCE * float(np.ptp(own)) + ROUNDING * float(np.abs(own).max())
+    is_best = bool((losses >= -width).all())
+    for move, slipping in enumerate(expected.slips):
+        if move not in moves:
+            is_best &= bool(losses[slipping, move] <= losses[:, move].min() + width)
+    if is_best:
+        losses[types, moves] = np.inf
+        played = np.eye(len(table))[moves]
+        yield Choice((played,), (losses.min(axis=1),), table[moves, types], likelihood)
 
 
 @dataclass(frozen=True)

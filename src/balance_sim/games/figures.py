@@ -22,7 +22,7 @@ def _waterfall_page(table: pd.DataFrame) -> list[style.Axes]:
         0.75 + 0.34 * size for size in table.groupby("player", sort=False).size()
     ]
     options: dict[str, Any] = {"height_ratios": heights}
-    return style.panels(10.4, 1.6 + sum(heights), len(heights), 1, **options)
+    return style.panels(len(heights), 1, 1.6 + sum(heights), **options)
 
 
 @style.figure(
@@ -40,7 +40,7 @@ def draw_waterfall(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for ax, (player, rows) in zip(axes, players, strict=True):
         heights = style.row_axis(ax, [style.folded(part, 40) for part in rows["part"]])
         for y, row in zip(heights, rows.to_dict("records"), strict=True):
-            colour = style.BLUE if row["value"] >= 0 else style.VERMILION
+            colour = style.BLUE if row["value"] >= 0 else style.ORANGE
             ax.barh(y, row["value"], 0.62, row["start"], color=colour)
             end = row["start"] + row["value"]
             words = two_digits(row["value"])

@@ -108,6 +108,11 @@ class Game(OneLine):
         }
 
 
+def game_from(source: Game | str | os.PathLike[str]) -> Game:
+    """The game itself, or as `load_game` reads it."""
+    return source if isinstance(source, Game) else load_game(source)
+
+
 def load_game(
     path: str | os.PathLike[str],
     *,

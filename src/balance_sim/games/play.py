@@ -9,6 +9,7 @@ play is the game's own.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ from balance_sim.games.extensive_form import (
     TurnGame,
     rolling,
 )
-from balance_sim.games.plan import Game
+from balance_sim.games.plan import Game, game_from
 from balance_sim.games.players import PlayerMeasures
 from balance_sim.games.schema import OtherType
 from balance_sim.games.solution import Row
@@ -202,7 +203,7 @@ class PathOfPlay:
 
 
 def path_of_play(
-    game: Game,
+    game: Game | str | os.PathLike[str],
     draws: Draws | None = None,
     *,
     workers: int = 1,
@@ -212,7 +213,7 @@ def path_of_play(
 
     Parameters
     ----------
-    game : with `play:`, as `load_game` read it
+    game : with `play:`, as `load_game` read it, or the path or the name of one
     draws : joint draws of the parameters, for how sure the first moves are
     workers : processes
     progress : called with draws done, asked for, failed
@@ -228,11 +229,12 @@ def path_of_play(
 
     Examples
     --------
-    >>> from balance_sim.games.plan import load_game
-    >>> play = path_of_play(load_game("games/dilemma_over_time.yaml"))
+    >>> import balance_sim as bs
+    >>> play = bs.path_of_play("dilemma_over_time")
     >>> len(play.steps[0]), play.payoffs.shape
     (3, (1, 2))
     """
+    game = game_from(game)
     outcomes, in_turns = _prepared(game, game.scenario)
     stages, types = outcomes.stages, range(len(in_turns.prior))
     steps = [tuple(rolling(in_turns, stages.horizon, number)) for number in types]

@@ -226,8 +226,12 @@ def _unfit_type(
     if name not in plan.players:
         return
     player = plan.players[name]
-    if name not in movers_of(play, plan.players):
+    movers = movers_of(play, plan.players)
+    if name not in movers:
         yield place, "E110", f"{name} does not choose", "add it to `players`", ""
+    elif len(movers) > 1 and play.order != "sequential":
+        why = f"{name} moves at the same time as others"
+        yield place, "E110", why, "write `order: sequential`", ""
     outcomes = [(part.outcome, part.of) for part in player.payoff]
     for number, part in enumerate(other_type.payoff):
         if (part.outcome, part.of) not in outcomes:

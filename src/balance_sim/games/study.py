@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.effects.run import analysed
-from balance_sim.games.plan import Game, game_of
+from balance_sim.games.plan import Game, game_from, game_of
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.errors import OneLine, WrongRequest
+from balance_sim.scenario.errors import OneLine, WrongRequest, whole_number
 from balance_sim.study.jobs import Progress
 from balance_sim.study.run import PreparedRun, RunOptions, prepared_job
 from balance_sim.study.store import Store
@@ -47,7 +47,7 @@ def default_folder(game: Game, seed: int) -> Path:
 
 
 def play(
-    game: Game,
+    game: Game | Path | str,
     runs: int = RUNS,
     seed: int = 1,
     *,
@@ -63,7 +63,7 @@ def play(
 
     Parameters
     ----------
-    game : what `load_game` read
+    game : what `load_game` read, or the path or the name of one
     runs : replications of every profile and of the control arm
     seed : of all random numbers
     workers : processes
@@ -80,11 +80,11 @@ def play(
 
     Examples
     --------
-    >>> from balance_sim.games.plan import load_game
-    >>> study = play(load_game("games/security_dilemma.yaml"), runs=4)
+    >>> study = play("security_dilemma", runs=4)
     >>> study.result.finished, len(study.result.arms)
     (4, 5)
     """
+    game = game_from(game)
     options: RunOptions = {
         "workers": workers,
         "client": client,
@@ -97,7 +97,7 @@ def play(
     }
     job = prepared_job(game.scenario, seed, game.arms, options)
     job = replace(job, further=game.cast, has_extra_arms=False)
-    study = PreparedRun(job, runs, options)
+    study = PreparedRun(job, whole_number("runs", runs, 1), options)
     return GameStudy(game, analysed(study.simulate(out)))
 
 

@@ -29,8 +29,8 @@ from balance_sim.model.state import (
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.willingness import consent, willingness
-from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.errors import WrongRequest, checked_name, whole_number
+from balance_sim.scenario.load import ScenarioSource, scenario_from
 
 DECIDES = (
     "willingness",
@@ -89,6 +89,10 @@ class StateAgent(mesa.Agent):
         self.effort = 0.0
         self.answers: Bools = np.zeros(0, dtype=bool)
         self.chances: Floats = nothing
+
+    def __repr__(self) -> str:
+        numbers = f"insecurity {self.insecurity:.2f}, effort {self.effort:.3f}"
+        return f"<{type(self).__name__} {self.code}: {numbers}>"
 
     def perceive(self) -> None:
         """Take in this step's view: who is against it, whom it fears, who could help
@@ -163,7 +167,7 @@ class BalanceModel(mesa.Model):
 
     Parameters
     ----------
-    scenario : Scenario
+    scenario : Scenario, or path or name of one
         a complete one
     arm : str, optional
         its name; the control arm if not given
@@ -185,22 +189,23 @@ class BalanceModel(mesa.Model):
 
     Raises
     ------
+    WrongRequest
+        for an unknown arm, a seed out of bounds, or a class of no agents
     InvalidNumber
         in a step, where an agent comes to a number that is none
 
     Examples
     --------
     >>> import balance_sim as bs
-    >>> scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
-    >>> model = bs.BalanceModel(scenario, arm="parade", seed=1)
+    >>> model = bs.BalanceModel("beijing_2025", arm="parade", seed=1)
     >>> model.step()
-    >>> model.day, len(model.agents), model.why_ended
-    (1.0, 50, None)
+    >>> model
+    <BalanceModel of beijing_2025: parade, day 1 of 367, 50 states, 0 agreements signed>
     """
 
     def __init__(
         self,
-        scenario: Scenario,
+        scenario: ScenarioSource,
         arm: str | None = None,
         seed: int = 1,
         *,
@@ -208,9 +213,14 @@ class BalanceModel(mesa.Model):
         worlds: Worlds | None = None,
         agent_class: type[StateAgent] = StateAgent,
     ) -> None:
+        seed = whole_number("seed", seed, 0, 2**64 - 1)
+        checked_agent_class(agent_class, repr(agent_class))
         super().__init__(rng=seed % 2**32)
+        scenario = scenario_from(scenario)
         self.worlds = worlds if worlds is not None else compile_worlds(scenario)
-        self.arm = arm if arm is not None else scenario.reference_arm
+        self.arm = checked_name(
+            "arm", scenario.reference_arm if arm is None else arm, self.worlds.arms
+        )
         self._arm: World = self.worlds.arms[self.arm]
         self.world: World = self._arm
         self.key = seed
@@ -245,6 +255,12 @@ class BalanceModel(mesa.Model):
                 "effort": "effort",
             },
         )
+
+    def __repr__(self) -> str:
+        name, last = self.worlds.scenario.name, self.world.grid[-1]
+        place = f"{self.arm}, day {self.day:g} of {last:g}"
+        size = f"{len(self.agents)} states, {self.agreements_signed} agreements signed"
+        return f"<{type(self).__name__} of {name}: {place}, {size}>"
 
     @property
     def day(self) -> float:
@@ -402,7 +418,11 @@ def agent_class_named(name: str) -> type[StateAgent]:
 
     Raises WrongRequest where there is none, and where the module's code ends in
     whatever exception, SystemExit too."""
-    agent_class = object_named(name, "--model")
+    return checked_agent_class(object_named(name, "--model"), name)
+
+
+def checked_agent_class(agent_class: object, name: str) -> type[StateAgent]:
+    """The class itself. Raises WrongRequest where it is no subclass of StateAgent."""
     if not (isinstance(agent_class, type) and issubclass(agent_class, StateAgent)):
         raise WrongRequest(
             f"--model {name}: not a subclass of balance_sim.StateAgent; give "

@@ -139,7 +139,7 @@ class AtStart:
     shared: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
     beside: World | None = field(default=None, repr=False, compare=False)
     """A world of which the evidence alone differs."""
-    beside_step: Ints | None = None
+    beside_step: Ints | None = field(default=None, repr=False, compare=False)
     """(S,) its step for each of this world's; None: the same."""
 
 
@@ -281,7 +281,7 @@ class Policies:
     effort: Floats  # (K,) rise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class World:
     """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or
     looked at."""
@@ -345,6 +345,9 @@ class World:
     """Of the arm; None where it has no players."""
     own_terms: Mapping[str, Any] = field(default_factory=dict)
     """`willingness.Term` by name: those of the user's own, with a weight here."""
+
+    def __repr__(self) -> str:
+        return f"<World of {self.arm}: {self.n} states, {self.steps} steps>"
 
     @property
     def n(self) -> int:

@@ -102,7 +102,8 @@ def _span(scenario: Scenario) -> Findings:
     days = (scenario.end - scenario.start).days
     steps = math.ceil(days / scenario.step_days)
     if days <= 0:
-        yield Finding("E210", "end", f"it is not after `start` {scenario.start}")
+        why = f"it is not after `start` {scenario.start}"
+        yield Finding("E210", "end", why, "write the day after the last")
     elif days > MOST_DAYS:
         yield Finding("E203", "end", f"{days:,} days, more than {MOST_DAYS:,}")
     elif steps > MOST_STEPS:
@@ -154,7 +155,7 @@ def _event_dates(scenario: Scenario) -> Findings:
     for event in scenario.events:
         if event.date > last >= scenario.start:
             why = f"{event.date} is outside ..{last}: events lie before `end`"
-            yield Finding("E203", f"{event.path}.date", why)
+            yield Finding("E203", f"{event.path}.date", why, "", f"..{last}")
 
 
 # --- states ---------------------------------------------------------------------------

@@ -247,12 +247,19 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
     return ", ".join(shown(name) for name in names[:limit]) + ending
 
 
+SHORTEST_START = 3
+"""Letters of a name that stand for it where no other begins so: `lat`, `lon`."""
+
+
 def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The option that was probably meant, or None. cutoff: how much alike they are at
     least, 0..1."""
     folded = {option.casefold(): option for option in sorted(set(options))}
-    matches = difflib.get_close_matches(word[:80].casefold(), folded, 1, cutoff)
-    return folded[matches[0]] if matches else None
+    start = word[:80].casefold()
+    matches = difflib.get_close_matches(start, folded, 1, cutoff)
+    if not matches and len(start) >= SHORTEST_START:
+        matches = [option for option in folded if option.startswith(start)]
+    return folded[matches[0]] if len(matches) == 1 else None
 
 
 def unknown(what: str, name: object, options: Iterable[str]) -> tuple[str, str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,52 @@ def checked_name(what: str, name: str, names: Iterable[str]) -> str:
     raise WrongRequest(
         f"unknown {what} `{shown(name)}`; {hint}there are: {listed(options)}"
     )
+
+
+def whole_number(what: str, value: Any, least: int, most: float = math.inf) -> int:
+    """The number as an int.
+
+    Parameters
+    ----------
+    what : what it counts, for the message
+    value : as the user gives it; 1e3 is 1000
+    least, most : bounds, both allowed
+
+    Raises
+    ------
+    WrongRequest : for a fraction, a text, or a number out of bounds
+
+    Examples
+    --------
+    >>> whole_number("runs", 1e3, 1)
+    1000
+    """
+    is_integral = isinstance(value, float) and value.is_integer()
+    is_integral |= isinstance(value, Integral)
+    if is_integral and least <= value <= most:
+        return int(value)
+    bound = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
+    raise WrongRequest(f"{what} must be a whole number {bound}, got {shown(value)!r}")
+
+
+class LacksOutcome(WrongRequest):
+    """The results have no such outcome: another version made them."""
+
+    def __init__(self, outcome: str, version: str) -> None:
+        super().__init__(
+            f"these results, made by balance-sim {version}, have no outcome "
+            f"`{outcome}`: run the scenario again into a new folder"
+        )
+
+
+class MissingExtra(WrongRequest):
+    """An optional package is needed that is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} need an optional package: pip install 'balance-sim[{extra}]'; in "
+            f"a clone ./balance-sim --with {extra}"
+        )
 
 
 class FolderBusy(StudyError):

@@ -32,6 +32,7 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import EXPERIMENTS, Sources
 from balance_sim.scenario.load import (
+    Settings,
     check_scenario,
     option_changes,
     scenario_files,
@@ -53,7 +54,7 @@ TOP = tuple(field.alias or key for key, field in ExperimentPlan.model_fields.ite
 def load_experiment(
     path: str | os.PathLike[str],
     *,
-    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    set: Settings = (),  # noqa: A002 - as the option is called
     runs: int | None = None,
     seed: int | None = None,
 ) -> Experiment:
@@ -62,7 +63,7 @@ def load_experiment(
     Parameters
     ----------
     path : of the file; or the name of one in ./experiments, or of a shipped one
-    set : `key.path=value` texts, laid over the file's own `set`
+    set : `key.path=value` texts, or values by key path, laid over the file's own `set`
     runs, seed : instead of the file's, where given
 
     Returns
@@ -84,10 +85,15 @@ def load_experiment(
     return experiment
 
 
+def experiment_from(source: Experiment | str | os.PathLike[str]) -> Experiment:
+    """The experiment itself, or as `load_experiment` reads it."""
+    return source if isinstance(source, Experiment) else load_experiment(source)
+
+
 def check_experiment(
     path: str | os.PathLike[str],
     *,
-    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    set: Settings = (),  # noqa: A002 - as the option is called
     runs: int | None = None,
     seed: int | None = None,
 ) -> tuple[Experiment | None, list[Diagnostic]]:

@@ -80,7 +80,11 @@ class Sources:
     """
 
     def __init__(self, path: str | os.PathLike[str], folder: Path = SCENARIOS) -> None:
-        written = os.fspath(path)
+        try:
+            written = os.fspath(path)
+        except TypeError as error:
+            why = f"expected a path, or a name, not {type(path).__name__}"
+            raise refused(Mark(shown(path), 1, 1), "", "E001", why) from error
         self.kind_folder = folder
         self.path = find(written, (folder, *FOLDERS))
         self.is_shipped = self.path.is_absolute() and not os.path.isabs(written)

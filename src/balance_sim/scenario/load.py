@@ -38,13 +38,17 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.setter import Editor
 
 DEEPEST_EXTENDS = 8
+type ScenarioSource = Scenario | str | os.PathLike[str]
+"""A scenario; or the path of its file, or the name of one that is known."""
+type Settings = str | Sequence[str] | Mapping[str, object]
+"""`key.path=value`, several of them, or values by key path."""
 THEORY = "theory.preset"
 
 
 def load_scenario(
     path: str | os.PathLike[str],
     *,
-    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    set: Settings = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
     calibrated: bool | Mapping[str, object] = True,
     drawn: bool = True,
@@ -54,7 +58,7 @@ def load_scenario(
     Parameters
     ----------
     path : of a YAML file, or the name of one in ./scenarios
-    set : `key.path=value` texts laid over the file
+    set : `key.path=value` texts, or values by key path, laid over the file
     theory : a preset that replaces the file's
     calibrated : with the calibration that the file names, or with the content of
         another, as a file of it has it, and no posterior; else as if it named neither
@@ -82,10 +86,15 @@ def load_scenario(
     return scenario
 
 
+def scenario_from(source: ScenarioSource) -> Scenario:
+    """The scenario itself, or as `load_scenario` reads it."""
+    return source if isinstance(source, Scenario) else load_scenario(source)
+
+
 def check_scenario(
     path: str | os.PathLike[str],
     *,
-    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    set: Settings = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
     calibrated: bool | Mapping[str, object] = True,
     drawn: bool = True,
@@ -195,7 +204,7 @@ def scenario_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
 # --- values and arms ------------------------------------------------------------------
 
 
-def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
+def with_values(scenario: ScenarioSource, values: Settings) -> Scenario:
     """The scenario with other values at some key paths. Its classes stay those as
     written.
 
@@ -204,8 +213,8 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
 
     Parameters
     ----------
-    scenario : that is changed; it stays as it is
-    values : by key path, as `events.parade.visibility`
+    scenario : that is changed, or its path or name; it stays as it is
+    values : by key path, as `events.parade.visibility`; or `key.path=value` texts
 
     Returns
     -------
@@ -221,14 +230,12 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
     >>> with_values(scenario, {"parameters.beta": 0.5}).parameters.beta
     0.5
     """
-    marks = [Mark("values", number, 1) for number in range(1, len(values) + 1)]
-    changes = [
-        ValueChange(path, from_plain(value, mark), mark)
-        for mark, (path, value) in zip(marks, values.items(), strict=True)
-    ]
-    changed, problems = with_changes(scenario, changes)
-    if changed is None:
-        raise ScenarioError(in_order(errors_in(problems), scenario.name))
+    scenario, problems = scenario_from(scenario), Diagnostics()
+    changes = option_changes(values, None, problems)
+    changed, of_changes = with_changes(scenario, changes)
+    errors = errors_in([*problems, *of_changes])
+    if changed is None or errors:
+        raise ScenarioError(in_order(errors, scenario.name))
     return changed
 
 
@@ -377,10 +384,17 @@ def _rows_over(below: Node, above: Node, section: str) -> Node:
 
 
 def option_changes(
-    settings: Sequence[str], theory: str | None, problems: Diagnostics
+    settings: Settings, theory: str | None, problems: Diagnostics
 ) -> list[ValueChange]:
     """Changes from `--set key.path=value` texts and `--theory`."""
     changes: dict[str, ValueChange] = {}
+    if isinstance(settings, Mapping):
+        for number, (path, value) in enumerate(settings.items(), 1):
+            mark = Mark("values", number, 1)
+            changes[path] = ValueChange(path, from_plain(value, mark), mark)
+        settings = ()
+    elif isinstance(settings, str):
+        settings = [settings]
     texts = {f"--set[{number}]": text for number, text in enumerate(settings)}
     if theory is not None:
         texts = {"--theory": f"{THEORY}={theory}", **texts}

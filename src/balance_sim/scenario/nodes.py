@@ -197,7 +197,7 @@ _WORDS: dict[str, bool | None] = {
 }
 _NO_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _PERCENT = re.compile(r"([-+]?[0-9]*[.,]?[0-9]+) ?%")
-_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?")
+_GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:[,' ][0-9]{3})+(?:\.[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"[-+]?[0-9]*,[0-9]+")
 _INFINITE = ("nan", "inf", "infinity", "na")
 LONGEST_NUMBER = 40
@@ -295,7 +295,8 @@ def hint_for_number(text: str) -> tuple[str, str]:
         share = float(percent[1].replace(",", ".")) / 100
         return "E205", f"write {share:g}"
     if _GROUPED.fullmatch(bare):
-        return "E205", f"write {bare.replace(',', '')}, without commas"
+        mark = "commas" if "," in bare else "blanks"
+        return "E205", f"write {re.sub("[,' ]", '', bare)}, without {mark}"
     if _DECIMAL_COMMA.fullmatch(bare):
         return "E205", f"use {bare.replace(',', '.')}"
     if bare.casefold().strip("+-.") in _INFINITE:

@@ -17,6 +17,7 @@ from balance_sim.scenario.diagnostics import (
     Diagnostic,
     Diagnostics,
     Mark,
+    closest,
     problem,
 )
 from balance_sim.scenario.fields import Strict
@@ -33,6 +34,7 @@ from balance_sim.scenario.nodes import Node, descend, from_plain, merged
 from balance_sim.scenario.players import with_policies_by_name
 from balance_sim.scenario.schema import Scenario, Versioned, sorted_rows
 from balance_sim.scenario.validation import read_piece, unknown_key
+from balance_sim.scenario.vocabulary import OTHER_SECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +117,24 @@ def read_draft(
         Unchecked, without what could not be read; and the fields that are missing
         there, of changes and pacts those that lack a row.
     """
+    misspelt = set()
     for key, child in tree.without(*TOP).fields.items():
-        unknown_key(problems, child, "", key, TOP)
+        other = OTHER_SECTIONS.get(key)
+        misspelt.add(other or closest(key, TOP))
+        unknown_key(problems, child, "", key, [other] if other else TOP)
+    misspelt -= tree.fields.keys()
     version = {key: child for key, child in tree.fields.items() if key == "schema"}
     read_piece(Versioned, tree.with_value(version), "", problems)
     ids = [row.value_of("id") for row in tree.below("states").items]
     roster = frozenset(code for code in ids if isinstance(code, str))
-    is_whole = len(roster) == len(ids) and all(map(may_be_state, roster))
+    is_whole = bool(ids) and len(roster) == len(ids) and all(map(may_be_state, roster))
     tree = merged(_base(), tree)
     kinds, events = [*tree.below("kinds").fields], [*tree.below("event_kinds").fields]
     names = Names(roster, frozenset(), {}, tuple(kinds), tuple(events), is_whole)
     values: dict[str, Any] = {}
     for part in (*NAMES, *PARTS):  # states before what names them
-        values |= read_part(part, tree, names, problems)
+        if part not in misspelt:
+            values |= read_part(part, tree, names, problems)
         if part in (*NAMES, "states"):
             names = replace(
                 names,

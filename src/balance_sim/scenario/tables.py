@@ -1,4 +1,5 @@
-"""Tables in CSV become the same rows of nodes as items written inline.
+"""Tables in CSV, or sheets of Excel files, become the same rows of nodes as items
+written inline.
 
 A column `ccode` (in tables of dyads `ccode1`, `ccode2`) may hold Correlates of War
 (COW) numbers. Every cell is read as the same text would be in YAML, by the type of its
@@ -22,12 +23,14 @@ from balance_sim.scenario.diagnostics import (
     shown,
     unknown,
 )
+from balance_sim.scenario.excel import SUFFIX, sheet_rows
 from balance_sim.scenario.files import ReadFile, Sources
 from balance_sim.scenario.layout import LIMITS, MOST_ROWS, SECTIONS, cell_type
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, iso_date, plain_scalar
 from balance_sim.scenario.validation import unknown_key
 
 MOST_COLUMNS = 100
+TABLE_KEYS = ("table", "sheet", "sha256")
 MOST_LISTED = 1_000
 LONGEST_CELL = 1 << 17  # characters
 _NUMBER = re.compile(r"[0-9]{1,4}")
@@ -54,19 +57,21 @@ def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) 
     def rows_of(node: Node, section: str) -> Node:
         """A list with all its rows."""
         rows: list[Node] = []
-        names: set[str] = set()
+        names: set[tuple[str, object]] = set()
         for item in node.items:
             if item.get("table") is None:
                 rows.append(item)
                 continue
             try:
                 file = _file(item, section, base, sources, problems)
-                if file.name in names:
+                sheet = item.value_of("sheet")
+                if (file.name, sheet) in names:
                     why = f"`{shown(file.name)}` is read already"
                     place = item.fields["table"]
                     raise refused(place, f"{section}[].table", "E015", why)
-                names.add(file.name)
-                rows += _rows(file, section, year, problems)
+                names.add((file.name, sheet))
+                records = _records(file, sheet, section)
+                rows += _rows(records, file, section, year, problems)
             except ScenarioError as error:
                 problems.extend(error.problems)
                 rows.append(Node(REFUSED, item.mark))
@@ -92,8 +97,8 @@ def _file(
 ) -> ReadFile:
     """The file of a table, whose sha256 is the one that is declared. Raises
     ScenarioError where it cannot be read."""
-    for key, child in item.without("table", "sha256").fields.items():
-        unknown_key(problems, child, f"{section}[]", key, ("table", "sha256"))
+    for key, child in item.without(*TABLE_KEYS).fields.items():
+        unknown_key(problems, child, f"{section}[]", key, TABLE_KEYS)
     declared = item.get("sha256")
     file = sources.beside(item.fields["table"], base, f"{section}[].table")
     if declared is not None and declared.text.lower() != file.sha256:
@@ -150,13 +155,28 @@ def csv_rows(
         ) from None
 
 
+def _records(
+    file: ReadFile, sheet: object, section: str
+) -> Iterator[tuple[Mark, list[str]]]:
+    """Where each row of a table begins, and its cells. sheet: of an Excel file.
+
+    Raises ScenarioError where the text is refused."""
+    if file.name.lower().endswith(SUFFIX):
+        name = None if sheet is None else str(sheet)
+        return sheet_rows(file.data, file.shown, name, section)
+    check_printable(file.text, file.shown, section)
+    return csv_rows(file.text, file.shown, section)
+
+
 def _rows(
-    file: ReadFile, section: str, year: int | None, problems: Diagnostics
+    records: Iterator[tuple[Mark, list[str]]],
+    file: ReadFile,
+    section: str,
+    year: int | None,
+    problems: Diagnostics,
 ) -> list[Node]:
     """All rows of a table. Raises ScenarioError where text or header are refused."""
-    text, start = file.text, Mark(file.shown, 1, 1)
-    check_printable(text, file.shown, section)
-    records = csv_rows(text, file.shown, section)
+    start = Mark(file.shown, 1, 1)
     mark, header = next(records, (start, []))
     if not header:
         raise refused(start, section, "E004", "the table is empty", "write a header")

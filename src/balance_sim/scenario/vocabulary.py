@@ -10,6 +10,8 @@ def _meaning(names: Mapping[str, str]) -> dict[str, str]:
     return {alias: name for name, aliases in names.items() for alias in aliases.split()}
 
 
+OTHER_SECTIONS = _meaning({"accords": "agreements alliances treaties"})
+"""Names that a section might have; it is told what it is called."""
 AGREEMENT_KINDS = _meaning(
     {
         "political_declaration": "strategic_partnership declaration entente "

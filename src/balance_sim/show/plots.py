@@ -13,7 +13,7 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.figures.style import FigureSpec
-from balance_sim.show.save import save_drawn
+from balance_sim.show.save import IN_FOLDER, FileFormat, save_drawn
 from balance_sim.show.study_types import registered_type, type_named_by
 from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
@@ -59,7 +59,10 @@ def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
 
 
 def save_figures(
-    study: Any, folder: Path, names: Iterable[str] | None = None
+    study: Any,
+    folder: Path,
+    names: Iterable[str] | None = None,
+    formats: Iterable[FileFormat] = IN_FOLDER,
 ) -> list[Path]:
     """Draw the figures named, or all that fit, into `folder`/figures; return the paths.
 
@@ -71,7 +74,7 @@ def save_figures(
     figures = figures_of(study)
     chosen = fitting(study) if names is None else dict.fromkeys(names)
     drawn = {name: figures[name].draw(study, table) for name, table in chosen.items()}
-    return save_drawn(drawn, folder)
+    return save_drawn(drawn, folder, formats)
 
 
 def outcome_figure(study: Any, outcome: str) -> FigureSpec:
@@ -93,7 +96,7 @@ def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> 
     ----------
     study : what `run`, `sweep` or `open_result` give, or a results folder
     name : of the figure, one of `balance-sim plot --list`; if not given, the first one,
-        of a run the fan chart
+        of a run the map
     outcome : draws how this outcome is spread instead, whichever it is; of a sweep the
         effect on it by factor
 
@@ -120,7 +123,7 @@ def plot(study: Any, name: str | None = None, *, outcome: str | None = None) -> 
             raise WrongRequest("a figure is named, or an outcome is given: not both")
         return outcome_figure(study, outcome).draw(study)
     figures = figures_of(study)
-    chosen = next(iter(figures)) if name is None else name
+    chosen = next(iter(fitting(study)), "") if name is None else name
     refuse_unknown(chosen, figures)
     return figures[chosen].draw(study)
 

@@ -11,18 +11,18 @@ from typing import Any
 import pandas as pd
 
 from balance_sim.effects.explain.timeline import Entry, tell
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import arc_path, in_page, layout_of, shapes
 from balance_sim.show.diary import entry_sentence
-from balance_sim.show.figures.dyads import states_table
+from balance_sim.show.figures.dyads import estimator_words, states_table
 from balance_sim.show.figures.world import (
     map_table,
     named_spots,
     reach_of,
     shades_of,
 )
-from balance_sim.study.result import Result
 
 AMONG = 100
 """Replications, the first ones, among which the one that is replayed is chosen."""
@@ -32,7 +32,7 @@ CHANGES = {"arm only": "more", "reference only": "fewer"}
 """How an agreement that differs from the control run is drawn."""
 
 
-def typical_run(result: Result) -> tuple[int, int]:
+def typical_run(result: AnalysedResult) -> tuple[int, int]:
     """Return which replication is replayed, and among how many it was chosen.
 
     Of the first AMONG it is the one whose number of counter-balancing agreements in the
@@ -47,7 +47,7 @@ def typical_run(result: Result) -> tuple[int, int]:
     return int(nearest), len(counts)
 
 
-def replay_of(result: Result) -> dict[str, Any] | None:
+def replay_of(result: AnalysedResult) -> dict[str, Any] | None:
     """Return a replication of the headline arm beside its control run, as a page tells
     it.
 
@@ -103,7 +103,7 @@ def _way(entry: Entry) -> str:
     return CHANGES.get(entry.mark, "")
 
 
-def map_content(result: Result) -> dict[str, Any]:
+def map_content(result: AnalysedResult) -> dict[str, Any]:
     """Return what the template of the map is filled with.
 
     Returns
@@ -144,6 +144,7 @@ def map_content(result: Result) -> dict[str, Any]:
         "arcs": arcs.to_dict("records"),
         "names": names,
         "reach": say.number(reach, say.digits(reach)),
+        "estimator": estimator_words(table) if len(table) else "",
         "replay": replay,
         "data": data,
     }
@@ -155,6 +156,7 @@ def _words(rows: pd.DataFrame, name: str) -> list[str]:
     for row in rows.to_dict("records"):
         places = say.digits(row["effect"], row["lo"], row["hi"])
         effect, bounds, _ = say.effect_cells(row, places)
+        interval = "" if bounds == "-" else f" (95 % CI {bounds})"
         holds_zero = ", the CI holds zero" if row["lo"] <= 0 <= row["hi"] else ""
-        words.append(f"{row[name]}: {effect} (95 % CI {bounds}){holds_zero}")
+        words.append(f"{row[name]}: {effect}{interval}{holds_zero}")
     return words

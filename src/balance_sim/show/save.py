@@ -1,5 +1,5 @@
-"""Figures into a results folder, as PNG and SVG in our style of matplotlib: the same
-bytes for the same results.
+"""Figures into a results folder, as PNG, SVG and PDF in our style of matplotlib: the
+same bytes for the same results.
 
 The only place that sets up matplotlib.
 """
@@ -12,8 +12,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
@@ -25,28 +26,35 @@ from balance_sim.study.atomic_files import make_folder, write_atomic
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, QUIET = "#1a1a1a", "#555555"  # text; second text (7.5:1 on white)
+INK, QUIET = "#1b2430", "#55606e"  # text; second text (6.4:1 on white)
 SMALL = 9.0
 FOLDER = "figures"
-DOTS = 160  # per inch
-type FileFormat = Literal["png", "svg"]
-STAMPS: dict[FileFormat, list[str]] = {"png": ["Software"], "svg": ["Date", "Creator"]}
+DOTS = 192  # per inch: a page is 1920 dots wide
+TYPE = ("Roboto-Regular.ttf", "Roboto-Bold.ttf")
+type FileFormat = Literal["png", "svg", "pdf"]
+STAMPS: dict[FileFormat, list[str]] = {
+    "png": ["Software"],
+    "svg": ["Date", "Creator"],
+    "pdf": ["CreationDate", "Creator", "Producer"],
+}
 """What matplotlib would write of itself into a file of each format."""
+IN_FOLDER: tuple[FileFormat, ...] = ("png", "svg")
+"""Formats of the figures of a study."""
 SAFE = " =:;/,.-()+!@*'\n?[]{}|~_$"
 """Characters that a data link in double quotes takes as they are."""
 
 _STYLE: Any = {
-    "font.family": ["DejaVu Sans"],
-    "font.size": 10.0,
-    "axes.titlesize": 9.5,
-    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), SMALL),
-    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), QUIET),
-    **dict.fromkeys(
-        ("axes.labelcolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"), INK
-    ),
+    "font.family": ["Balance Roboto", "DejaVu Sans"],
+    "font.size": 11.0,
+    "axes.titlesize": 11.0,
+    **dict.fromkeys(("xtick.labelsize", "ytick.labelsize", "legend.fontsize"), 10.0),
+    "ytick.alignment": "center",
+    **dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color"), "#aab2bd"),
+    **dict.fromkeys(("text.color", "xtick.labelcolor", "ytick.labelcolor"), INK),
     **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
-    "axes.labelsize": 10.0,
+    "axes.labelcolor": QUIET,
     "axes.axisbelow": True,
+    "pdf.fonttype": 42,
     "svg.hashsalt": "balance-sim",
     "text.parse_math": False,  # a $ in a name is a $
 }
@@ -61,10 +69,24 @@ def style() -> Iterator[None]:
     _keep_out_of_home()
     import matplotlib as mpl
 
+    _add_type()
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         yield
+
+
+@cache
+def _add_type() -> None:
+    """Let matplotlib know the type face that stands beside this module.
+
+    Where system fonts are ignored as fonts are listed, and not only then, it finds none
+    but its own."""
+    from matplotlib.font_manager import fontManager
+
+    os.environ.pop("MPL_IGNORE_SYSTEM_FONTS", None)
+    for name in TYPE:
+        fontManager.addfont(Path(__file__).parent / "type" / name)
 
 
 def _keep_out_of_home() -> None:
@@ -78,11 +100,12 @@ def _keep_out_of_home() -> None:
 
 
 def figure_bytes(figure: Figure, file_format: FileFormat) -> bytes:
-    """Return a figure as a PNG or an SVG file, without a date or a version in it.
+    """Return a figure as a file, without a date or a version in it.
 
     Parameters
     ----------
-    file_format : `png`, at DOTS per inch on white, or `svg`, with its words as paths
+    file_format : `png`, at DOTS per inch on white, `svg`, with its words as paths, or
+        `pdf`, with its words as text
     """
     no_stamp = dict.fromkeys(STAMPS[file_format])
     with style(), io.BytesIO() as sink:
@@ -111,9 +134,12 @@ def _settle(figure: Figure) -> None:
         ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
 
 
-def save_drawn(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
-    """Write figures by name as PNG and SVG into a folder, and return the paths, in
-    order.
+def save_drawn(
+    figures: Mapping[str, Figure],
+    folder: Path,
+    formats: Iterable[FileFormat] = IN_FOLDER,
+) -> list[Path]:
+    """Write figures by name into a folder, and return the paths, in order.
 
     Raises
     ------
@@ -123,7 +149,7 @@ def save_drawn(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
     make_folder(place)
     paths = []
     for name, figure in figures.items():
-        for file_format in STAMPS:
+        for file_format in formats:
             path = place / f"{name}.{file_format}"
             write_atomic(path, figure_bytes(figure, file_format))
             paths.append(path)

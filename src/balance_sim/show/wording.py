@@ -361,19 +361,6 @@ def group_words(name: str) -> str:
 # -- tables of figures -----------------------------------------------------------------
 
 
-def band_words(scenario: Scenario, draws: bool | str) -> str:  # noqa: FBT001
-    """Return what the bands of a fan hold. draws: of `Result`."""
-    from balance_sim.study.draws import level_over_posterior
-
-    if draws:
-        return "chance and the parameters drawn, the level of agreements among them"
-    if level_over_posterior(scenario) is not None:
-        return "chance, the level of the year and what is not known of the parameters"
-    if scenario.calibration.level_variance > 0:
-        return "chance and the level of the year"
-    return "chance alone: how the level moves from year to year is not known"
-
-
 def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
     """Return a figure's table with what is said of each row's `arm`.
 

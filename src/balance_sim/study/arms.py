@@ -24,9 +24,13 @@ from balance_sim.scenario.schema import Scenario
 EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
 
 
-def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
+def chosen_arms(
+    scenario: Scenario, arms: str | Sequence[str] | None
+) -> tuple[str, ...]:
     """The control arm first, then the others in the scenario's order. Unknown names are
-    refused."""
+    refused. arms: names, or one text with commas between them; all if None."""
+    if isinstance(arms, str):
+        arms = [*map(str.strip, arms.split(","))]
     reference, named = scenario.reference_arm, scenario.arms if arms is None else arms
     wanted = {checked_name("arm", arm, scenario.arms) for arm in named}
     others = [arm for arm in scenario.arms if arm in wanted and arm != reference]

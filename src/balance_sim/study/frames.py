@@ -12,6 +12,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 
 from balance_sim.model.core import Floats, Ints
+from balance_sim.scenario.errors import checked_name
 from balance_sim.stats.superposition import Marked, superposed
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, known_outcome
 
@@ -57,19 +58,25 @@ class Outcomes:
         names = [] if first is None else first.column_names
         self.names = [name for name in names if name not in columns]
 
+    def __repr__(self) -> str:
+        size = f"{self.runs} replications of {len(self.arms)} arms"
+        return f"<Outcomes: {size}, {len(self.names)} outcomes>"
+
     def frame(self, *names: str) -> pd.DataFrame:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes.
-        Raises KeyError."""
+        Raises WrongRequest for one that there is not."""
         columns = pd.DataFrame(self._values(names), index=self._front.index)
         frame: pd.DataFrame = pd.concat([self._front, columns], axis=1)
         return frame
 
     def runs_of(self, arm: str) -> Ints:
-        """(R,) replications that finished in an arm, rising. Raises KeyError."""
+        """(R,) replications that finished in an arm, rising. Raises WrongRequest."""
+        checked_name("arm", arm, self.arms)
         return np.asarray(self._front["run"].to_numpy()[self._rows[arm]])
 
     def column(self, arm: str, name: str) -> Floats:
-        """(R,) an outcome of one arm. Raises KeyError."""
+        """(R,) an outcome of one arm. Raises WrongRequest."""
+        checked_name("arm", arm, self.arms)
         return self._values([name])[name][self._rows[arm]]
 
     def of(self, arm: str, name: str) -> pd.Series[float]:
@@ -84,7 +91,7 @@ class Outcomes:
         lacking = [name for name in names if name not in values]
         if lacking:
             places = {name: place for place, name in enumerate(self.names)}
-            start = places[lacking[0]]
+            start = places[checked_name("outcome", lacking[0], self.names)]
             following = self.names[start : start + int(self._cache.maxsize) // 2]
             wanted = dict.fromkeys([*lacking, *following])
             tables = [*self._tables([*wanted])]

@@ -16,8 +16,7 @@ replication alone.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,12 +28,11 @@ import numpy as np
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Floats, Ints, Keys
 from balance_sim.model.own.modules import (
-    NOWHERE,
     CodeReferences,
-    in_no_module,
     module_named,
     object_named,
     place_of,
+    reference_to,
     where_raised,
 )
 from balance_sim.model.own.terms import closed, numbers_of
@@ -52,8 +50,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Function = Callable[["ArmHistory"], Any]
-LOCAL = "<here>"
-_of_this_process: dict[str, Function] = {}
+OutcomeFunctions = str | Function | Iterable[Function] | Mapping[str, Function]
+"""Functions, or the name of a module that has them."""
 
 
 @dataclass(frozen=True)
@@ -205,29 +203,20 @@ def _fault(at: Mark, name: str, why: str, hint: str) -> ScenarioError:
 def function_named(reference: str) -> Function:
     """What `module:function` names, imported. Raises WrongRequest where it is not there
     or cannot be imported."""
-    module, _, name = reference.partition(":")
-    if module == LOCAL:
-        if name not in _of_this_process:
-            raise WrongRequest(
-                f"outcome `{name}` is a function of another process: put it into a "
-                "module"
-            )
-        return _of_this_process[name]
-    function = object_named(reference, "--outcomes")
-    if not isinstance(function, FunctionType):
-        raise WrongRequest(f"--outcomes {module}: `{name}` is no function")
+    function: Function = object_named(reference, "--outcomes")
+    if not callable(function):
+        raise WrongRequest(f"--outcomes {reference}: that is no function")
     return function
 
 
-def outcomes_named(
-    given: str | Mapping[str, Function], *, elsewhere: bool
-) -> CodeReferences:
+def outcomes_named(given: OutcomeFunctions, *, elsewhere: bool) -> CodeReferences:
     """`module:function` of outcomes by name; of what is in no module a name that is
     good in this process alone.
 
     Parameters
     ----------
-    given : functions by name, or the name of a module with public functions
+    given : a function, several, or by name; or the name of a module with public
+        functions
     elsewhere : other processes are to find them too
 
     Raises
@@ -249,20 +238,17 @@ def outcomes_named(
                 "`def name(history): ...`"
             )
         return tuple((name, f"{given}:{name}") for name in sorted(functions))
+    if callable(given):
+        given = [given]
+    if not isinstance(given, Mapping):
+        given = {getattr(each, "__name__", repr(each)): each for each in given}
     named = []
     for name, function in sorted(given.items()):
         if not name.isidentifier():
             raise WrongRequest(f"outcome `{name}`: a name is letters, digits and _")
-        module = getattr(function, "__module__", "") or ""
-        attribute = getattr(function, "__qualname__", "")
-        importable = getattr(sys.modules.get(module), attribute, None) is function
-        if module in NOWHERE or not importable:
-            if elsewhere:
-                raise WrongRequest(in_no_module("outcome", name))
-            _of_this_process[name] = function
-            module, attribute = LOCAL, name
-        named.append((name, f"{module}:{attribute}"))
-        function_named(named[-1][1])
+        reference = reference_to(function, "outcome", name, elsewhere=elsewhere)
+        function_named(reference)
+        named.append((name, reference))
     return tuple(named)
 
 

@@ -8,7 +8,7 @@ tables are the same."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,11 +23,11 @@ from balance_sim.model.own.modules import (
     CodeReferences,
     entered_modules,
     load,
-    reference_of,
+    reference_to,
     rules_of,
 )
 from balance_sim.scenario.defaults import OWN
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest, checked_name, whole_number
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
@@ -39,9 +39,10 @@ from balance_sim.study.result import Result
 if TYPE_CHECKING:
     from distributed import Client
 
+    from balance_sim.model.agents import StateAgent
     from balance_sim.study.folder import Folder
     from balance_sim.study.manifest import Manifest
-    from balance_sim.study.own_outcomes import ArmHistory
+    from balance_sim.study.own_outcomes import OutcomeFunctions
 
 
 RUNS = 100
@@ -68,16 +69,16 @@ class StudyOptions(TypedDict, total=False):
     command: str
     files: dict[str, str] | None
     progress: Progress | None
-    model: str | None
+    model: str | type[StateAgent] | None
     run_timeout: float | None
-    outcomes: str | Mapping[str, Callable[[ArmHistory], Any]] | None
+    outcomes: OutcomeFunctions | None
     terms: str | None
 
 
 class RunOptions(StudyOptions, total=False):
     """Further options of a run of one scenario. game: whose profiles the arms are."""
 
-    arms: Sequence[str] | None
+    arms: str | Sequence[str] | None
     draw_parameters: bool | str
     game: Mapping[str, Any]
 
@@ -207,8 +208,7 @@ def prepare(
     ------
     WrongRequest, ScenarioError : what `balance_sim.run` raises
     """
-    if runs < 1:
-        raise WrongRequest(f"runs must be at least 1, got {runs}")
+    runs = whole_number("runs", runs, 1)
     job = prepared_job(scenario, seed, options.get("arms"), options)
     return PreparedRun(job, runs, options)
 
@@ -216,7 +216,7 @@ def prepare(
 def prepared_job(
     scenario: Scenario,
     seed: int,
-    arms: Sequence[str] | None,
+    arms: str | Sequence[str] | None,
     options: Mapping[str, Any],
     paths: Sequence[str] | None = None,
 ) -> Job:
@@ -225,7 +225,7 @@ def prepared_job(
     Parameters
     ----------
     scenario, seed : of the study
-    arms : names; all if None
+    arms : names, or one text with commas between them; all if None
     options : as of `RunOptions`, of which those of code, `draw_parameters`, `workers`,
         `client` and `out` count
     paths : key paths of the factors of a sweep; None of a run
@@ -234,12 +234,18 @@ def prepared_job(
     ------
     WrongRequest, ScenarioError : what `balance_sim.run` raises
     """
-    if not 0 <= seed < 2**64:
-        raise WrongRequest(
-            f"seed must be a whole number from 0 to 18446744073709551615, got {seed}"
-        )
+    allowed = RunOptions if paths is None else StudyOptions
+    option_names = ["runs", "seed", *sorted(allowed.__optional_keys__)]
+    for option in options:
+        checked_name("option", option, option_names)
+    seed = whole_number("seed", seed, 0, 2**64 - 1)
+    workers = whole_number("workers", options.get("workers", 1), 1)
+    elsewhere = paths is not None or workers > 1
+    needs = "out", "client", "run_timeout"
+    elsewhere |= any(options.get(name) is not None for name in needs)
     load(options.get("terms"))
-    model, draws = import_model(options.get("model")), options.get("draw_parameters")
+    model = model_reference(options.get("model"), elsewhere=elsewhere)
+    draws = options.get("draw_parameters")
     if draws and model is not None:
         raise WrongRequest(
             "parameters are not drawn for a model of one's own: leave out one of the "
@@ -252,8 +258,6 @@ def prepared_job(
     chosen = chosen_arms(scenario, arms)
     audiences_of(scenario)  # a state in no audience is refused here, not in every run
     scenario = with_classes(sealed(scenario))  # one class table for all points
-    elsewhere = paths is not None or options.get("workers", 1) > 1
-    elsewhere |= any(options.get(name) is not None for name in ("out", "client"))
     own_references: CodeReferences = ()
     outcomes = options.get("outcomes")
     if outcomes is not None:
@@ -334,16 +338,26 @@ def run_tasks(
     code.refuse_edited(step, others_read=not is_here)
 
 
-def import_model(model: str | None) -> str | None:
-    """Return `module:Class` of what `--model` names.
+def model_reference(
+    model: str | type[StateAgent] | None, *, elsewhere: bool = True
+) -> str | None:
+    """Return `module:Class` of an agent class, which is imported.
+
+    Parameters
+    ----------
+    model : the same, or the class
+    elsewhere : other processes are to find it too
 
     Raises
     ------
-    WrongRequest : where that is no StateAgent subclass
+    WrongRequest : where that is no StateAgent subclass, or they could not
     """
     if model is None:
         return None
-    from balance_sim.model.agents import agent_class_named
+    from balance_sim.model.agents import agent_class_named, checked_agent_class
 
-    agent_class = agent_class_named(model)
-    return model if ":" in model else reference_of(agent_class)
+    if isinstance(model, str):
+        agent_class_named(model)
+        return model
+    name = checked_agent_class(model, repr(model)).__qualname__
+    return reference_to(model, "agent", name, elsewhere=elsewhere)

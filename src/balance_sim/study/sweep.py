@@ -13,7 +13,7 @@ from typing import Unpack
 from balance_sim.model.own.modules import load
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.diagnostics import ScenarioError
-from balance_sim.scenario.experiment import load_experiment
+from balance_sim.scenario.experiment import experiment_from
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
@@ -90,8 +90,7 @@ def sweep(
     (6, 'no_summit')
     """
     load(options.get("terms"))
-    if isinstance(experiment, Path | str):
-        experiment = load_experiment(experiment)
+    experiment = experiment_from(experiment)
     head, paths = experiment.head, experiment.paths
     job = prepared_job(experiment.scenario, head.seed, head.arms, options, paths)
     design, runs = list(design_points(experiment)), head.runs

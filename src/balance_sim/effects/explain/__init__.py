@@ -3,6 +3,7 @@ effect goes."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    result: Result,
+    result: Result | Path | str,
     dyad: str | None = None,
     run: int | None = None,
     *,
@@ -31,7 +32,7 @@ def explain(
 
     Parameters
     ----------
-    result : of `run` or `open_result`
+    result : of `run` or `open_result`, or a results folder
     dyad : two codes, as `JPN-AUS`: the terms of its willingness in both arms
     run : number of a replication: what happened in it, day by day; with `dyad`, its
         terms there
@@ -66,6 +67,10 @@ def explain(
     from balance_sim.effects.explain.pairs import explain_dyads
     from balance_sim.effects.explain.timeline import tell
 
+    if not isinstance(result, Result):
+        from balance_sim.effects.result import open_result
+
+        result = open_result(result)
     explainable(result)
     if dyad is not None:
         a, _, b = dyad.upper().partition("-")

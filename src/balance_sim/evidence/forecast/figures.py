@@ -34,7 +34,7 @@ def reliability_title(table: pd.DataFrame) -> str:
     "reliability",
     "Does it happen as often as was forecast?",
     reliability_of,
-    page=lambda _: style.panels(7.0, 6.0, 1),
+    page=lambda _: style.panels(),
     empty="No probability was forecast: there is nothing to compare.",
     columns="low high n forecast observed observed_low observed_high expected happened",
 )

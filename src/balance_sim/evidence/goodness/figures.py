@@ -100,7 +100,7 @@ def _gof_page(table: pd.DataFrame) -> list[style.Axes]:
     """Columns of rows, a row a statistic and a head a group."""
     rows = len(table) + table["group"].nunique()
     height = 2.2 + 0.25 * rows / COLUMNS
-    return style.panels(13.4, height, 1, COLUMNS, sharex=True)
+    return style.panels(1, COLUMNS, height, sharex=True)
 
 
 @style.figure(

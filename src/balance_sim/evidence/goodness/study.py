@@ -22,7 +22,7 @@ from balance_sim.evidence.goodness.networks import (
 from balance_sim.evidence.goodness.set_back import own_span, set_back
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.errors import WrongRequest
-from balance_sim.scenario.load import load_scenario
+from balance_sim.scenario.load import ScenarioSource, load_scenario, scenario_from
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.machine import version
 
@@ -51,7 +51,7 @@ def calibrated_before(path: Path, day: date) -> Scenario:
 
 
 def goodness_of_fit(
-    scenario: Scenario,
+    scenario: ScenarioSource,
     *,
     runs: int = RUNS,
     seed: int = 1,
@@ -64,7 +64,8 @@ def goodness_of_fit(
 
     Parameters
     ----------
-    scenario : complete; it is set back to the span's first day (`set_back`)
+    scenario : a complete one, or its path or name; it is set back to the span's first
+        day (`set_back`)
     runs, seed, workers : as of `run`
     span : first day, and the day before which it stops; three years before the
         scenario's start and more if not given
@@ -86,6 +87,7 @@ def goodness_of_fit(
     >>> scenario = bs.load_scenario("scenarios/beijing_2025.yaml")  # doctest: +SKIP
     >>> bs.goodness_of_fit(scenario, runs=8)  # doctest: +SKIP
     """
+    scenario = scenario_from(scenario)
     if runs < 2:
         raise WrongRequest("at least two replications are needed")
     span = span or own_span(scenario)

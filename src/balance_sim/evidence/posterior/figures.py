@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from balance_sim.effects.headline import Headline
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
@@ -17,7 +18,8 @@ COLOURS = {
     "replications": style.QUIET,
     "posterior": style.BLUE,
     "prior": style.BASE,
-    "channel": style.GREEN,
+    "picture": style.GREEN,
+    "threat": style.VERMILION,
     "theory": style.PURPLE,
 }
 FAR = 1.6
@@ -67,7 +69,7 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
     drawn = uncertainty["posterior"] or uncertainty["prior"]
     for name, label in CHANNELS.items():
         channel = drawn["of"][name]
-        add("channel", label, channel["mean"], *channel["ci95"])
+        add(name, label, channel["mean"], *channel["ci95"])
     weighed: set[str] = set()
     for theory in uncertainty["theories"]:
         weight = NAN if theory["weight"] is None else theory["weight"]
@@ -85,14 +87,29 @@ def uncertainty_table(result: AnalysedResult) -> pd.DataFrame:
             words = f"{rows[-1][-1]}{qualifier} ({low:.2f} to {high:.2f})"
             rows[-1] = (*rows[-1][:-1], words)
     columns = ["part", "label", "effect", "lo", "hi", "weight", "told"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    table.attrs["title"] = _title(headline)
+    return table
+
+
+def _title(headline: Headline) -> str:
+    """How many draws of the parameters are above zero, with the data and before."""
+    shares = [
+        f"{say.percent(row['share_positive'])} {words}"
+        for row, words in (
+            (headline.posterior, "of the parameter values that data allow"),
+            (headline.prior, "of those before the data"),
+        )
+        if row is not None
+    ]
+    return f"The effect is above zero at {say.listed(shares)}"
 
 
 @style.figure(
     "uncertainty",
     "How sure is the effect, parameters and theories included?",
     uncertainty_table,
-    page=lambda table: style.panels(9.6, 1.9 + 0.36 * len(table)),
+    page=lambda table: style.rows_page(len(table)),
     empty="Intervals over the parameters were not worked out for this form of the "
     "scenario: there are none to show.",
 )
@@ -132,4 +149,4 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
     words = OF_WEIGHTS if table["weight"].notna().any() else ""
-    return style.Words(style.FINDING, "", EXPLANATION + words)
+    return style.Words(table.attrs["title"], "", EXPLANATION + words)

@@ -27,6 +27,7 @@ from balance_sim.evidence.posterior.variance import variance_shares
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.show.headline import doubts, headline_sentence
 from balance_sim.show.wording import arm_title
 from balance_sim.study.arms import chosen_arms, headline_arm
@@ -65,7 +66,7 @@ def finding(scenario: Scenario, uncertainty: Mapping[str, Any]) -> list[str]:
 
 
 def uncertainty(
-    scenario: Scenario,
+    scenario: ScenarioSource,
     arm: str | None = None,
     *,
     draws: int = FEW,
@@ -80,7 +81,7 @@ def uncertainty(
 
     Parameters
     ----------
-    scenario : complete
+    scenario : a complete one, or its path or name
     arm : its name; the headline arm if not given
     draws : of each distribution, the first of those there are
     workers : processes; they change nothing but the time
@@ -96,13 +97,13 @@ def uncertainty(
 
     Examples
     --------
-    >>> from balance_sim.scenario import load_scenario
-    >>> scenario = load_scenario("experiments/smoke/five_states.yaml")
+    >>> scenario = "experiments/smoke/five_states.yaml"
     >>> effect = uncertainty(scenario, draws=4)["prior"]["of"]["total"]
     >>> low, high = effect["ci95"]
     >>> low <= effect["median"] <= high
     True
     """
+    scenario = scenario_from(scenario)
     result: dict[str, Any] = {
         "arm": arm or headline_arm(chosen_arms(scenario, None)),
         "outcome": Outcome("accords", "counter", max(scenario.report.windows)).name,

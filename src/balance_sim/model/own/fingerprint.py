@@ -25,7 +25,7 @@ from balance_sim.model.own.modules import entered_modules, module_named
 from balance_sim.scenario.errors import WrongRequest
 
 PACKAGE = Path(__file__).parents[2]
-DRAWING_ROOMS = ("app", "archive", "cli", "show")
+DRAWING_ROOMS = ("app", "archive", "brief", "cli", "show")
 """Rooms of the package that compute nothing of a replication."""
 INSTALLED = ("site-packages", "dist-packages")
 SHOWN = 12

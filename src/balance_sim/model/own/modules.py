@@ -8,6 +8,7 @@ imported; workers import the same modules (`fingerprint.packed`)."""
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -24,6 +25,9 @@ CodeReferences = tuple[tuple[str, str], ...]
 """Names of code of the user's own, and `module:function` of each."""
 NOWHERE = ("", "__main__", "__mp_main__")
 """Modules that no other process could import."""
+HERE = "<here>"
+"""In place of a module: what this process alone has."""
+_of_this_process: dict[str, Any] = {}
 _entered: dict[str, None] = {}
 REGISTRIES: list[Registry[Any]] = []
 """Of terms and of event types, as far as their modules are loaded."""
@@ -56,6 +60,10 @@ def module_named(module: str, option: str) -> ModuleType:
 def object_named(reference: str, option: str) -> Any:
     """Return what `module:name` names. Raises WrongRequest where it does not exist."""
     module, _, name = reference.partition(":")
+    if module == HERE and name in _of_this_process:
+        return _of_this_process[name]
+    if module == HERE:
+        raise WrongRequest(f"{name} is of another process: put it into a module")
     try:
         return getattr(module_named(module, option), name)
     except AttributeError as error:
@@ -89,6 +97,35 @@ def where_raised(error: BaseException, mark: Mark) -> Mark:
 def reference_of(function: Callable[..., Any]) -> str:
     """Return `module:function`."""
     return f"{function.__module__}:{function.__qualname__}"
+
+
+def reference_to(definition: Any, what: str, name: str, *, elsewhere: bool) -> str:
+    """Return `module:name` of a function or a class; of one that is in no module, a
+    name that is good in this process alone.
+
+    Parameters
+    ----------
+    definition : function or class
+        of the user's own
+    what, name : str
+        for the name and for messages, as `outcome`, `pacts`
+    elsewhere : bool
+        whether other processes are to find it too
+
+    Raises
+    ------
+    WrongRequest
+        where they could not
+    """
+    module = getattr(definition, "__module__", "") or ""
+    attribute = getattr(definition, "__qualname__", "")
+    present = getattr(sys.modules.get(module), attribute, None)
+    if module not in NOWHERE and present is definition:
+        return f"{module}:{attribute}"
+    if elsewhere:
+        raise WrongRequest(in_no_module(what, name))
+    _of_this_process[f"{what} {name}"] = definition
+    return f"{HERE}:{what} {name}"
 
 
 @dataclass(frozen=True)

@@ -56,9 +56,10 @@ KINDS = {
 
 
 class Table(Strict):
-    """A file of rows, in the place of rows."""
+    """A file of rows, in the place of rows. sheet: of an Excel file."""
 
     table: str
+    sheet: str = ""
     sha256: Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$")] = ""
 
 

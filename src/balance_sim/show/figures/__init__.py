@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
 from balance_sim.show.figures import (
+    at_start,
     counts,
     dyads,
     effects,
@@ -33,30 +34,33 @@ def _by_name(*figures: FigureSpec) -> Figures:
 
 FIGURES = _by_name(
     world.draw_map,
-    counts.draw_fan,
+    counts.draw_difference,
+    counts.draw_worlds,
     effects.draw_arms,
-    effects.draw_placebos,
     dyads.draw_dyads,
+    effects.draw_placebos,
+    at_start.draw_fears,
+    at_start.draw_allies,
+    at_start.draw_events,
 )
 """Of a run, all of the core."""
 SWEEP_FIGURES = _by_name(sweeps.draw_factors, sweeps.draw_indices)
 
 
 def run_figures() -> Figures:
-    """Return by name the figures of a run, first those that are registered: they hold
-    the headline."""
-    return registry.parts("run_figures") | FIGURES
+    """Return by name the figures of a run, the map first, and those that are registered
+    after the headline's."""
+    first = _by_name(world.draw_map, counts.draw_difference)
+    return first | registry.parts("run_figures") | FIGURES
 
 
 def figures_of(study: Any) -> Figures:
-    """Return by name all figures of a study; of a run also how its headline outcome and
-    the first few of the user's own are spread."""
+    """Return by name all figures of a study; of a run also how the first few outcomes
+    of the user's own are spread."""
     if isinstance(study, Result):
-        measured = study.by_run.names
-        own_names = [name for name in measured if name.startswith("own_")]
-        names = [name for name in measured if name == study.headline_outcome]
-        names += own_names[:MOST_OWN]
-        return run_figures() | _by_name(*(spread_of(study, name) for name in names))
+        own = [name for name in study.by_run.names if name.startswith("own_")]
+        spreads = (spread_of(study, name) for name in own[:MOST_OWN])
+        return run_figures() | _by_name(*spreads)
     if isinstance(study, SweepResult):
         return SWEEP_FIGURES
     return dict(registered_type(study).figures)

@@ -1,39 +1,22 @@
-"""Counts of counter-balancing agreements as they add up over the days."""
+"""Counter-balancing agreements: the effect as it adds up over the days, and what it is
+in a hundred such worlds."""
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from balance_sim.effects.over_time import counter_balancing
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import EFFECT, effect_table
+from balance_sim.show.headline import AVERAGED, EFFECT, effect_table
 from balance_sim.study.outcomes import Outcome
-from balance_sim.study.result import Result
-
-BANDS = (("q05", "q95", "#e3e3e3"), ("q25", "q75", style.PALE))
-"""The middle 90 % and 50 % of what may come, with their colours."""
 
 
-def fan_table(result: Result) -> pd.DataFrame:
-    """Return how counter-balancing agreements add up.
-
-    Returns
-    -------
-    A row an arm and week: role, day; mean over replications and quantiles (q05 to q95)
-    of the agreements made by then, and n; band: what the quantiles hold. They do not
-    narrow with more replications
-    """
-    table = result.fan("counter")
-    if table.empty:
-        return table
-    band = say.band_words(result.scenario, result.draws)
-    return say.titled(table, result).assign(band=band)
-
-
-def fan_effects_table(result: Result) -> pd.DataFrame:
+def window_effects_table(result: AnalysedResult) -> pd.DataFrame:
     """Return the effect by the end of each window.
 
     Returns
@@ -58,108 +41,183 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
     return pd.concat([rows for _, rows in table.groupby("arm", sort=False)])
 
 
-def _fan_page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page of two panels; of one where there is only the control."""
-    if set(table["role"]) == {"reference"}:
-        return style.panels(9.0, 4.6)
-    return style.panels(10.6, 7.0, 2, sharex=True, height_ratios=[3, 2])
+# -- over the days ---------------------------------------------------------------------
+
+
+def difference_table(result: AnalysedResult) -> pd.DataFrame:
+    """Return the headline arm's effect as it adds up.
+
+    Returns
+    -------
+    A row a day: effect, lo and hi; estimator: `simulated` at the end of each window,
+    with the 95 % CI of Monte Carlo error; `expected` from week to week, where it is
+    that of the replications, without lo and hi; `posterior` the same course with the
+    headline's mean and 95 % interval at its end; level: of the control arm within the
+    longest window
+    """
+    headline = result.headline
+    if headline is None:
+        return pd.DataFrame()
+    effects = window_effects_table(result)
+    simulated = effects[effects["role"] == "headline"]
+    rows = [
+        ("simulated", day, *ends)
+        for day, *ends in simulated[["day", "effect", "lo", "hi"]].to_numpy(float)
+    ]
+    if result.expected is not None:
+        days, course = counter_balancing(result.expected)
+        rows += [
+            ("expected", *row, np.nan, np.nan) for row in zip(days, course, strict=True)
+        ]
+        if headline.posterior is not None and course[-1]:
+            ends = [headline.posterior["mean"], *headline.posterior["ci95"]]
+            shares = np.outer(course / course[-1], ends)
+            rows += [
+                ("posterior", day, *row) for day, row in zip(days, shares, strict=True)
+            ]
+    columns = ["estimator", "day", "effect", "lo", "hi"]
+    level = (headline.posterior or headline.estimate)["level"]
+    table = pd.DataFrame(rows, columns=columns).assign(level=level, arm=headline.arm)
+    return say.titled(table, result).assign(n=result.finished)
 
 
 @style.figure(
-    "fan",
-    "How many counter-balancing agreements come, and what is the event's effect?",
-    fan_table,
-    page=_fan_page,
-    second=fan_effects_table,
-    empty="No replication finished: there are no agreements to count.",
-    columns="title day expected effect lo hi mcse",
+    "difference",
+    "How does the event's effect add up over time?",
+    difference_table,
+    page=lambda _: style.panels(),
+    empty="No arm to compare, or no replication finished: there is no effect to show.",
+    columns="estimator day effect lo hi",
 )
-def draw_fan(
-    axes: list[style.Axes], table: pd.DataFrame, effects: pd.DataFrame
-) -> style.Words:
-    """Draw above what may come in the control arm and both medians, below the effects
-    by window."""
-    draw_spread(axes[0], table)
-    small = say.COUNTER_BALANCING
-    if len(axes) > 1:
-        arms = effects[effects["role"] != "reference"].sort_values(
-            "role", kind="stable"
-        )
-        _draw_effects(axes[1], arms)
-        values = say.first(table, "values")
-        title = f"Effect at the end of each window, {values}, with 95 % CI"
-        axes[1].set_title(title, loc="left", color=style.QUIET)
-        axes[1].set_ylabel("effect,\nagreements")
-        small += f" {say.CAVEAT}"
-    axes[-1].set(xlabel="days after the event", xlim=(0, 1.01 * table["day"].max()))
-    under = (
-        f"Grey: {say.first(table, 'control')}, the middle 50 % and 90 % over "
-        f"{style.runs_of(table)}, with {say.first(table, 'band')}"
+def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
+    """Draw the effect over the days: a band over what is known of the parameters, a
+    line, and what was simulated as dots with their CI."""
+    ax, last = axes[0], float(table["day"].max())
+    ax.axhline(0, color=style.INK, linewidth=1)
+    drawn = dict(iter(table.groupby("estimator", sort=False)))
+    labels: list[style.Label] = []
+    course, under = drawn.get("posterior", drawn.get("expected")), ""
+    if course is not None:
+        ax.plot(course["day"], course["effect"], color=style.BLUE, linewidth=2.6)
+        end = course.to_dict("records")[-1]
+        words = f"mean {say.signed(end['effect'], 3)}"
+        if "posterior" in drawn:
+            band = course["lo"], course["hi"]
+            ax.fill_between(course["day"], *band, color=style.FAINT, linewidth=0)
+            under = f"Line and band: {AVERAGED}, mean and 95 % interval. "
+            labels += [
+                (end[name], f"{share} %: {say.signed(end[name], 3)}", style.QUIET)
+                for name, share in (("lo", "2.5"), ("hi", "97.5"))
+            ]
+        labels.append((end["effect"], words, style.BLUE))
+    values = say.first(table, "values")
+    look: dict[str, Any] = {"color": style.INK, "zorder": 4}
+    for row in drawn["simulated"].iloc[1:].to_dict("records"):
+        ax.vlines(row["day"], row["lo"], row["hi"], linewidth=2, **look)
+        ax.plot(row["day"], row["effect"], "o", markersize=6, **look)
+    end = drawn["simulated"].to_dict("records")[-1]
+    words = f"simulated {say.signed(end['effect'], 3)}"
+    labels.append((end["effect"], words, style.INK))
+    low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.06)
+    ax.set(xlim=(0, 1.015 * last), ylim=(low, high), xlabel="days after the event")
+    ax.set_ylabel("additional agreements")
+    ax.locator_params(axis="y", nbins=6)
+    ax.grid(axis="y", color=style.GRID, linewidth=0.8)
+    style.label_ends(ax, 1.02 * last, labels, 0.07 * (high - low))
+    level = say.number(table["level"].iloc[0], 1)
+    place: dict[str, Any] = {"xycoords": "axes fraction", "color": style.QUIET}
+    words = f"{level} agreements come without it, {say.within(int(last))}"
+    style.note(ax, words, (0.0, 0.96), (10, 0), fontsize=11, **place)
+    under += (
+        f"Dots: {style.runs_of(table, 'paired replication')} {values}, with their "
+        "95 % CI of Monte Carlo error"
     )
+    small = say.COUNTER_BALANCING
+    if "posterior" in drawn:
+        small += (
+            " How the band adds up over the days is worked out at the point values, "
+            "by the expected estimator; its height at the end is the finding's."
+        )
     return style.Words(style.FINDING, under, small)
 
 
-def draw_spread(ax: style.Axes, table: pd.DataFrame) -> None:
-    """Draw bands of the control arm, its median and the headline arm's, with names at
-    the right.
+# -- in a hundred worlds ---------------------------------------------------------------
 
-    Parameters
-    ----------
-    table : role, title, day, q05, q25, q50, q75, q95
+
+def worlds_table(result: AnalysedResult) -> pd.DataFrame:
+    """Return in how many of a hundred worlds the event makes one agreement more, or one
+    fewer, on balance.
+
+    Returns
+    -------
+    A row: worlds, lo and hi (a hundred times the headline's mean and the ends of its
+    interval), level, and source: `posterior`, or `estimate` of the replications. Empty
+    where the effect is none, or more than an agreement a world
     """
-    from matplotlib.ticker import MaxNLocator
-
-    last = float(table["day"].max())
-    control = table[table["role"] == "reference"]
-    headline = table[table["role"] == "headline"]
-    days = control["day"]
-    for low, high, colour in BANDS:
-        ax.fill_between(days, control[low], control[high], step="post", color=colour)
-    labels: list[style.Label] = []
-    for quantile, share in (("q95", 95), ("q05", 5)):
-        end = float(control[quantile].iloc[-1])
-        labels.append((end, f"{end:.0f}: {share} % at most", style.QUIET))
-    for rows, colour, line in (
-        (control, style.INK, {"linewidth": 2.6}),
-        (headline, style.BLUE, {"linewidth": 1.3, "linestyle": style.DASHES}),
-    ):
-        if len(rows):
-            ax.step(rows["day"], rows["q50"], where="post", color=colour, **line)
-            end = float(rows["q50"].iloc[-1])
-            title = textwrap.shorten(say.first(rows, "title"), 40, placeholder=" ...")
-            labels.append((end, f"{end:.0f}: median, {title}", colour))
-    top = 1.06 * max(1.0, float(control["q95"].max()), float(table["q50"].max()))
-    ax.set(ylim=(0, top), ylabel="agreements")
-    ax.yaxis.set_major_locator(MaxNLocator(8, integer=True))
-    style.label_ends(ax, 1.01 * last, labels, 0.075 * top)
+    headline = result.headline
+    if headline is None:
+        return pd.DataFrame()
+    source = "posterior" if headline.posterior else "estimate"
+    row = headline.posterior or headline.estimate
+    low, high = row["ci95"] or (np.nan, np.nan)
+    if not 0 < abs(row["mean"]) <= 1:
+        return pd.DataFrame()
+    numbers = {"worlds": row["mean"], "lo": low, "hi": high}
+    table = pd.DataFrame([numbers]) * 100
+    table = table.assign(level=row["level"], source=source, arm=headline.arm)
+    return say.titled(table, result)
 
 
-def _draw_effects(ax: style.Axes, table: pd.DataFrame) -> None:
-    """Draw a line an arm from zero over the days, at most as many as there are colours,
-    with CIs; the last effect and the arm's title at its right end.
+@style.figure(
+    "worlds",
+    "In how many of a hundred worlds does it make a difference?",
+    worlds_table,
+    page=lambda _: style.panels(1, 2, width_ratios=[1, 1.25]),
+    empty="There is no effect, or it is more than an agreement a world.",
+)
+def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
+    """Draw a hundred squares, those with one agreement more in blue, with one fewer in
+    amber, pale up to the far end of the interval; beside them what they say."""
+    row = table.to_dict("records")[0]
+    is_more = row["worlds"] > 0
+    colour, pale = (style.BLUE, style.FAINT) if is_more else (style.ORANGE, "#f3d9a8")
+    far = row["hi"] if is_more else row["lo"]
+    count = round(abs(row["worlds"]))
+    most = count if np.isnan(far) else min(max(round(abs(far)), count), 100)
+    colours = [colour] * count + [pale] * (most - count)
+    colours += [style.GRID] * (100 - len(colours))
+    places = np.arange(100)
+    squares, words = axes
+    squares.bar(places % 10, 0.86, 0.86, 9 - places // 10, color=colours, align="edge")
+    squares.set(aspect="equal", xlim=(0, 9.9), ylim=(-0.04, 9.9))
+    side, level = "more" if is_more else "fewer", say.number(row["level"], 1)
+    said = [
+        (f"{_about(abs(row['worlds']))} of 100", 34, colour),
+        (f"worlds would see one agreement {side}", 15, style.INK),
+        ("", 12, style.QUIET),
+        (f"{level} agreements come in each of them anyway", 12, style.QUIET),
+    ]
+    if most > count:
+        said.append((f"Pale: up to {most}, 95 % interval", 12, style.QUIET))
+    y = 0.72
+    for text, size, ink in said:
+        words.text(0.04, y, text, fontsize=size, color=style.readable(ink), va="top")
+        y -= 0.0055 * size + 0.012
+    for ax in axes:
+        ax.set_axis_off()
+    where = AVERAGED if row["source"] == "posterior" else say.first(table, "values")
+    under = (
+        f"{say.first(table, 'treatment')}: {where}, {say.within(int(row['window']))}"
+    )
+    small = (
+        "A square is a world. The expected effect is drawn as worlds in which, on "
+        f"balance, one agreement more or fewer is made. {say.COUNTER_BALANCING}"
+    )
+    number = _about(abs(row["worlds"]))
+    title = f"{number} of 100 worlds would see one counter-balancing agreement {side}"
+    return style.Words(title, under, small)
 
-    Parameters
-    ----------
-    table : title, day, effect, lo, hi
-    """
-    ax.axhline(0, color=style.INK, linewidth=1)
-    labels: list[style.Label] = []
-    looks = ((style.BLUE, "-"), *style.OTHERS, (style.BASE, "--"))
-    table = table[table["title"].isin(table["title"].unique()[: len(looks)])]
-    low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.1)
-    arms = table.groupby("title", sort=False)
-    for (title, rows), (colour, dashes) in zip(arms, looks, strict=False):
-        look: dict[str, Any] = {
-            "color": colour,
-            "linestyle": dashes,
-            "marker": "o",
-            "markersize": 3,
-        }
-        ax.plot(rows["day"], rows["effect"], **look)
-        ax.vlines(rows["day"], rows["lo"], rows["hi"], colors=colour)
-        end = float(rows["effect"].iloc[-1])
-        text = textwrap.shorten(str(title), 46, placeholder=" ...")
-        words = f"{say.signed(end, max(say.digits(end), 3))} {text}"
-        labels.append((end, words, colour))
-    ax.set_ylim(low, high)
-    style.label_ends(ax, 1.01 * table["day"].max(), labels, 0.07 * (high - low))
+
+def _about(number: float) -> str:
+    """Return a number of worlds in words; one that rounds to none is below one."""
+    return "Fewer than 1" if round(number) == 0 else f"{number:.0f}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from balance_sim.scenario.diagnostics import did_you_mean, shown
@@ -22,16 +23,15 @@ from balance_sim.study.outcomes import FILTERED, known_outcome
 from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
-MOST_ARMS = 7
-SMALL = f"As drawn in each replication, not smoothed. Effects are paired. {say.CAVEAT}"
+MOST_ARMS = 8
+SMALL = f"Bars are of what was drawn in each replication. {say.CAVEAT}"
 HELD = " The level of agreements is held at what is expected."
-LOOKS = ((style.BASE, "-"), (style.BLUE, style.DASHES), *style.OTHERS)
-"""Colour and line style of the control arm, the headline arm, and others."""
+QUANTILES = ["q05", "q25", "q50", "q75", "q95"]
 
 
 def spread_of(study: Result | SweepResult, outcome: str) -> style.FigureSpec:
-    """Return the figure of an outcome: of a run its ECDF, of a sweep the effect on it
-    by factor.
+    """Return the figure of an outcome: of a run how it is spread, of a sweep the effect
+    on it by factor.
 
     Raises
     ------
@@ -51,33 +51,32 @@ def spread_of(study: Result | SweepResult, outcome: str) -> style.FigureSpec:
         return replace(draw_factors, name=f"factors_{outcome}", table=table)
     subject = say.capital(say.outcome_words(outcome))
     return replace(
-        draw_ecdf,
-        name=f"ecdf_{outcome}",
+        draw_spread,
+        name=f"spread_{outcome}",
         question=f"{subject}: how is it spread over replications?",
         table=partial(values_table, outcome=outcome),
     )
 
 
 def values_table(result: Result, outcome: str) -> pd.DataFrame:
-    """Return the values of an outcome.
+    """Return how an outcome is spread.
 
     Returns
     -------
-    A row a replication and arm, the control arm first, then the headline arm, at most
-    MOST_ARMS: value, where it came by the horizon; n; effect, lo, hi, mcse of the arm;
+    A row an arm, the control arm first, then the headline arm, at most MOST_ARMS:
+    q05, q25, q50, q75, q95 over its replications; level, n, effect, lo, hi and mcse;
     what `wording.titled` says of it; and held, a sentence where the level is
     """
-    if not result.finished:
-        return pd.DataFrame()
-    frame = result.by_run.frame(outcome).rename(columns={outcome: "value"})
-    table = frame.dropna(subset="value").merge(
-        effect_table(result, [outcome]), on="arm"
-    )
+    table = effect_table(result, [outcome])
+    if table.empty:
+        return table
+    levels = result.levels[result.levels["outcome"] == outcome]
+    table = table.merge(levels[["arm", *QUANTILES]], on="arm")
     order = table["role"].map({"reference": 0, "headline": 1, "other": 2})
-    table = table.assign(order=order, held="" if result.draws else HELD)
-    table = table.sort_values("order", kind="stable")
-    arms = table["arm"].unique()[:MOST_ARMS]
-    return table[table["arm"].isin(arms)].drop(columns="order")
+    table = table.assign(held="" if result.draws else HELD).iloc[
+        order.argsort(kind="stable")
+    ]
+    return table.head(MOST_ARMS)
 
 
 def _unit(name: str) -> str:
@@ -103,21 +102,32 @@ def _title(table: pd.DataFrame) -> str:
 
 
 @style.figure(
-    "ecdf",
+    "spread",
     "How is an outcome spread over replications?",
     pd.DataFrame,
-    page=lambda _: style.panels(10.6, 5.4),
+    page=lambda table: style.rows_page(len(table), 0.42),
     empty="No replication finished: there is nothing to show.",
+    columns="title level q05 q50 q95 effect lo hi",
 )
-def draw_ecdf(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw a step line an arm: the share of replications with at most so much."""
+def draw_spread(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
+    """Draw a row an arm: bars of the middle 90 % and 50 % of replications, a dot at
+    their mean; at the right the effect."""
     ax = axes[0]
-    groups = table.groupby("title", sort=False)["value"]
-    for (title, values), (colour, dashes) in zip(groups, LOOKS, strict=False):
-        label = style.folded(str(title), 34)
-        ax.ecdf(values, color=colour, linestyle=dashes, linewidth=1.8, label=label)
-    ax.set_ylabel("share of replications\nwith at most so much")
+    heights = style.row_axis(ax, [style.folded(title, 40) for title in table["title"]])
+    for y, row in zip(heights, table.to_dict("records"), strict=True):
+        is_headline = row["role"] == "headline"
+        colour = style.BLUE if is_headline else style.BASE
+        ax.barh(y, row["q95"] - row["q05"], 0.16, row["q05"], color=style.PALE)
+        middle = style.FAINT if is_headline else style.PALE
+        ax.barh(y, row["q75"] - row["q25"], 0.46, row["q25"], color=middle)
+        ax.plot(row["level"], y, "o", color=colour, markersize=8, zorder=3)
+        words = "control" if row["role"] == "reference" else ""
+        if np.isfinite(row["effect"]):
+            words = style.effect_label(row)
+        style.beside(ax, y, words, color=style.readable(colour))
     ax.set_xlabel(_unit(say.first(table, "outcome")))
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    under = f"{style.runs_of(table)} per arm. Grey: the control arm"
+    under = (
+        f"Bars: the middle 50 % and 90 % of {style.runs_of(table)}; dots: means. At "
+        "the right: paired effect and 95 % CI"
+    )
     return style.Words(_title(table), under, SMALL + say.first(table, "held"))

@@ -1,4 +1,4 @@
-"""Effects by dyad and by state: a heat map with the dyads that change most."""
+"""Effects by dyad and by state, and the dyads that change most."""
 
 from __future__ import annotations
 
@@ -7,179 +7,157 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.baseline import classes_of
-from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import by_size, clear, detected
-from balance_sim.study.result import Result
+from balance_sim.show.headline import by_size, clear
 
-PARTICIPANTS, OTHERS = "participants", "others"
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]
-MOST_LISTED = 20  # dyads beside the map
-TOP = 98.0
-"""Percentile of the absolute effects at which the colours end: few larger ones must not
-leave the others pale."""
+MOST_LISTED = 12
+LEAST = 1e-6
+"""Agreements: a smaller expected effect is none."""
 NONE = "No arm to compare, or no filtered numbers by dyad: there is no effect to show."
+EXPECTED = (
+    "Expected estimator at the point values: partners as at the start, no Monte Carlo "
+    "error."
+)
 
 # -- tables ----------------------------------------------------------------------------
 
 
-def state_order(scenario: Scenario) -> dict[str, str]:
-    """Return the fixed order of states in figures of dyads, each code with its group.
-
-    First stand those who take part in the focal event, then the groups the scenario
-    reports on, then its other groups, then the others. A state stands in the first
-    group that holds it, by code.
-    """
-    groups = scenario.groups
-    reported = [name for name in scenario.report.groups if name in groups]
-    total = [(PARTICIPANTS, classes_of(scenario).participants)]
-    total += [(name, groups[name]) for name in dict.fromkeys([*reported, *groups])]
-    total.append((OTHERS, scenario.codes))
-    group_of: dict[str, str] = {}
-    for name, members in total:
-        for code in sorted(set(members) & set(scenario.codes)):
-            group_of.setdefault(code, name)
-    return group_of
-
-
-def dyads_table(result: Result) -> pd.DataFrame:
-    """Return the effect on every dyad.
+def dyads_table(result: AnalysedResult) -> pd.DataFrame:
+    """Return the effect on every dyad's new security agreements of any direction within
+    the longest window.
 
     Returns
     -------
-    A row a dyad, in the order of `state_order`: names, groups and places (a before b);
-    mean, mean_control: expected new security agreements of any direction within the
-    longest window, filtered; effect, its 95 % CI and Monte Carlo standard error; clear:
-    the CI excludes zero
+    A row a dyad, a and b in the order of the scenario: names; mean, mean_control:
+    expected agreements; effect; `clear`: it is not zero. By the expected estimator
+    where that is the replications' (`Result.expected`), without lo, hi and mcse; else
+    filtered, with 95 % CI and Monte Carlo standard error, and clear where the CI
+    excludes zero
     """
     arm = result.headline_arm
-    if arm is None or not result.finished or result.dyads.empty:
+    if arm is None or not result.finished:
         return pd.DataFrame()
-    names, group_of = say.state_names(result.scenario), state_order(result.scenario)
-    codes = list(group_of)
-    dyads = result.dyads[result.dyads["arm"] == arm]
+    exact = result.expected
+    if exact is not None:
+        dyads = exact.dyads.rename(columns={"control": "mean_control"})
+    else:
+        dyads = result.dyads[result.dyads["arm"] == arm]
+    if dyads.empty:
+        return pd.DataFrame()
+    names, codes = say.state_names(result.scenario), result.scenario.codes
     by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads.to_dict("records")}
     none = dict.fromkeys(VALUES, 0.0)
+    if exact is not None:
+        none |= dict.fromkeys(("lo", "hi", "mcse"), np.nan)
     rows = [
         {"a": a, "b": b, "dyad": say.dyad_name(names, a, b)}
-        | {key: by_dyad.get(frozenset((a, b)), none)[key] for key in VALUES}
+        | {key: by_dyad.get(frozenset((a, b)), none).get(key, np.nan) for key in VALUES}
         for a, b in itertools.combinations(codes, 2)
     ]
-    table = pd.DataFrame(rows)
-    for side in ("a", "b"):
-        table[f"name_{side}"] = table[side].map(names)
-        table[f"group_{side}"] = table[side].map(group_of)
-        table[f"place_{side}"] = table[side].map(codes.index)
-    table = table.assign(clear=clear(table), n=result.finished, arm=arm)
-    return say.titled(table, result)
+    return _with_clear(pd.DataFrame(rows), result).pipe(say.titled, result)
 
 
-def states_table(result: Result) -> pd.DataFrame:
+def states_table(result: AnalysedResult) -> pd.DataFrame:
     """Return the effect on every state.
 
     Returns
     -------
-    A row a state: code, name, effect (filtered, on its expected new security agreements
-    within the longest window), its 95 % CI, clear (it excludes zero), participant (in
-    the focal event)
+    A row a state: code, name, effect on its expected new security agreements within the
+    longest window, with lo, hi, mcse and clear as in `dyads_table`; participant (in the
+    focal event)
     """
-    arm, states = result.headline_arm, result.scenario.states
-    if arm is None or not result.finished:
+    if result.headline_arm is None or not result.finished:
         return pd.DataFrame(columns=["clear"])
-    of_arm = result.states[result.states["arm"] == arm].set_index("state")
-    effects = of_arm[["effect", "lo", "hi", "mcse"]].astype(float)
-    codes = [state.id for state in states]
-    table = effects.reindex(codes, fill_value=0.0).reset_index(names="code")
-    table.insert(1, "name", list(say.state_names(result.scenario).values()))
+    exact, columns = result.expected, ["effect", "lo", "hi", "mcse"]
+    if exact is None:
+        of_arm = result.states[result.states["arm"] == result.headline_arm]
+        totals = of_arm.set_index("state")[columns].astype(float)
+    else:
+        sides = [
+            exact.dyads["effect"].groupby(exact.dyads[side]).sum() for side in "ab"
+        ]
+        totals = pd.DataFrame({"effect": sides[0].add(sides[1], fill_value=0.0)})
+        totals = totals.reindex(columns=columns)
+    names = say.state_names(result.scenario)
+    table = totals.reindex(list(names)).rename_axis("code").reset_index()
+    table["effect"] = table["effect"].fillna(0.0)
+    table.insert(1, "name", list(names.values()))
     participants = classes_of(result.scenario).participants
-    return table.assign(
-        clear=clear(table), participant=table["code"].isin(participants)
-    )
+    table["participant"] = table["code"].isin(participants)
+    return _with_clear(table, result)
+
+
+def _with_clear(table: pd.DataFrame, result: AnalysedResult) -> pd.DataFrame:
+    """Return the table with which effects are not zero, of which arm and of how many
+    replications."""
+    is_clear = clear(table)
+    if result.expected is not None:
+        is_clear = table["effect"].abs() > LEAST
+    return table.assign(clear=is_clear, n=result.finished, arm=result.headline_arm)
+
+
+def largest_words(table: pd.DataFrame, label: str, count: int = 3) -> str:
+    """Return the rows with the largest effects that are not zero, as a title.
+
+    Parameters
+    ----------
+    label : column with the name of a row
+    """
+    rows = by_size(table[table["clear"]]).head(count)
+    if rows.empty:
+        return "no effect that differs from zero"
+    places = say.digits(*rows["effect"])
+    words = [
+        f"{name} ({say.signed(effect, max(places, 3))})"
+        for name, effect in zip(rows[label], rows["effect"], strict=True)
+    ]
+    return f"most changes for {say.listed(words)}"
+
+
+def estimator_words(table: pd.DataFrame) -> str:
+    """Return how effects of a table were worked out."""
+    if table["lo"].isna().all():
+        return EXPECTED
+    return f"{style.runs_of(table)}; grey: the 95 % CI holds zero. {say.CAVEAT}"
 
 
 # -- drawing ---------------------------------------------------------------------------
 
 
 @style.figure(
-    "pairs",
+    "dyads",
     "Which dyads?",
     dyads_table,
     empty=NONE,
-    page=lambda _: style.panels(15.0, 10.4, 1, 2, width_ratios=[3.1, 1]),
-    columns="name_a name_b mean_control mean effect lo hi",
+    page=lambda table: style.rows_page(min(len(table), MOST_LISTED), 0.27),
+    columns="a b mean_control mean effect lo hi",
     rows=by_size,
 )
 def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw the heat map, both halves, and beside it the dyads with the largest
-    effects."""
-    _draw_heat(axes[0], table)
-    _draw_largest(axes[1], table)
-    small = (
-        "Effects on a dyad's expected new security agreements of any direction "
-        f"{style.within(table)}; {style.runs_of(table)}. Control: "
-        f"{say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads "
-        f"without an effect about 5 % exclude zero. {say.CAVEAT}"
-    )
-    name = f"{say.first(table, 'treatment')}, {say.first(table, 'values')}"
-    title = f"{name}: {detected(table, 'dyads', 'dyad')}"
-    return style.Words(title, "", small)
-
-
-def _draw_heat(ax: style.Axes, table: pd.DataFrame) -> None:
-    """Draw effects of both halves; grey: the CI holds zero. Names stand on both axes,
-    groups on the right.
-
-    Parameters
-    ----------
-    table : of `dyads_table`, a row a dyad, from which both halves are filled
-    """
-    columns = ["place", "name", "group"]
-    sides = [
-        table[[f"{name}_{side}" for name in columns]].set_axis(columns, axis=1)
-        for side in "ab"
-    ]
-    states = pd.concat(sides).drop_duplicates("place").sort_values("place")
-    count = len(states)
-    a, b = table["place_a"].to_numpy(int), table["place_b"].to_numpy(int)
-    grid = np.full((count, count), np.nan)
-    grid[a, b] = grid[b, a] = table["effect"].where(table["clear"])
-    np.fill_diagonal(grid, 0.0)  # white: a state signs nothing with itself
-    sizes = np.abs(grid[np.isfinite(grid) & (grid != 0)])
-    reach = float(np.percentile(sizes, TOP)) if len(sizes) else 1.0
-    image = ax.imshow(grid, style.effect_colours(), vmin=-reach, vmax=reach)
-    ax.set_xticks(range(count), states["name"], rotation=90)
-    ax.set_yticks(range(count), states["name"])
-    ax.tick_params(length=0, pad=2, labelsize=style.SMALL)
-    ax.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False)
-    ax.spines[:].set_visible(False)
-    places = states.groupby("group", sort=False)["place"].agg(["min", "max"])
-    for name, (low, high) in places.iterrows():
-        if high > low:  # one state says itself who it is
-            label = style.folded(say.group_words(str(name)), 14)
-            spot = (count - 0.5, (low + high) / 2)
-            style.note(ax, label, spot, (6, 0), color=style.QUIET)
-    edges = [*(places["min"] - 0.5), count - 0.5]
-    ax.hlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
-    ax.vlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
-    style.colour_bar(ax, image, "effect on a dyad; grey: the 95 % CI holds zero")
-
-
-def _draw_largest(ax: style.Axes, table: pd.DataFrame) -> None:
-    """Draw the dyads furthest from zero of those that can be detected, with their
-    CIs."""
-    shown = by_size(table[table["clear"]]).head(MOST_LISTED)
-    if shown.empty:
-        ax.set_axis_off()
-        ax.set_title(say.NO_DYAD, loc="left")
-        return
-    ax.axvline(0, color=style.INK, linewidth=1)
+    """Draw the dyads with the largest effects, a bar each with its numbers."""
+    ax, shown = axes[0], by_size(table[table["clear"]]).head(MOST_LISTED)
+    name = f"{say.first(table, 'treatment')}"
+    title = f"{name}: {largest_words(table, 'dyad', 2)}"
     heights = style.row_axis(ax, list(shown["dyad"]))
+    ax.axvline(0, color=style.INK, linewidth=1)
+    places = max(say.digits(*shown["effect"]), 3)
     for y, row in zip(heights, shown.to_dict("records"), strict=True):
         colour = style.BLUE if row["effect"] > 0 else style.ORANGE
-        style.whisker(ax, y, row, colour, width=2)
-    ax.locator_params(axis="x", nbins=4)
-    ax.set_xlabel("effect, with 95 % CI")
-    title = f"The {say.plural(len(shown), 'largest effect')}"
-    ax.set_title(title, loc="left", color=style.QUIET)
+        if np.isfinite(row["lo"]):
+            style.whisker(ax, y, row, colour, width=2)
+        else:
+            ax.barh(y, row["effect"], 0.62, color=colour)
+        level = say.number(row["mean_control"], say.digits(row["mean_control"]))
+        words = f"{say.signed(row['effect'], places)} on {level}"
+        style.beside(ax, y, words, color=style.readable(colour))
+    ax.locator_params(axis="x", nbins=6)
+    ax.set_xlabel(f"additional security agreements {style.within(table)}")
+    under = (
+        f"The {len(shown)} largest effects; at the right what comes without the event. "
+        "Blue: more, amber: fewer"
+    )
+    return style.Words(title, under, estimator_words(table))

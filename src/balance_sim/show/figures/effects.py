@@ -14,22 +14,21 @@ from balance_sim.show.figures import style
 from balance_sim.show.headline import (
     VERDICTS,
     clear,
-    detected,
     effect_table,
     rank_words,
 )
 
-NAMES = 40  # letters of a title on a line
+NAMES = 44  # letters of a title on a line
 
 
 # -- of each arm -----------------------------------------------------------------------
 
 PARTS = {
-    "picture": style.BLUE,
-    "threat": style.ORANGE,
-    "rest": style.PALE,
+    "picture": (style.GREEN, "seen together"),
+    "threat": (style.VERMILION, "threat to its targets"),
+    "rest": (style.PALE, "what else the arm changes"),
 }
-"""Parts of an expected effect, with their colours."""
+"""Parts of an expected effect: colour and words."""
 
 
 def arms_table(result: AnalysedResult) -> pd.DataFrame:
@@ -51,16 +50,11 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     return table.sort_values("effect", ascending=False, kind="stable")
 
 
-def _arms_page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page with a row an arm."""
-    return style.panels(10.4, 2.8 + 0.44 * max(len(table), 2))
-
-
 @style.figure(
     "arms",
     "How do the arms compare, and through which channels?",
     arms_table,
-    page=_arms_page,
+    page=lambda table: style.rows_page(len(table), 0.36),
     empty="No arm to compare, or no replication finished: there is no effect to show.",
     columns="title level effect lo hi mcse picture threat rest",
 )
@@ -71,24 +65,34 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     labels = [style.folded(title, NAMES) for title in table["title"]]
     heights = draw_effects(ax, table, labels)
     window = style.within(table)
-    ax.set_xlabel(f"effect on the expected number of {say.COUNTER} {window}")
+    ax.set_xlabel(f"additional {say.COUNTER} {window}")
     runs = style.runs_of(table, "paired replication")
     level = table["control_level"].iloc[0]
-    small = f"{runs}; {level:.1f} agreements are expected in the control. {say.CAVEAT}"
-    if table["picture"].notna().any():
-        _draw_parts(ax, table, heights - 0.3)
-        small += (
-            " Bars: the parts of the expected effect, which add up to it (Shapley "
-            "values, no Monte Carlo error). Blue: the picture of who stands together; "
-            "amber: the threat to its targets; grey: what else the arm changes."
-        )
-    control = say.first(table, "control")
-    under = (
-        f"Relative to the control: {control}. Lines: 95 % CI; open dots: it holds zero"
+    small = (
+        f"{runs}; control: {say.first(table, 'control')}, {level:.1f} agreements. "
+        f"{say.CAVEAT}"
     )
-    values = say.capital(say.first(table, "values"))
-    title = f"{values}: {detected(table, 'arms', 'title')}"
+    under = "Dots: simulated, with 95 % CI, open where it holds zero"
+    if table["picture"].notna().any():
+        _draw_parts(ax, table, heights - 0.32)
+        under += ". Bars: what the expected effect is made of"
+        small += " Bars are Shapley values, without Monte Carlo error."
+    title = _extremes(table)
     return style.Words(title, under, small)
+
+
+def _extremes(table: pd.DataFrame) -> str:
+    """Return the headline arm, and the arm with the largest effect where it is
+    another."""
+    largest = table.loc[[table["effect"].abs().idxmax()]]
+    rows = pd.concat([table[table["role"] == "headline"], largest])
+    rows = rows.drop_duplicates("arm")
+    places = max(say.digits(*rows["effect"]), 3)
+    words = [
+        f"{title}, {say.signed(effect, places)}"
+        for title, effect in zip(rows["title"], rows["effect"], strict=True)
+    ]
+    return "; largest: ".join(words)
 
 
 def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
@@ -100,13 +104,15 @@ def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
     heights : of the bars, in the order of the rows
     """
     above, below = np.zeros(len(table)), np.zeros(len(table))
-    for part, colour in PARTS.items():
+    for part, (colour, words) in PARTS.items():
         width = table[part].fillna(0.0).to_numpy(float)
         if not width.any():
             continue
         start = np.where(width >= 0, above, below)
-        ax.barh(heights, width, 0.26, left=start, color=colour, zorder=2)
+        look: dict[str, Any] = {"color": colour, "label": words, "zorder": 2}
+        ax.barh(heights, width, 0.24, left=start, **look)
         above, below = above + np.maximum(width, 0), below + np.minimum(width, 0)
+    ax.legend(loc="lower right", frameon=False, handlelength=0.9, handleheight=0.9)
     ends = [*ax.get_xlim(), above.max(), below.min()]
     ax.set(xlim=(min(ends), max(ends)), ylim=(-0.8, len(table) - 0.4))
 
@@ -144,16 +150,15 @@ def draw_effects(ax: style.Axes, table: pd.DataFrame, labels: list[str]) -> Any:
 # -- among placebo events --------------------------------------------------------------
 
 FAMILIES = {
-    "participants": "others on the same day, all targets by the rule below",
-    "dates": "the same participants on other days",
+    "participants": "The same event with other participants",
+    "dates": "The same participants on other dates",
 }
 BINS = 40
 SMALL = {
-    "participants": "So that all are ranked alike, targets of participants, the "
-    "event's own too, are here by a rule those with whom they have the worst quarrels. "
-    "With its targets as they are coded, as everywhere else, the event has {}. ",
-    "dates": "Of dates, effects less than 5 % nearer to zero count as large; their "
-    "window is the longest that the scenario leaves room for after other dates. ",
+    "participants": "So that all are ranked alike, targets of participants are here "
+    "by a rule those with whom they have the worst quarrels; with its targets as coded "
+    "the event has {}. ",
+    "dates": "Of dates, effects less than 5 % nearer to zero count as large. ",
 }
 
 
@@ -197,7 +202,7 @@ def _placebos_page(table: pd.DataFrame) -> list[style.Axes]:
     """Make a page with a panel a family, each with an axis of its own: windows of
     families differ, and so do the sizes of effects."""
     families = table["family"].nunique()
-    return style.panels(9.6, 1.6 + 1.9 * families, families)
+    return style.panels(families)
 
 
 @style.figure(
@@ -215,16 +220,11 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         _draw_family(ax, rows)
         row = rows.iloc[0]
         count = say.plural(int((~rows["is_event"]).sum()), "placebo")
-        title = (
-            f"{say.capital(str(family))}: {FAMILIES.get(str(family), family)}, within "
-            f"{row['window']} days, {count}"
-        )
+        words = FAMILIES.get(str(family), say.capital(str(family)))
+        title = f"{words}: {count}, {say.within(int(row['window']))}"
         ax.set_title(title, loc="left", color=style.QUIET)
-    axes[-1].set_xlabel(f"effect on expected {say.COUNTER}")
-    small = (
-        "Bars: placebo events, ranked by distance from zero. A rank says nothing of "
-        "how large an effect is. "
-    )
+    axes[-1].set_xlabel(f"additional {say.COUNTER}")
+    small = "Bars: placebo events. "
     for first in table.drop_duplicates("family").to_dict("records"):
         words = say.signed(first["coded"], 3)
         small += SMALL.get(first["family"], "").format(words)
@@ -240,8 +240,8 @@ def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
     ax.axvline(0, color=style.INK, linewidth=0.8)
     event = rows[is_event].to_dict("records")[0]
     effect = event["effect"]
-    words = f"{event['label']} {say.signed(effect, 3)}"
-    ax.axvline(effect, color=style.BLUE, linewidth=2)
+    words = f"{event['label']} {say.signed(effect, max(say.digits(effect), 3))}"
+    ax.axvline(effect, color=style.BLUE, linewidth=2.6)
     is_right = effect > sum(ax.get_xlim()) / 2
     side, offset = ("right", -6) if is_right else ("left", 6)
     highest = ax.get_ylim()[1]

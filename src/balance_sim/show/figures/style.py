@@ -2,9 +2,8 @@
 marks that many share.
 
 Matplotlib, which `show.save` sets up, is imported when a figure is drawn. Figures are
-made without pyplot: no window, no global state, no backend to choose. Colours: Okabe
-and Ito 2008, told apart by the colour-blind; each line has a style of its own too, and
-stays apart in grey."""
+made without pyplot: no window, no global state, no backend to choose. A colour has one
+meaning in all of them, and none is told by its colour alone."""
 
 from __future__ import annotations
 
@@ -27,39 +26,39 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.colors import Colormap
 
-BLUE, VERMILION, GREEN, PURPLE, ORANGE = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
+BLUE, ORANGE, VERMILION, GREEN, PURPLE = (
+    "#1f66ad",
+    "#d98200",
+    "#c8401c",
+    "#00806b",
+    "#7b4fa3",
 )
-PALE, GRID = "#c4c4c4", "#e6e6e6"
+"""More agreements, and the event; fewer; threat, and what fails; what is seen or
+agreed; theories."""
 INK, QUIET, SMALL, style = save.INK, save.QUIET, save.SMALL, save.style
-BASE = "#8c8c8c"  # the control arm
-OTHERS = (
-    (VERMILION, "--"),
-    (GREEN, "-."),
-    (PURPLE, ":"),
-    ("#7a5c00", (0, (5, 1, 1, 1, 1, 1))),
-    (INK, (0, (1, 3))),
-    (ORANGE, (0, (7, 1.5))),
-)
-"""Colour and dashes of further lines."""
+PALE, GRID, BASE = "#cdd3da", "#e6e9ed", "#8b95a2"  # BASE: what others do, the control
+FAINT = "#a9c8e6"  # an interval round what is blue
 DASHES = (0, (4, 2))
 SCALE = (
-    (0.0, "#D98200"),
-    (0.25, "#F3C26B"),
-    (0.5, "#FFFFFF"),
-    (0.6, "#BBDCF0"),
-    (0.8, "#0072B2"),
-    (1.0, "#00304D"),
+    (0.0, ORANGE),
+    (0.25, "#f3c26b"),
+    (0.5, "#ffffff"),
+    (0.65, "#b5d3ec"),
+    (0.85, BLUE),
+    (1.0, "#0b2f57"),
 )
 """Amber below zero, blue above. In grey the amber end stays light and the blue end goes
 dark."""
-UNCLEAR = "#ececec"  # what cannot be told from zero
-TITLE_LETTERS, UNDER_LETTERS, SMALL_LETTERS = 8.6, 9.8, 13.4
-"""Letters on an inch of the title, of the line under it, and of the small print."""
+UNCLEAR = "#eceef1"  # what cannot be told from zero
+WIDTH, HEIGHT = 10.0, 5.625
+"""Inches of a page: a slide of 16 to 9, on which 11 points are read from the last
+row."""
+MARGIN, GAP = 0.22, 0.1
+TITLE_SIZE, UNDER_SIZE = 15.0, 11.0
+LINES = {TITLE_SIZE: 0.272, UNDER_SIZE: 0.195, SMALL: 0.155}
+"""Inches of a line of words by size."""
+LETTERS = {TITLE_SIZE: 10.3, UNDER_SIZE: 14.6, SMALL: 16.6}
+"""Letters on an inch by size."""
 
 FINDING = "{finding}"
 """Stands in a title for the finding of the study that is drawn."""
@@ -126,7 +125,7 @@ class FigureSpec:
         if numbers.empty:
             raise WrongRequest(self.empty)
         if isinstance(study, AnalysedResult):
-            numbers.attrs[FINDING] = finding(study).rstrip(".")
+            numbers.attrs[FINDING] = finding_title(study)
             if study.headline is not None:
                 numbers.attrs[say.CAVEAT] = known_words(study.headline)
         return self(numbers, *([] if self.second is None else [self.second(study)]))
@@ -147,16 +146,26 @@ class FigureSpec:
                 text = folded(f"{title}\n{under or small}", 80)
                 first.set_title(text, loc="left", pad=8)
                 return page
-            inches = page.get_figwidth()
-            title = folded(title, int(TITLE_LETTERS * inches))
-            page.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
-            under = folded(under, int(UNDER_LETTERS * inches))
-            if under:
-                first.set_title(under, loc="left", color=QUIET, pad=8)
             small = small.replace(say.CAVEAT, table.attrs.get(say.CAVEAT, say.CAVEAT))
-            small = folded(small, int(SMALL_LETTERS * inches))
-            page.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
+            _write_words(page, title, under, small)
         return page
+
+
+def finding_title(result: AnalysedResult) -> str:
+    """Return the headline as a title: the effect, the level, and the interval."""
+    headline = result.headline
+    if headline is None:
+        return finding(result).rstrip(".")
+    row, name = headline.posterior or headline.estimate, "95 % interval"
+    if headline.posterior is None:
+        name = f"{say.values_words(row.get('source'))}; 95 % CI"
+    low, high = row["ci95"] or (None, None)
+    places = max(say.digits(row["mean"]), 3)
+    bounds = "" if low is None else f" ({name} {say.interval(low, high, places)})"
+    return (
+        f"{say.treatment(result, headline.arm)}: {say.signed(row['mean'], places)} on "
+        f"{say.number(row['level'])} {say.COUNTER} {say.within(result.window)}{bounds}"
+    )
 
 
 def figure(
@@ -171,20 +180,59 @@ def figure(
     return lambda marks: FigureSpec(name, question, table, marks, **more)
 
 
+def _write_words(page: Figure, title: str, under: str, small: str) -> None:
+    """Write title and line under it at the top and small print at the foot, and leave
+    the rest to the axes."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    width, height = page.get_size_inches()
+    left, top, foot = MARGIN / width, MARGIN, MARGIN / 2
+    lines = {
+        size: folded(words, int(LETTERS[size] * (width - 2 * MARGIN)))
+        for size, words in ((TITLE_SIZE, title), (UNDER_SIZE, under), (SMALL, small))
+    }
+    rooms = {
+        size: LINES[size] * (text.count("\n") + 1) if text else 0.0
+        for size, text in lines.items()
+    }
+    head: dict[str, Any] = {"ha": "left", "va": "top", "fontweight": "bold"}
+    head |= {"fontsize": TITLE_SIZE, "x": left, "y": 1 - top / height}
+    page.suptitle(lines[TITLE_SIZE], **head).set_in_layout(False)
+    top += rooms[TITLE_SIZE] + GAP / 2
+    quiet: dict[str, Any] = {"ha": "left", "color": QUIET}
+    under = lines[UNDER_SIZE]
+    page.text(left, 1 - top / height, under, va="top", fontsize=UNDER_SIZE, **quiet)
+    page.text(left, foot / height, lines[SMALL], va="bottom", fontsize=SMALL, **quiet)
+    top, foot = top + rooms[UNDER_SIZE] + GAP, foot + rooms[SMALL] + GAP
+    engine = page.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(rect=(left, foot / height, 1 - 2 * left, 1 - (top + foot) / height))
+
+
 def panels(
-    width: float, height: float, rows: int = 1, columns: int = 1, **options: Any
+    rows: int = 1, columns: int = 1, height: float = HEIGHT, **options: Any
 ) -> list[Axes]:
-    """Return the axes of an empty figure of so many inches whose parts make room for
-    each other."""
+    """Return the axes of an empty page whose parts make room for each other.
+
+    Parameters
+    ----------
+    height : inches; where a slide has no room for all rows
+    options : of `matplotlib.figure.Figure.subplots`
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     from balance_sim.show.notebook import NotebookFigure
 
-    engine = ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06)
-    page = NotebookFigure(figsize=(width, height), layout=engine)
+    engine = ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05)
+    page = NotebookFigure(figsize=(WIDTH, max(height, HEIGHT)), layout=engine)
     FigureCanvasAgg(page)
     return list(np.ravel(page.subplots(rows, columns, squeeze=False, **options)))
+
+
+def rows_page(count: int, inches: float = 0.3) -> list[Axes]:
+    """Return the axes of a page with so many rows, each of so many inches."""
+    return panels(height=2.2 + inches * count)
 
 
 def owner(ax: Axes) -> Figure:
@@ -239,10 +287,16 @@ def note(
     usual: dict[str, Any] = {
         "textcoords": "offset points",
         "va": "center",
-        "fontsize": SMALL,
+        "fontsize": 10.0,
         "annotation_clip": False,
     }
     ax.annotate(words, at, offset, **(usual | looks))
+
+
+def effect_label(row: Any) -> str:
+    """Return a row's effect, with its CI where it has one."""
+    words, bounds, _ = say.effect_cells(row)
+    return words if bounds == "-" else f"{words}  ({bounds})"
 
 
 def beside(ax: Axes, y: float, words: str, **looks: Any) -> None:
@@ -283,23 +337,6 @@ def effect_colours() -> Colormap:
 
     colours = LinearSegmentedColormap.from_list("effect", list(SCALE), N=255)
     return colours.with_extremes(bad=UNCLEAR)
-
-
-def colour_bar(ax: Axes, colours: Any, words: str) -> None:
-    """Draw the bar of the colours of effects beneath."""
-    from matplotlib.ticker import MaxNLocator
-
-    bar = owner(ax).colorbar(
-        colours,
-        ax=ax,
-        location="bottom",
-        extend="both",
-        ticks=MaxNLocator(5),
-        shrink=0.5,
-        aspect=45,
-        pad=0.01,
-    )
-    bar.set_label(f"{words} (amber: fewer agreements, blue: more)")
 
 
 # -- words -----------------------------------------------------------------------------

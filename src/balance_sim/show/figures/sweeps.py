@@ -100,8 +100,7 @@ def _factors_page(table: pd.DataFrame) -> list[style.Axes]:
     count = min(table["factor"].nunique(), MOST_PANELS)
     columns = 2 if count in (2, 4) else min(count, 3)
     rows = -(-count // columns)
-    width, height = max(3.9 * columns, 8.2), 2.9 * rows + 1.7
-    return style.panels(width, height, rows, columns, sharey=True)
+    return style.panels(rows, columns, 1.9 + 1.9 * rows, sharey=True)
 
 
 @style.figure(
@@ -149,6 +148,8 @@ def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
         ax.set_xticks(range(len(names)), labels)
         ax.set_xlim(-0.6, len(names) - 0.4)
         x = x.map(names.index)
+    elif x.nunique() <= MOST_VALUES:
+        ax.set_xticks(sorted(x.unique()))
     ax.axhline(0, color=style.INK, linewidth=1)
     if len(rows) <= FEW_POINTS:
         ax.vlines(x, rows["lo"], rows["hi"], colors=style.PALE, linewidth=0.9)
@@ -156,8 +157,8 @@ def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
     ax.scatter(x, rows["effect"], s=18, c=faces, edgecolors=style.QUIET, zorder=2)
     means = rows["effect"].groupby(x).mean()
     if len(means) <= MOST_VALUES:
-        ax.plot(means.index, means, color=style.BLUE, marker="_", markersize=16)
-    ax.set_ylabel("mean effect", fontsize=style.SMALL)
+        ax.plot(means.index, means, color=style.BLUE, linewidth=2)
+    ax.set_ylabel("effect")
     ax.tick_params(labelleft=True)
 
 
@@ -225,7 +226,7 @@ def indices_title(table: pd.DataFrame) -> str:
     "indices",
     "Which factor matters how much?",
     indices_table,
-    page=lambda table: style.panels(9.6, 2.9 + 0.5 * max(len(table), 2)),
+    page=lambda table: style.rows_page(len(table), 0.5),
     empty=(
         "Not a Sobol or Morris design, or too few samples are finished: there are no "
         "indices to show."

@@ -3,27 +3,32 @@ dyads that change most."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import Layout, layout_of
 from balance_sim.show.figures import style
-from balance_sim.show.figures.dyads import NONE, dyads_table, states_table
-from balance_sim.show.headline import by_size, detected
-from balance_sim.study.result import Result
+from balance_sim.show.figures.dyads import (
+    NONE,
+    dyads_table,
+    estimator_words,
+    largest_words,
+    states_table,
+)
+from balance_sim.show.headline import by_size
 
-LAND, SEA, NAVY = "#d3d3d3", "#f3f6f8", "#00304D"
-MOST_ARCS, MOST_NAMES = 12, 24
-REACH = 0.9
-"""Quantile of the effects on states at which the colours end: few larger ones must not
-leave the others pale."""
-LABEL = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.7}
+LAND, SEA, EDGE, NAVY = "#dfe3e8", "#f4f7fa", "#9aa3af", "#0b2f57"
+MOST_ARCS, MOST_NAMES, MOST_LISTED = 12, 16, 7
+LABEL = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6}
 """The box of a name."""
+LINE = 0.052
+"""Height of a line of the list beside a map, of the map's."""
 
 
 class PlacedName(NamedTuple):
@@ -38,9 +43,9 @@ class PlacedName(NamedTuple):
 # -- tables ----------------------------------------------------------------------------
 
 
-def map_table(result: Result) -> pd.DataFrame:
-    """Return the table of dyads with arc: it is drawn, since its CI excludes zero, both
-    states have a place, and fewer than MOST_ARCS are further from zero."""
+def map_table(result: AnalysedResult) -> pd.DataFrame:
+    """Return the table of dyads with arc: it is drawn, since its effect is not zero,
+    both states have a place, and fewer than MOST_ARCS are further from zero."""
     dyads = dyads_table(result)
     if dyads.empty:
         return dyads
@@ -53,17 +58,19 @@ def map_table(result: Result) -> pd.DataFrame:
 
 
 def reach_of(states: pd.DataFrame) -> float:
-    """Return the effect at which the colours end, a quantile of the sizes of those
-    whose CI excludes zero; 1 where there are none."""
+    """Return the effect at which the colours end, the largest that is not zero; 1 where
+    there is none."""
     sizes = states.loc[states["clear"], "effect"].abs()
-    return float(sizes.quantile(REACH)) if len(sizes) else 1.0
+    return float(sizes.max()) if len(sizes) else 1.0
 
 
 def shades_of(states: pd.DataFrame) -> dict[str, str]:
-    """Return the colour of each state by its code; grey where its CI holds zero."""
+    """Return the colour of each state by its code: by the square root of its effect,
+    so that small ones are seen too; light grey where it is zero."""
     from matplotlib.colors import to_hex
 
-    places = 0.5 + np.clip(states["effect"] / reach_of(states), -1, 1) / 2
+    shares = np.clip(states["effect"] / reach_of(states), -1, 1)
+    places = 0.5 + np.sign(shares) * np.sqrt(np.abs(shares)) / 2
     shades = style.effect_colours()(places.to_numpy(float))
     rows = zip(states["code"], shades, states["clear"], strict=True)
     return {
@@ -74,21 +81,19 @@ def shades_of(states: pd.DataFrame) -> dict[str, str]:
 # -- drawing ---------------------------------------------------------------------------
 
 
-def _page(table: pd.DataFrame) -> list[style.Axes]:
-    """Make a page for the part of the world that is shown, in its proportions, and no
-    higher than a screen.
-
-    It is too low for the whole width: where the width bounds a map of fixed
-    proportions, the layout leaves no room for what stands above it."""
-    west, east, south, north = table.attrs["layout"].box
-    return style.panels(12.0, 1.6 + min(11.6 * (north - south) / (east - west), 8.5))
+def map_page(_: pd.DataFrame) -> list[style.Axes]:
+    """Make a page of a map, and room at its right for a list."""
+    axes = style.panels(1, 2, width_ratios=[4.6, 1])
+    for ax in axes:
+        ax.set_axis_off()
+    return axes
 
 
 @style.figure(
     "map",
-    "Whose agreements does the event change, on a map?",
+    "Whose agreements does the event change?",
     map_table,
-    page=_page,
+    page=map_page,
     second=states_table,
     empty=NONE,
     columns="code name effect lo hi",
@@ -97,56 +102,87 @@ def _page(table: pd.DataFrame) -> list[style.Axes]:
 def draw_map(
     axes: list[style.Axes], table: pd.DataFrame, states: pd.DataFrame
 ) -> style.Words:
-    """Draw states coloured by their effect where its CI excludes zero, participants
-    outlined, and arcs of `map_table`; dots for states too small for the atlas, and for
-    invented ones.
+    """Draw states coloured by their effect, participants outlined, and arcs of
+    `map_table`; at the right the largest effects in numbers.
 
     Parameters
     ----------
     states : of `states_table`
     """
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
+    ax, layout, arcs = axes[0], table.attrs["layout"], table[table["arc"]]
+    draw_states(ax, layout, states, shades_of(states))
+    _draw_arcs(ax, arcs, layout)
+    names = named_spots(arcs, states, layout, 0.0076)
+    write_names(ax, names)
+    lines: list[style.Label] = []
+    for heading, rows, label in (
+        ("States", states, "name"),
+        ("Dyads", table, "dyad"),
+    ):
+        shown = by_size(rows[rows["clear"]]).head(MOST_LISTED)
+        if len(shown):
+            lines.append((0.0, heading, style.QUIET))
+        places = max(say.digits(*shown["effect"]), 3)
+        for row in shown.to_dict("records"):
+            ink = style.BLUE if row["effect"] > 0 else style.readable(style.ORANGE)
+            words = f"{say.signed(row['effect'], places)}  {row[label]}"
+            lines.append((0.0, words, ink))
+    write_list(axes[1], lines)
+    under = (
+        f"Effect on expected new security agreements {style.within(table)}: blue more, "
+        "amber fewer. Arcs: the dyads that change most. Outlined: who takes part"
+    )
+    name = say.first(table, "treatment")
+    title = f"{name}: {largest_words(states, 'name')}"
+    return style.Words(title, under, f"{estimator_words(table)} {layout.caption}")
 
-    ax, layout = axes[0], table.attrs["layout"]
-    colours = shades_of(states)
+
+def draw_states(
+    ax: style.Axes,
+    layout: Layout,
+    states: pd.DataFrame,
+    colours: Mapping[str, str],
+) -> None:
+    """Draw the states of a scenario in their colours, participants outlined, on a map
+    of the world, or as dots on a ring; dots too for states too small for the atlas.
+
+    Parameters
+    ----------
+    states : code, participant
+    colours : by code
+    """
     placed = states[states["code"].isin(list(layout.spots))]
-    dots, arcs = placed, table[table["arc"]]
+    dots, size = placed, 13
     if layout.is_world:
         participants = set(states.loc[states["participant"], "code"])
         _draw_land(ax, layout, colours, participants)
-        dots = placed[~placed["code"].isin(list(atlas.countries()))]
+        dots, size = placed[~placed["code"].isin(list(atlas.countries()))], 6
     for state in dots.to_dict("records"):
         x, y = layout.spots[state["code"]]
         (dot,) = ax.plot(x, y, "o", color=colours[state["code"]], zorder=4.5)
-        width = 2.4 if state["participant"] else 0.8
-        dot.set(markersize=8, markeredgewidth=width, markeredgecolor=style.INK)
-    _draw_arcs(ax, arcs, layout)
+        width = 2.2 if state["participant"] else 0.7
+        dot.set(markersize=size, markeredgewidth=width, markeredgecolor=style.INK)
     west, east, south, north = layout.box
-    ax.set(xlim=(west, east), ylim=(south, north), aspect="equal")
-    for name, x, y, bold in named_spots(arcs, states, layout, 0.0064):
+    ax.set(xlim=(west, east), ylim=(south, north), aspect="equal", anchor="NW")
+
+
+def write_names(ax: style.Axes, names: list[PlacedName]) -> None:
+    """Write names of states on a map."""
+    for name, x, y, bold in names:
         weight = "bold" if bold else "normal"
         label = ax.text(x, y, name, ha="center", va="center", fontweight=weight)
         label.set(fontsize=style.SMALL, bbox=LABEL, zorder=6)
-    ax.set_axis_off()
-    reach = reach_of(states)
-    colours_of = ScalarMappable(Normalize(-reach, reach), style.effect_colours())
-    words = (
-        "effect on a state; light grey: the 95 % CI holds zero; dark: not in the model"
-    )
-    style.colour_bar(ax, colours_of, words)
-    under = (
-        f"Effects on expected new security agreements {style.within(table)}. Black "
-        "outline, bold: participants of the event"
-    )
-    under += ". Arcs: the dyads that change most, wider where more; dashed: fewer"
-    small = (
-        f"{style.runs_of(table)}. Control: {say.first(table, 'control')}. {say.CAVEAT} "
-        f"{layout.caption}"
-    )
-    name = f"{say.first(table, 'treatment')}, {say.first(table, 'values')}"
-    title = f"{name}: {detected(states, 'states', 'name')}"
-    return style.Words(title, under, small)
+
+
+def write_list(ax: style.Axes, lines: Sequence[style.Label]) -> None:
+    """Write lines (indent, words, colour) one under the other, headings in grey."""
+    y = 1.0
+    for indent, words, colour in lines:
+        is_heading = colour == style.QUIET
+        y -= LINE * (0.5 if is_heading and y < 1 else 0.0)
+        size = style.SMALL if is_heading else 10.0
+        ax.text(indent, y, words, color=colour, fontsize=size, va="top")
+        y -= LINE
 
 
 def _draw_land(
@@ -168,7 +204,7 @@ def _draw_land(
         if not rings:
             continue
         land = PathPatch(Path.make_compound_path(*rings), linewidth=0.5)
-        land.set(facecolor=colours.get(code, LAND), edgecolor="#8a8a8a")
+        land.set(facecolor=colours.get(code, LAND), edgecolor=EDGE)
         if code in outlined:
             land.set(edgecolor=style.INK, linewidth=1.5, zorder=2)
         ax.add_patch(land)
@@ -179,7 +215,7 @@ def _draw_arcs(ax: style.Axes, arcs: pd.DataFrame, layout: Layout) -> None:
     dashed where it is below."""
     largest = float(arcs["effect"].abs().max()) if len(arcs) else 1.0
     for row in arcs.sort_values("effect", key=abs, kind="stable").to_dict("records"):
-        width = 0.9 + 2.8 * abs(row["effect"]) / largest
+        width = 0.7 + 1.9 * abs(row["effect"]) / largest
         colour, dashes = NAVY, "-"
         if row["effect"] <= 0:
             colour, dashes = style.VERMILION, "--"

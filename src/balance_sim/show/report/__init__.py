@@ -24,7 +24,6 @@ from balance_sim.study.shards import REPORT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from balance_sim.study.result import Result
 
 MAP = "map"
 """The figure that a page has anew, to point at and with one replication to replay."""
@@ -90,7 +89,7 @@ def report_html(study: Any, pictures: list[Content] | None = None) -> str:
     return rendered(template, content | {"figures": pictures}, script)
 
 
-def map_of(study: Result) -> str:
+def map_of(study: AnalysedResult) -> str:
     """Return the map of a run as a page has it: hoverable, with one replication to
     replay."""
     from balance_sim.show.replay import map_content
@@ -159,11 +158,11 @@ def save_study(
 
 
 def card(result: AnalysedResult) -> str:
-    """Return what a notebook shows for a result: headline and fan chart; no script, no
-    style sheet, nothing fetched."""
+    """Return what a notebook shows for a result: headline and the effect over time; no
+    script, no style sheet, nothing fetched."""
     link = ""
-    if result.finished:
-        link = data_link(figure_bytes(FIGURES["fan"].draw(result), "svg"))
+    if result.headline is not None:
+        link = data_link(figure_bytes(FIGURES["difference"].draw(result), "svg"))
     template = _environment().get_template("card.html")
     title = say.printable(result.scenario.title)
     return template.render(

@@ -1,0 +1,152 @@
+"""The page as a file: HTML; PDF, drawn by matplotlib; a slide, by python-pptx."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.brief.content import Brief
+from balance_sim.show.figures.style import folded
+from balance_sim.show.save import INK, QUIET, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT, MARGIN = 595.3, 841.9, 42.0
+"""Of A4, in points."""
+LETTER = 0.52
+"""Mean width of a letter of the type face, as a share of its size."""
+COLUMNS = (0.0, 0.62, 0.72, 0.82)
+"""Where the columns of the table begin, as shares of the text's width."""
+PICTURE_SHARES = (1.0, 0.8, 0.6, 0.4)
+"""Of the text's width, the first with which all fits the page."""
+BLUE = "#0072b2"
+
+
+def html_of(brief: Brief) -> bytes:
+    """Return the page as HTML that needs no network."""
+    from balance_sim.show.report import rendered
+
+    link = "data:image/png;base64," + base64.b64encode(brief.picture).decode()
+    content = {"title": brief.title, "brief": brief, "link": link}
+    return rendered("brief/templates/brief.html", content).encode()
+
+
+class _Page:
+    """A page of A4 that is filled from the top."""
+
+    def __init__(self) -> None:
+        from matplotlib.figure import Figure
+
+        self.figure: Figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
+        self.y = HEIGHT - MARGIN
+
+    def text(self, words: str, size: float, x: float = 0.0, **looks: Any) -> float:
+        """Write words at a share of the text's width, folded; return their height."""
+        width = (1 - x) * (WIDTH - 2 * MARGIN)
+        lines = folded(words, int(width / (LETTER * size)))
+        left, top = (MARGIN + x * (WIDTH - 2 * MARGIN)) / WIDTH, self.y / HEIGHT
+        place: dict[str, Any] = {"va": "top", "linespacing": 1.3, "fontsize": size}
+        self.figure.text(left, top, lines, **{"color": INK, **place, **looks})
+        return 1.36 * size * (lines.count("\n") + 1)
+
+    def paragraphs(self, words: Iterable[str], size: float, **looks: Any) -> None:
+        """Write paragraphs below each other."""
+        for paragraph in words:
+            self.y -= self.text(paragraph, size, **looks) + 0.3 * size
+
+    def heading(self, words: str) -> None:
+        """Write a heading, with room above."""
+        self.y -= 8.0
+        self.paragraphs([words], 11.0, fontweight="bold", color=BLUE)
+
+    def picture(self, png: bytes, share: float) -> None:
+        """Place a picture over a share of the text's width."""
+        from matplotlib.image import imread
+
+        pixels = imread(io.BytesIO(png))
+        width = share * (WIDTH - 2 * MARGIN)
+        height = width * pixels.shape[0] / pixels.shape[1]
+        self.y -= height
+        left = (WIDTH - width) / 2
+        place = (left / WIDTH, self.y / HEIGHT, width / WIDTH, height / HEIGHT)
+        ax = self.figure.add_axes(place)
+        ax.imshow(pixels, interpolation="antialiased")
+        ax.set_axis_off()
+
+
+def pdf_of(brief: Brief) -> bytes:
+    """Return the page as a PDF of A4, the same bytes for the same results."""
+    no_stamp = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+    with style(), io.BytesIO() as sink:
+        pages = (_filled(brief, share) for share in PICTURE_SHARES)
+        page = next((page for page in pages if page.y > 0), None)
+        page = page or _filled(brief, PICTURE_SHARES[-1])
+        page.figure.savefig(sink, format="pdf", dpi=300, metadata=no_stamp)
+        return sink.getvalue()
+
+
+def _filled(brief: Brief, share: float) -> _Page:
+    """Return the page with its picture over a share of the text's width."""
+    page = _Page()
+    page.paragraphs([brief.title], 16.0, fontweight="bold")
+    page.paragraphs([brief.question], 10.5, color=QUIET)
+    page.paragraphs([" ".join(brief.answer)], 11.5)
+    page.picture(brief.picture, share)
+    page.heading("The difference")
+    for row, cells in enumerate(brief.difference):
+        looks = {"color": QUIET} if row == 0 else {}
+        heights = [
+            page.text(cell, 9.0, x, **looks)
+            for x, cell in zip(COLUMNS, cells, strict=True)
+        ]
+        page.y -= max(heights) + 1.0
+    page.heading("How sure")
+    page.paragraphs([" ".join(brief.doubts)], 9.0)
+    page.heading("Sources")
+    page.paragraphs(brief.sources, 8.0, color=QUIET)
+    return page
+
+
+def pptx_of(brief: Brief) -> bytes:
+    """Return the page as one slide of 16 to 9 that can be edited."""
+    from pptx import Presentation
+    from pptx.util import Inches, Pt
+
+    deck = Presentation()
+    deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
+    slide = deck.slides.add_slide(deck.slide_layouts[6])
+
+    def text(words: Iterable[str], x: float, y: float, width: float, size: int) -> Any:
+        """Write paragraphs into a box at so many inches; return its text."""
+        box = slide.shapes.add_textbox(Inches(x), Inches(y), Inches(width), Inches(0.4))
+        box.text_frame.word_wrap = True
+        box.text_frame.text = "\n".join(words)
+        for paragraph in box.text_frame.paragraphs:
+            paragraph.font.size, paragraph.space_after = Pt(size), Pt(4)
+        return box.text_frame
+
+    text([brief.title], 0.4, 0.25, 12.5, 26).paragraphs[0].font.bold = True
+    text([brief.question], 0.4, 0.8, 12.5, 14)
+    picture = io.BytesIO(brief.picture)
+    map_shape = slide.shapes.add_picture(picture, Inches(0.4), Inches(1.4))
+    scale = min(Inches(7.4) / map_shape.width, Inches(5.1) / map_shape.height)
+    map_shape.width = int(scale * map_shape.width)
+    map_shape.height = int(scale * map_shape.height)
+    text(brief.answer, 8.0, 1.35, 5.0, 15)
+    rows = [", ".join(filter(None, row)) for row in brief.difference]
+    text(rows, 8.0, 3.5, 5.0, 11)
+    text([" ".join(brief.doubts)], 8.0, 4.7, 5.0, 10)
+    text(brief.sources, 0.4, 6.6, 7.4, 9)
+    with io.BytesIO() as sink:
+        deck.save(sink)
+        return sink.getvalue()
+
+
+FORMATS: dict[str, Callable[[Brief], bytes]] = {
+    "html": html_of,
+    "pdf": pdf_of,
+    "pptx": pptx_of,
+}

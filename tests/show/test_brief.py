@@ -1,0 +1,57 @@
+"""`balance-sim brief`: the same page as HTML, as a PDF and as a slide."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from balance_sim.cli import main
+from balance_sim.effects.result import open_result
+from balance_sim.effects.run import run
+from balance_sim.show.headline import finding
+from click.testing import CliRunner
+from pptx import Presentation
+from pptx.util import Inches
+
+SMALL = "experiments/smoke/five_states.yaml"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("brief") / "results"
+    run(SMALL, 8, 1, out=folder)
+    return folder
+
+
+def brief(*words: object) -> tuple[int, str]:
+    answer = CliRunner().invoke(main, ["brief", *map(str, words)])
+    assert answer.exception is None or isinstance(answer.exception, SystemExit), answer.exception
+    return answer.exit_code, answer.stderr
+
+
+def test_the_page_says_the_finding_in_every_format(results: Path, tmp_path: Path) -> None:
+    formats = ("html", "pdf", "pptx")
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        assert brief(results, "--out", folder, *(word for name in formats for word in ("--format", name)))[0] == 0
+    html, pdf = ((tmp_path / "a" / f"brief.{name}").read_bytes() for name in formats[:2])
+    for name, content in (("html", html), ("pdf", pdf)):
+        assert (tmp_path / "b" / f"brief.{name}").read_bytes() == content, name
+    answer = finding(open_result(results))
+    assert answer in html.decode() and not re.search(r'(?:src|href)="http', html.decode())
+    assert pdf.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", pdf)) == 1
+
+    deck = Presentation(tmp_path / "a" / "brief.pptx")
+    (slide,) = deck.slides
+    texts = [shape.text_frame.text for shape in slide.shapes if shape.has_text_frame]
+    assert any(answer in text for text in texts)
+    (picture,) = [shape for shape in slide.shapes if not shape.has_text_frame]
+    assert picture.width <= Inches(7.4) and picture.top + picture.height <= Inches(6.6)
+
+
+def test_what_has_no_effect_to_tell_is_refused(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(SMALL, 2, 1, arms="no_summit", out=tmp_path / "control")
+    assert brief(tmp_path / "control")[0] == 2
+    assert brief(tmp_path / "nothing")[0] == 2
+    monkeypatch.setitem(sys.modules, "pptx", None)
+    code, words = brief(results, "--format", "pptx", "--format", "html", "--out", tmp_path / "half")
+    assert code == 2 and "balance-sim[brief]" in words and not (tmp_path / "half").exists()

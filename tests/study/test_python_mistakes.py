@@ -1,0 +1,178 @@
+"""What a person writes at a Python prompt: taken where it can only mean one thing, else refused as at the command line."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import balance_sim as bs
+import pytest
+from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.scenario.errors import StudyError
+
+SMALL = "experiments/smoke/five_states.yaml"
+BETA = "parameters.beta"
+
+
+class Aloof(bs.StateAgent):
+    def willingness(self, prospects: Any) -> Any:
+        return super().willingness(prospects) - 9.0
+
+
+def pacts(history: bs.ArmHistory) -> Any:
+    return history.count(history.agreements["new"])
+
+
+def run(**options: Any) -> bs.AnalysedResult:
+    return bs.run(SMALL, **{"runs": 2, **options})
+
+
+@pytest.fixture(scope="module")
+def result() -> Iterator[bs.AnalysedResult]:
+    return run()
+
+
+# -- taken ---------------------------------------------------------------------------------------------------
+
+SAME: list[tuple[Callable[[], Any], Callable[[], Any]]] = [
+    (lambda: bs.run(Path(SMALL), 2).digest, lambda: bs.run(bs.load_scenario(SMALL), 2).digest),
+    (lambda: run(arms="summit").arms, lambda: run(arms=["no_summit", "summit"]).arms),
+    (lambda: run(arms="no_summit, summit").arms, lambda: run().arms),
+    (lambda: run(runs=2.0, seed=1e0).digest, lambda: run().digest),
+    (lambda: run(outcomes=pacts).digest, lambda: run(outcomes={"pacts": pacts}).digest),
+    (lambda: run(outcomes=[pacts]).digest, lambda: run(outcomes={"pacts": pacts}).digest),
+    (lambda: bs.load_scenario(SMALL, set=f"{BETA}=0.3").sha256, lambda: bs.load_scenario(SMALL, set=[f"{BETA}=0.3"]).sha256),
+    (lambda: bs.load_scenario(SMALL, set={BETA: 0.3}).sha256, lambda: bs.with_values(SMALL, {BETA: 0.3}).sha256),
+    (lambda: bs.with_values(SMALL, f"{BETA}=0.3").sha256, lambda: bs.with_values(SMALL, {BETA: 0.3}).sha256),
+    (lambda: bs.effect(SMALL).effect, lambda: bs.effect(bs.load_scenario(SMALL), "summit").effect),
+    (lambda: bs.placebos(SMALL, "summit", most=1, dates=1).arm, lambda: "summit"),
+    (lambda: sorted(bs.world_at_start(SMALL).codes), lambda: [*bs.load_scenario(SMALL).codes]),
+    (lambda: bs.BalanceModel(SMALL).arm, lambda: "no_summit"),
+    (lambda: bs.play("security_dilemma", runs=2).game.name, lambda: "security_dilemma"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("short", "long"), SAME)
+def test_a_shorter_way_is_the_same(short: Callable[[], Any], long: Callable[[], Any]) -> None:
+    assert short() == long()
+
+
+def test_a_class_decides_as_the_module_that_holds_it_does() -> None:
+    """One that no module holds decides in this process alone."""
+
+    class Nobody(Aloof):
+        pass
+
+    ours, named, local = run(), run(model=Aloof), run(model=Nobody)
+    assert named.model == f"{__name__}:Aloof" and str(local.model).startswith("<here>:")
+    assert named.digest == local.digest != ours.digest
+    with pytest.raises(StudyError):
+        run(model=Nobody, run_timeout=60.0)
+
+
+def test_results_and_their_folders_are_taken_alike(tmp_path: Path) -> None:
+    result = run(out=tmp_path / "a", runs=4)
+    assert bs.compare(result, tmp_path / "a").first_difference is None
+    assert bs.explain(tmp_path / "a").table.equals(bs.explain(result).table)
+    assert bs.plot(result).axes
+
+
+def test_objects_say_what_they_are(result: bs.AnalysedResult) -> None:
+    model = bs.BalanceModel(SMALL, arm="summit")
+    model.step()
+    texts = [repr(model), repr(model.world), *map(repr, model.agents), repr(result.by_run)]
+    assert all(len(text) < 120 and " object at " not in text for text in texts), texts
+    assert "summit" in texts[0] and f"day {model.day:g}" in texts[0] and "XAR" in texts[2]
+
+
+def test_every_name_of_the_front_is_there() -> None:
+    assert [name for name in bs.__all__ if not hasattr(bs, name)] == []
+
+
+# -- refused: the exit code that the command line gives, and what has to be named -------------------------------
+
+HERE: list[tuple[Callable[[], Any], int, str]] = [
+    (lambda: bs.run("no_such_scenario"), 4, "E001"),
+    (lambda: bs.run(None), 4, "E001"),  # type: ignore[arg-type]
+    (lambda: bs.load_scenario(3), 4, "E001"),  # type: ignore[arg-type]
+    (lambda: bs.load_scenario("smoke"), 4, "E012"),
+    (lambda: bs.load_scenario("https://example.org/a.yaml"), 4, "E501"),
+    (lambda: bs.load_scenario("games/security_dilemma.yaml"), 4, "E012"),
+    (lambda: bs.load_experiment(SMALL), 4, "E012"),
+    (lambda: bs.load_game("security_dilema"), 4, "E001"),
+    (lambda: bs.sweep(bs.load_scenario(SMALL)), 4, "E001"),  # type: ignore[arg-type]
+    (lambda: bs.load_scenario(SMALL, set="parameters.beta"), 4, "E101"),
+    (lambda: bs.load_scenario(SMALL, set={"parameters.bta": 0.2}), 4, "E101"),
+    (lambda: bs.load_scenario(SMALL, set=["parameters.beta=2"]), 4, "E203"),
+    (lambda: bs.load_scenario(SMALL, theory="balance"), 4, "E211"),
+    (lambda: bs.with_values(SMALL, {BETA: "0.2"}), 4, "E201"),
+    (lambda: bs.with_values(SMALL, {BETA: float("nan")}), 4, "E204"),
+    (lambda: bs.with_values(SMALL, {"states.XAR.gdp": 1}), 4, "E101"),
+    (lambda: bs.placebos(SMALL, "sumit"), 4, "E107"),
+    (lambda: run(arms="sumit"), 2, "sumit"),
+    (lambda: run(arms=["summit", "parade"]), 2, "parade"),
+    (lambda: run(runs=0), 2, "runs"),
+    (lambda: run(runs="4"), 2, "runs"),
+    (lambda: run(runs=2.5), 2, "runs"),
+    (lambda: run(seed=-1), 2, "seed"),
+    (lambda: run(seed="one"), 2, "seed"),
+    (lambda: run(workers=0), 2, "workers"),
+    (lambda: run(worker=2), 2, "worker"),
+    (lambda: run(draw_parameters="posteriour"), 2, "posteriour"),
+    (lambda: run(model="no_module:Aloof"), 2, "no_module"),
+    (lambda: run(model=f"{__name__}:Aloft"), 2, "Aloft"),
+    (lambda: run(model=int), 2, "int"),
+    (lambda: run(outcomes={"pacts": 3}), 2, "pacts"),
+    (lambda: run(outcomes={"two words": pacts}), 2, "two words"),
+    (lambda: run(outcomes=["pacts"]), 2, "pacts"),
+    (lambda: run(outcomes=lambda history: history.outcome["x"]), 2, "<lambda>"),
+    (lambda: run(outcomes={"x": lambda history: history.agreements["sined"]}), 4, "E310"),
+    (lambda: run(outcomes={"x": lambda _: [1.0]}), 4, "E310"),
+    (lambda: run(terms="json"), 2, "json"),
+    (lambda: bs.effect(SMALL, "sumit"), 2, "sumit"),
+    (lambda: bs.effect(SMALL, "no_summit"), 2, "no_summit"),
+    (lambda: bs.uncertainty(SMALL, "no_summit"), 2, "no_summit"),
+    (lambda: bs.BalanceModel(SMALL, arm="sumit"), 2, "sumit"),
+    (lambda: bs.BalanceModel(SMALL, seed=-1), 2, "seed"),
+    (lambda: bs.BalanceModel(SMALL, agent_class=int), 2, "int"),  # type: ignore[arg-type]
+    (lambda: bs.open_result("experiments"), 2, "experiments"),
+    (lambda: bs.open_sweep("no_such_folder"), 2, "no_such_folder"),
+    (lambda: bs.sensitivity("no_such_folder"), 2, "no_such_folder"),
+    (lambda: bs.explain("no_such_folder"), 2, "no_such_folder"),
+    (lambda: bs.plot("no_such_folder"), 2, "no_such_folder"),
+    (lambda: bs.compare("no_such_folder", "b"), 2, "no_such_folder"),
+    (lambda: bs.goodness_of_fit(SMALL, runs=2), 2, "agreements"),
+    (lambda: bs.play("security_dilemma", runs=0), 2, "runs"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "exit_code", "named"), HERE)
+def test_a_mistake(mistake: Callable[[], Any], exit_code: int, named: str) -> None:
+    with pytest.raises((ScenarioError, StudyError)) as caught:
+        mistake()
+    error = caught.value
+    if exit_code == 4:
+        assert isinstance(error, ScenarioError)
+        assert [problem.code for problem in error.problems] == [named]
+        assert error.problems[0].line >= 1 and error.problems[0].file
+    else:
+        assert isinstance(error, StudyError) and error.exit_code == exit_code
+        assert named in str(error)
+
+
+OF_RESULTS: list[tuple[Callable[[bs.AnalysedResult], Any], str]] = [
+    (lambda result: bs.compare(result, result), "out="),
+    (lambda result: bs.plot(result, "fann"), "fann"),
+    (lambda result: bs.plot(result, outcome="accords"), "accords"),
+    (lambda result: bs.explain(result, "XAR-XZZ"), "XZZ"),
+    (lambda result: bs.explain(result, run=77), "77"),
+    (lambda result: bs.explain(result, arm="sumit"), "sumit"),
+    (lambda result: result.by_run.frame("acords"), "acords"),
+    (lambda result: result.by_run.of("sumit", result.headline_outcome), "sumit"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "named"), OF_RESULTS)
+def test_a_mistake_with_a_result(mistake: Callable[[Any], Any], named: str, result: bs.AnalysedResult) -> None:
+    with pytest.raises(StudyError) as caught:
+        mistake(result)
+    assert caught.value.exit_code == 2 and named in str(caught.value)
