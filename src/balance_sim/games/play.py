@@ -159,11 +159,12 @@ def _weights_and_costs(
     the type of the typed player, None for the one that the file gives first."""
     weights, costs = game.weights.T.copy(), []
     if other_type is not None and typed is not None and other_type.payoff:
-        parts = {(part.outcome, part.of or ""): part for part in other_type.payoff}
+        worth: dict[tuple[str, str], float] = {
+            (part.outcome, part.of or ""): part.weight for part in other_type.payoff
+        }
         for column in own_outcomes(game, game.players[typed]):
             outcome = game.cast.outcomes[column]
-            part = parts.get((outcome.measure, outcome.of))
-            weights[typed, column] = 0.0 if part is None else part.weight
+            weights[typed, column] = worth.get((outcome.measure, outcome.of), 0.0)
     for player, names in enumerate(stages.moves):
         cost = dict(zip(game.strategies[player], game.costs[player], strict=True))
         if other_type is not None and player == typed:
