@@ -14,8 +14,8 @@ the prior is normal, the mean; below `TOLD` a parameter is *not identified*.
 --fits tells apart what the chain adds: weights are fitted at the true beliefs, of the engine's record, and of one that
 is drawn from the likelihood itself, in which terms are those of 1 January all year.
 
-A record that could not be fitted, or is unlike the one in use (`is_usable`), is drawn again: what is left out for its
-data alone leaves ranks uniform. FILE has a line of JSON a record."""
+A record that could not be fitted, whose posterior could not be drawn from, or that is unlike the one in use
+(`is_usable`), is drawn again: what is left out for its data alone leaves ranks uniform. FILE has a line of JSON a record."""
 
 from __future__ import annotations
 
@@ -293,9 +293,10 @@ def evaluated(made: History, measured: Mapping[str, ParameterPrior]) -> Table | 
     return None if table.found.conflicts else table
 
 
-def one_record(seed: int, told: Parts) -> dict[str, Any]:
-    """Ranks and contractions, and how the posterior was made. Draws a truth again until its record is usable."""
-    attempt, table = 0, None
+def one_record(seed: int, told: Parts, attempt: int = 0) -> dict[str, Any]:
+    """Ranks and contractions, and how the posterior was made. Draws a truth again until its record is usable, and
+    its posterior can be drawn from. attempt: so many were not."""
+    table = None
     while table is None:
         attempt += 1
         rng = np.random.default_rng([seed, attempt])
@@ -312,7 +313,10 @@ def one_record(seed: int, told: Parts) -> dict[str, Any]:
         apart={name: partial(log_density, one) for name, one in measured.items()},
     )
     scenario = load_scenario(SCENARIO, calibrated=False)
-    draws = told_draws(scenario, told.prior, evidence, seed=seed)
+    try:
+        draws = told_draws(scenario, told.prior, evidence, seed=seed)
+    except np.linalg.LinAlgError:
+        return one_record(seed, told, attempt)
     return {
         "seed": seed,
         "attempts": attempt,

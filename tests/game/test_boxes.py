@@ -280,13 +280,12 @@ def test_draws_go_through_the_theories_in_turn(tmp_path: Path) -> None:
 
 def two_and_three() -> SimpleNamespace:
     """One player has two strategies, the other three; each is paid for one outcome."""
-    plans = {name: SimpleNamespace(payoff=[SimpleNamespace(weight=1.0)]) for name in ("one", "two")}
     strategies = (("x", "y"), ("p", "q", "r"))
     return SimpleNamespace(
         players=("one", "two"),
         strategies=strategies,
         costs=((0.0, 0.0), (0.0, 0.0, 0.0)),
-        plan=SimpleNamespace(players=plans),
+        weights=np.eye(2),
     )
 
 

@@ -68,28 +68,19 @@ class Factors:
         return replace(self, values=self.values[futures], draw=self.draw[futures])
 
     @cached_property
-    def _columns(self) -> tuple[Floats, Ints]:
-        """(F, P) columns that are peeled, a number or whether it is of a category; and
-        (P,) the factor of each."""
-        columns, owners = [], []
-        for place, name in enumerate(self.names):
-            value = self.values[:, [place]]
-            if name in self.labels:
-                value = (value == np.arange(len(self.labels[name]))).astype(float)
-            columns.append(value)
-            owners += [place] * value.shape[1]
-        return np.hstack(columns), np.array(owners)
+    def owners(self) -> Ints:
+        """(P,) the factor of each column."""
+        widths = [len(self.labels.get(name, (name,))) for name in self.names]
+        return np.repeat(np.arange(len(self.names)), widths)
 
-    @property
+    @cached_property
     def columns(self) -> Floats:
         """(F, P) what is peeled: a factor's numbers, or for each of its categories
         whether a future is of it."""
-        return self._columns[0]
-
-    @property
-    def owners(self) -> Ints:
-        """(P,) the factor of each column."""
-        return self._columns[1]
+        values = self.values[:, self.owners]
+        place = np.arange(len(self.owners)) - np.searchsorted(self.owners, self.owners)
+        is_category = np.array([name in self.labels for name in self.names])
+        return np.where(is_category[self.owners], values == place, values)
 
 
 @dataclass(frozen=True)

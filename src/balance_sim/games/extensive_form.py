@@ -172,7 +172,8 @@ class Foresight:
         Each type of the typed player is expected to play a move, others believe
         accordingly, and it is an equilibrium if the move is its best then."""
         game, turn = self.game, self.game.turns[len(history)]
-        tables, choices = [], []
+        tables: list[Floats] = []
+        choices: list[Choice] = []
         if game.is_typed(turn):
             for expected in game.expectations(turn):
                 likelihood = game.likelihood(expected)

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from balance_sim.games.checks import Problem, Steps
+from balance_sim.games.checks import Problem, Steps, unknown_name
 from balance_sim.games.schema import GamePlan, RedTeamPlan, arm_of
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
     ScenarioError,
-    did_you_mean,
     errors_in,
     in_order,
     listed,
-    shown,
 )
 from balance_sim.scenario.load import with_arms
 from balance_sim.scenario.nodes import Node, from_plain
@@ -63,9 +61,7 @@ def problems_of_menu(plan: GamePlan, scenario: Scenario) -> Iterator[Problem]:
     for key in ("against", "by"):
         name = getattr(team, key)
         if name not in plan.players:
-            hint, options = did_you_mean(name, [*plan.players]), listed(plan.players, 4)
-            why = f"there is no player `{shown(name)}`"
-            yield ("red_team", key), "E107", why, hint, options
+            yield unknown_name(("red_team", key), "E107", name, plan.players)
     if team.against == team.by:
         hint = "name the opponent"
         yield ("red_team", "by"), "E015", "plays against itself", hint, ""

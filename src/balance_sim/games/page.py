@@ -10,7 +10,6 @@ import pandas as pd
 import yaml
 
 from balance_sim.games import figures, tables
-from balance_sim.games.box_figure import draw_boxes
 from balance_sim.games.choice import recommendations
 from balance_sim.games.keep import PlayedGame, game_digest, open_played
 from balance_sim.games.plan import Game
@@ -54,7 +53,7 @@ STRATEGIES = (
     *("payoff", "mcse", "samples", "regret", "mean_regret", "where"),
 )
 """Columns of strategies in a report."""
-FIGURES = {"waterfall": figures.draw_waterfall, "boxes": draw_boxes}
+FIGURES = {"waterfall": figures.draw_waterfall, "boxes": figures.draw_boxes}
 
 
 def _cell(value: object) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
+from balance_sim.games.choice import own_outcomes
 from balance_sim.games.extensive_form import (
     History,
     NoEquilibrium,
@@ -156,20 +157,20 @@ def _weights_and_costs(
 ) -> tuple[Floats, list[list[float]]]:
     """Weights (n, Q) on outcomes, and by player what each move costs. other_type:
     the type of the typed player, None for the one that the file gives first."""
-    weights, costs, first = [], [], 0
-    for player, plan in enumerate(game.plan.players.values()):
-        cost = dict(zip(plan.strategies, game.costs[player], strict=True))
-        payoff = plan.payoff
-        kinds = [(part.outcome, part.of) for part in payoff]
+    weights, costs = game.weights.T.copy(), []
+    if other_type is not None and typed is not None and other_type.payoff:
+        worth: dict[tuple[str, str], float] = {
+            (part.outcome, part.of or ""): part.weight for part in other_type.payoff
+        }
+        for column in own_outcomes(game, game.players[typed]):
+            outcome = game.cast.outcomes[column]
+            weights[typed, column] = worth.get((outcome.measure, outcome.of), 0.0)
+    for player, names in enumerate(stages.moves):
+        cost = dict(zip(game.strategies[player], game.costs[player], strict=True))
         if other_type is not None and player == typed:
-            payoff, cost = other_type.payoff or payoff, cost | other_type.costs
-        worth = {(part.outcome, part.of): part.weight for part in payoff}
-        row = np.zeros(len(game.cast.outcomes))
-        row[first : first + len(kinds)] = [worth.get(kind, 0.0) for kind in kinds]
-        first += len(kinds)
-        weights.append(row)
-        costs.append([cost[name] for name in stages.moves[player]])
-    return np.stack(weights), costs
+            cost |= other_type.costs
+        costs.append([cost[name] for name in names])
+    return weights, costs
 
 
 # --- what is played -------------------------------------------------------------------

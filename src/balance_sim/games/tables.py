@@ -18,7 +18,6 @@ import pandas as pd
 from balance_sim.games.choice import COST
 from balance_sim.show import wording as say
 from balance_sim.show.headline import BEFORE, KNOWN
-from balance_sim.stats.intervals import student_half_width
 
 if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
@@ -140,9 +139,9 @@ def strategies_table(played: PlayedGame) -> pd.DataFrame:
     """One row a player and strategy, the others doing what was observed.
 
     draws_mean, draws_lo, draws_hi: payoff over the control arm, its mean and central
-    95 % over draws; payoff: at the point values, with its Monte Carlo standard error
-    and 95 % CI (lo, hi); best, may_be: whether it is a best reply, and not
-    told apart from one at 95 %; samples, draws: in which share of bootstrap samples and
+    95 % over draws; payoff: at the point values, with its Monte Carlo standard error;
+    best, may_be: whether it is a best reply, and not told apart from one at 95 %;
+    samples, draws: in which share of bootstrap samples and
     of draws it is best; regret, mean_regret: the worst over draws, theories and the
     others' play, and the mean; where: that the worst is met. NaN without draws."""
     solution, titles, rows = played.solution, titles_of(played.game), []
@@ -167,15 +166,7 @@ def strategies_table(played: PlayedGame) -> pd.DataFrame:
                 "where": regret.get("where", "").replace("_", " "),
             }
             rows.append(row | over_draws(payoff))
-    table, runs = pd.DataFrame(rows), solution["runs"]
-    half = student_half_width(table["mcse"].to_numpy() * math.sqrt(runs), runs)
-    return table.assign(
-        lo=table["payoff"] - half,
-        hi=table["payoff"] + half,
-        n=runs,
-        control=say.arm_title(played.game.scenario, played.study.result.reference),
-        finding=answer(played),
-    )
+    return pd.DataFrame(rows)
 
 
 def profiles_table(played: PlayedGame) -> pd.DataFrame:

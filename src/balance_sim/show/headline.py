@@ -495,7 +495,7 @@ def agreement_rows(result: Result) -> list[list[str]]:
     outcomes = {
         f"{name}_{result.window}": words for name, words in (counted | DECLARED).items()
     }
-    return _level_rows(effect_table(result, list(outcomes)), outcomes)
+    return _level_rows(result, outcomes)
 
 
 def effort_rows(result: Result) -> list[list[str]]:
@@ -506,8 +506,7 @@ def effort_rows(result: Result) -> list[list[str]]:
         Outcome("effort", "threatened", window).name: say.within(window)
         for window in windows
     }
-    measured = [name for name in outcomes if name in result.by_run.names]
-    return _level_rows(effect_table(result, measured), outcomes) if measured else []
+    return _level_rows(result, outcomes)
 
 
 def exercise_rows(result: Result) -> list[list[str]]:
@@ -517,8 +516,7 @@ def exercise_rows(result: Result) -> list[list[str]]:
         Outcome("exercises", name, result.window).name: words
         for name, words in say.DIRECTIONS.items()
     }
-    measured = [name for name in outcomes if name in result.by_run.names]
-    return _level_rows(effect_table(result, measured), outcomes) if measured else []
+    return _level_rows(result, outcomes)
 
 
 def exercise_words() -> str:
@@ -540,12 +538,16 @@ def own_rows(result: Result) -> list[list[str]]:
         for name in result.by_run.names
         if name.startswith("own_")
     }
-    return _level_rows(effect_table(result, list(outcomes)), outcomes)
+    return _level_rows(result, outcomes)
 
 
-def _level_rows(table: pd.DataFrame, words: Mapping[str, str]) -> list[list[str]]:
-    """Return rows of `effect_table` as cells; `words` by outcome."""
-    rows = []
+def _level_rows(result: Result, words: Mapping[str, str]) -> list[list[str]]:
+    """Return level and effect as cells, a row an outcome that was measured and arm.
+
+    words : by outcome
+    """
+    measured = [name for name in words if name in result.by_run.names]
+    table, rows = effect_table(result, measured), []
     for row in table.to_dict("records"):
         is_control = row["role"] == "reference"
         cells = ["control", "", ""] if is_control else say.effect_cells(row)
