@@ -103,5 +103,5 @@ def texts_of(path: Path) -> Iterator[tuple[str, str]]:
             for member in archive.namelist():
                 if not member.endswith((".parquet", "/")):
                     yield f"{name}/{member}", archive.read(member).decode("utf-8")
-    elif path.suffix not in (".png", ".parquet", ".gz"):
+    elif path.suffix not in (".png", ".parquet", ".gz", ".ttf"):
         yield name, path.read_text(encoding="utf-8")

@@ -173,7 +173,7 @@ def worlds_table(result: AnalysedResult) -> pd.DataFrame:
     "In how many of a hundred worlds does it make a difference?",
     worlds_table,
     page=lambda _: style.panels(1, 2, width_ratios=[1, 1.25]),
-    empty="There is no effect, or it is more than an agreement a world.",
+    empty="More than an agreement a world, or there is no effect.",
 )
 def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw a hundred squares, those with one agreement more in blue, with one fewer in
