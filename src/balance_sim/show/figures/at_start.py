@@ -53,10 +53,15 @@ def fears_table(result: AnalysedResult) -> pd.DataFrame:
         effect=0.0,
         clear=False,
     )
-    table = table[table["share"] > 0]
-    table = table.assign(count=table.groupby("feared")["code"].transform("size"))
     table.attrs |= {"layout": layout_of(result.scenario), "world": world}
-    return table
+    table = table[table["share"] > 0]
+    return table.assign(count=table.groupby("feared")["code"].transform("size"))
+
+
+def allies_table(result: AnalysedResult) -> pd.DataFrame:
+    """Return `fears_table`; empty where nobody has an ally."""
+    table = fears_table(result)
+    return table if table["allies"].any() else table.head(0)
 
 
 @style.figure(
@@ -107,9 +112,9 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 @style.figure(
     "allies",
     "Who is allied with whom?",
-    fears_table,
+    allies_table,
     page=lambda _: style.panels(1, 2, width_ratios=[3.4, 1]),
-    empty="No state fears another: there is nothing to show.",
+    empty="Nobody has an ally: there is nothing to show.",
     columns="name allies",
 )
 def draw_allies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
@@ -163,7 +168,7 @@ def draw_allies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     write_list(axes[1], lines)
     for axis in axes:
         axis.set_axis_off()
-    states = len(table)
+    states = len(codes)
     title = (
         f"{len(rows)} of {states * (states - 1) // 2:,} dyads are allied; "
         f"{len(allied)} of {states} states have an ally"
