@@ -148,7 +148,11 @@ def draw_allies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             fontsize=style.SMALL,
             **look,
         )
-    rows = np.argwhere(np.triu(world.depth >= PACT, 1))
+    rows = [
+        (a, b)
+        for a, b in np.argwhere(np.triu(world.depth >= PACT, 1))
+        if {codes[a], codes[b]} <= turns.keys()
+    ]
     for a, b in rows:
         dyad = codes[a], codes[b]
         ends = [np.array([np.cos(turns[c]), np.sin(turns[c])]) for c in dyad]
