@@ -59,7 +59,7 @@ def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
     own = page_of(stored)[1]["own"]
     assert [row[0] for row in own[2:]] == ["Ours again: New security agreements, counted a second time."] * 2
     assert own[2][3] == "control"
-    assert "ecdf_own_ours_again" in figures_of(stored)
+    assert "spread_own_ours_again" in figures_of(stored)
     assert "own_first_at_all" in ask("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(encoding="utf-8")
 
 

@@ -89,7 +89,7 @@ def test_calls_come_in_order_and_raise_what_they_raise(work, monkeypatch: pytest
 
 UNGUARDED = """
 import balance_sim as bs
-bs.run(bs.load_scenario("small.yaml"), 64, 1, mechanisms=False, workers=2)
+bs.run(bs.load_scenario("small.yaml"), 64, 1, workers=2)
 """
 
 

@@ -17,7 +17,6 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps, resumable
 from balance_sim.show.wording import page_width, said
-from balance_sim.study.shards import REPORT
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -154,6 +153,7 @@ def sweep_lines(result: SweepResult, folder: Path) -> Iterator[str]:
     folder : of the results
     """
     from balance_sim.show.figures.sweeps import sweep_finding
+    from balance_sim.study.shards import REPORT
 
     yield from said(sweep_finding(result), page_width())
     yield f"digest {result.digest}"

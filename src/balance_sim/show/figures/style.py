@@ -10,7 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -237,9 +237,7 @@ def rows_page(count: int, inches: float = 0.3) -> list[Axes]:
 
 def owner(ax: Axes) -> Figure:
     """Return the figure an axes stands in."""
-    page = ax.get_figure(root=True)
-    assert page is not None
-    return page
+    return cast("Figure", ax.get_figure())
 
 
 # -- marks -----------------------------------------------------------------------------
