@@ -1,12 +1,15 @@
 """The tables behind the figures, against counts made by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from balance_sim.effects.result import AnalysedResult
+from balance_sim.effects.world_at_start import world_at_start
 from balance_sim.evidence.scores import exact_share
-from balance_sim.show.figures.at_start import PACT, draw_allies, events_table, fears_table
+from balance_sim.scenario import load_scenario
+from balance_sim.show.figures.at_start import PACT, allies_table, draw_allies, events_table, fears_table
 from balance_sim.show.figures.counts import (
     difference_table,
     draw_worlds,
@@ -158,16 +161,24 @@ def test_squares_are_worlds_with_one_agreement_more_or_fewer(
 
 def test_each_state_stands_with_the_one_it_fears_most(of_five: AnalysedResult) -> None:
     table = fears_table(of_five)
-    world = table.attrs["world"]
+    world = world_at_start(of_five.scenario)
     codes = list(world.codes)
     for row in table.to_dict("records"):
         shares = world.fear[codes.index(row["code"])]
         assert shares[codes.index(row["feared"])] == shares.max() == row["share"] > 0
         assert row["count"] == (table["feared"] == row["feared"]).sum()
-    allied = np.argwhere(np.triu(world.depth >= PACT, 1))
-    ring = draw_allies(table).axes[0]
-    assert sum(len(line.get_xdata()) > 1 for line in ring.lines) == len(allied)
-    assert table["allies"].sum() == 2 * len(allied)
+    assert (world.depth < PACT).all() and allies_table(of_five).empty
+
+
+def test_every_alliance_is_a_line_of_the_ring(of_five: AnalysedResult) -> None:
+    """Of a case with allies, which needs no replication."""
+    case = replace(of_five, scenario=load_scenario("tripartite_1940"))
+    allies, world = allies_table(case), world_at_start(case.scenario)
+    assert len(allies) == len(np.argwhere(np.triu(world.depth >= PACT, 1))) > 0
+    ring = draw_allies(allies).axes[0]
+    assert sum(line.get_linestyle() != "None" for line in ring.lines) == len(allies)
+    names = {*allies["name_a"], *allies["name_b"]}
+    assert sorted(text.get_text() for text in ring.texts) == sorted(names)
 
 
 def test_every_event_is_drawn_once_and_one_is_focal(of_five: AnalysedResult) -> None:

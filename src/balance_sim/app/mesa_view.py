@@ -12,7 +12,7 @@ from mesa.visualization.utils import update_counter
 
 from balance_sim.model.agents import BalanceModel
 from balance_sim.scenario.schema import Scenario
-from balance_sim.show.atlas import countries, layout_of
+from balance_sim.show.atlas import layout_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,8 +93,7 @@ def world_figure(model: BalanceModel) -> Figure:
     west, east, south, north = layout.box
     axes.set(xlim=(west, east), ylim=(south, north))
     insecure = {agent.code: agent.insecurity for agent in model.agents}
-    land = countries() if layout.is_world else {}
-    shapes = {code: layout.on_map(rings) for code, rings in land.items()}
+    shapes = layout.outlines() if layout.is_world else {}
     others = [ring for code in shapes if code not in insecure for ring in shapes[code]]
     axes.add_collection(PolyCollection(others, facecolor="#e3e3e3"))
     rings, shares = [], []

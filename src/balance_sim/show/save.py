@@ -118,20 +118,16 @@ def _settle(figure: Figure) -> None:
     """Lay out a figure's parts once, at the resolution of its PNG, so that they stand
     where they are in every file.
 
-    A colour bar moves as it is drawn first, so the figure is drawn once before. The
-    solver's last digits are not the same every time, so positions are rounded.
+    The solver's last digits are not the same every time, so positions are rounded.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
     engine = figure.get_layout_engine()
     if engine is None:
         return
     figure.dpi = DOTS
     engine.execute(figure)
     figure.set_layout_engine("none")
-    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     for ax in figure.axes:
-        ax.set_position(np.round(ax.get_position().bounds, 9).tolist())
+        ax.set_position(np.round(ax.get_position(original=True).bounds, 9).tolist())
 
 
 def save_drawn(

@@ -26,6 +26,8 @@ type Ring = npt.NDArray[np.float64]
 """(points, 2): longitude and latitude in degrees, or x and y; longitudes go on past
 180."""
 type Spot = tuple[float, float]
+type Box = tuple[float, float, float, float]
+"""West, east, south, north."""
 
 FILE = "countries-110m.json"
 CUTS = (-169.0, -30.0)
@@ -143,7 +145,7 @@ class Layout:
         return "The places are invented: where they stand here means nothing."
 
     @property
-    def box(self) -> tuple[float, float, float, float]:
+    def box(self) -> Box:
         """Left, east, south, north: round the states, no flatter than it is readable,
         and no higher than wide."""
         spots = np.array(list(self.spots.values()))
@@ -161,17 +163,16 @@ class Layout:
     def on_map(self, rings: tuple[Ring, ...]) -> list[Ring]:
         """Return longitudes and latitudes as x, y, as often round the earth as they are
         in the picture, in part at least; what lies beyond its edge is to be clipped."""
-        west, east, south, north = self.box
-        drawn = []
-        for ring in rings:
-            start = (ring[0, 0] - (self.middle or 0.0) + 180) % 360 - 180
-            for turn in TURNS:
-                shift = np.array([start - ring[0, 0] + turn, 0.0])
-                corners = equal_earth(ring + shift)
-                low, high = corners.min(axis=0), corners.max(axis=0)
-                if (low < (east, north)).all() and (high > (west, south)).all():
-                    drawn.append(corners)
-        return drawn
+        return _projected(rings, self.middle or 0.0, self.box)
+
+    def outlines(self) -> Mapping[str, list[Ring]]:
+        """Return every shape of the atlas that is on the map, as x, y, by its code."""
+        return _outlines(self.middle or 0.0, self.box)
+
+    def __deepcopy__(self, _memo: object) -> Layout:
+        """Return itself, which nothing changes: pandas copies what is attached to a
+        table with each step."""
+        return self
 
     def arc(self, a: str, b: str) -> list[Ring]:
         """Return the line between two states, in two parts where the map's edge cuts
@@ -184,6 +185,30 @@ class Layout:
         shares = np.linspace(0.0, 1.0, 30)[:, None]
         aside = BEND * np.array([start[1] - end[1], end[0] - start[0]])
         return [start + shares * (end - start) + 4 * shares * (1 - shares) * aside]
+
+
+def _projected(rings: tuple[Ring, ...], middle: float, box: Box) -> list[Ring]:
+    """Return `Layout.on_map`."""
+    west, east, south, north = box
+    drawn = []
+    for ring in rings:
+        start = (ring[0, 0] - middle + 180) % 360 - 180
+        for turn in TURNS:
+            shift = np.array([start - ring[0, 0] + turn, 0.0])
+            corners = equal_earth(ring + shift)
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            if (low < (east, north)).all() and (high > (west, south)).all():
+                drawn.append(corners)
+    return drawn
+
+
+@cache
+def _outlines(middle: float, box: Box) -> Mapping[str, list[Ring]]:
+    """Return `Layout.outlines`, once for all figures of a study."""
+    drawn = {
+        code: _projected(rings, middle, box) for code, rings in countries().items()
+    }
+    return {code: rings for code, rings in drawn.items() if rings}
 
 
 def layout_of(scenario: Scenario) -> Layout:
@@ -239,8 +264,8 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     layout = layout_of(scenario)
     west, east, south, north = layout.box
     height = (north - south) * PAGE_WIDTH / (east - west)
-    land = dict(countries()) if layout.is_world else {}
-    paths = [_closed_path(layout, land.pop(code, ())) for code in scenario.codes]
+    land = dict(layout.outlines()) if layout.is_world else {}
+    paths = [_closed_path(layout, land.pop(code, [])) for code in scenario.codes]
     spots = [layout.spots.get(code) for code in scenario.codes]
     places = [None if spot is None else in_page(layout, spot) for spot in spots]
     dots = zip(paths, places, strict=True)
@@ -254,9 +279,9 @@ def shapes(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _closed_path(layout: Layout, rings: tuple[Ring, ...]) -> str:
-    """Return the part of a shape that is in the picture as an SVG path."""
-    return "".join(svg_path(layout, ring) + "z" for ring in layout.on_map(rings))
+def _closed_path(layout: Layout, rings: list[Ring]) -> str:
+    """Return a shape of `Layout.outlines` as an SVG path."""
+    return "".join(svg_path(layout, ring) + "z" for ring in rings)
 
 
 def in_page(layout: Layout, spots: Spot | Ring) -> list[Any]:

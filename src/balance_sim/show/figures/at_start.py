@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.effects.world_at_start import world_at_start
-from balance_sim.model.baseline import classes_of
+from balance_sim.model.baseline import classes_of, compile_worlds, feared
+from balance_sim.model.core import World
+from balance_sim.model.engine import perceive
+from balance_sim.model.perception import View
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import layout_of
 from balance_sim.show.figures import style
@@ -21,6 +23,7 @@ from balance_sim.show.figures.world import (
     write_list,
     write_names,
 )
+from balance_sim.study.spans import at_start
 
 FEARED = (style.VERMILION, style.PURPLE, style.BLUE, style.ORANGE, style.GREEN)
 """Colours of the states that are feared by most others."""
@@ -36,32 +39,53 @@ def fears_table(result: AnalysedResult) -> pd.DataFrame:
     -------
     A row a state: code, name, feared (code of the state with the largest share of its
     balance of threat), feared_name, share, count (of states that fear the same one
-    most), participant; allies: of how many states it is an ally by then
+    most), participant
     """
-    world = world_at_start(result.scenario)
+    world, view = _first_day(result)
+    fear = feared(view)[0]
     names, codes = say.state_names(result.scenario), np.array(world.codes)
-    feared = codes[world.fear.argmax(axis=1)]
-    allies = world.depth >= PACT
-    table = pd.DataFrame({"code": codes, "feared": feared})
+    table = pd.DataFrame({"code": codes, "feared": codes[fear.argmax(axis=1)]})
     table = table.assign(
         name=table["code"].map(names),
         feared_name=table["feared"].map(names),
-        share=world.fear.max(axis=1),
+        share=fear.max(axis=1),
         participant=table["code"].isin(classes_of(result.scenario).participants),
-        allies=allies.sum(axis=1),
         date=result.scenario.start.isoformat(),
         effect=0.0,
         clear=False,
     )
-    table.attrs |= {"layout": layout_of(result.scenario), "world": world}
+    table.attrs["layout"] = layout_of(result.scenario)
     table = table[table["share"] > 0]
     return table.assign(count=table.groupby("feared")["code"].transform("size"))
 
 
 def allies_table(result: AnalysedResult) -> pd.DataFrame:
-    """Return `fears_table`; empty where nobody has an ally."""
-    table = fears_table(result)
-    return table if table["allies"].any() else table.head(0)
+    """Return the alliances in force in the control arm on its first day.
+
+    Returns
+    -------
+    A row a dyad: of either state its name (name_a, name_b), place_a and place_b in the
+    order from west to east, and whether it takes part in the event (joins_a, joins_b);
+    states: how many there are
+    """
+    world, view = _first_day(result)
+    names, places = say.state_names(result.scenario), layout_of(result.scenario).places
+    codes = sorted(world.codes, key=lambda code: (places.get(code, (0.0,))[0], code))
+    participants = classes_of(result.scenario).participants
+    dyads = np.array(world.codes)[np.argwhere(np.triu(view.depth[0] >= PACT, 1))]
+    table = pd.DataFrame()
+    for side, column in zip("ab", dyads.T, strict=True):
+        table[f"name_{side}"] = [names[code] for code in column]
+        table[f"place_{side}"] = [codes.index(code) for code in column]
+        table[f"joins_{side}"] = np.isin(column, list(participants))
+    return table.assign(states=len(codes), date=result.scenario.start.isoformat())
+
+
+def _first_day(result: AnalysedResult) -> tuple[World, View]:
+    """Return the control arm's world, and how it is seen on its first day."""
+    scenario = result.scenario
+    world = compile_worlds(scenario, (scenario.reference_arm,)).reference
+    return world, perceive(world, at_start(world), 0)
 
 
 @style.figure(
@@ -115,67 +139,50 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     allies_table,
     page=lambda _: style.panels(1, 2, width_ratios=[3.4, 1]),
     empty="Nobody has an ally: there is nothing to show.",
-    columns="name allies",
+    columns="name_a name_b",
 )
 def draw_allies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw the states that have an ally on a ring, from west to east, and a line a dyad
     with an alliance."""
-    ax, world = axes[0], table.attrs["world"]
-    places, codes = table.attrs["layout"].places, list(world.codes)
-    allied = table[table["allies"] > 0]
-    order = sorted(allied["code"], key=lambda code: (places.get(code, (0.0,))[0], code))
-    turns = dict(zip(order, np.linspace(0, 2 * np.pi, len(order) + 1), strict=False))
-    names, participants = (
-        say.state_names(world.scenario),
-        set(table.loc[table["participant"], "code"]),
+    ax, columns = axes[0], ["name", "place", "joins"]
+    sides = [table[[f"{name}_{side}" for name in columns]] for side in "ab"]
+    ends = pd.concat([side.set_axis(columns, axis=1) for side in sides])
+    states = ends.groupby("place", as_index=False).agg(
+        name=("name", "first"), joins=("joins", "first"), allies=("name", "size")
     )
-    for code, turn in turns.items():
-        x, y = np.cos(turn), np.sin(turn)
-        look: dict[str, Any] = {
-            "fontweight": "bold" if code in participants else "normal"
-        }
-        side = "left" if x >= 0 else "right"
-        angle = np.degrees(turn) - (180 if x < 0 else 0)
-        ax.plot(x, y, "o", color=style.INK, markersize=3)
-        ax.text(
-            1.04 * x,
-            1.04 * y,
-            names[code],
-            ha=side,
-            va="center",
-            rotation=angle,
-            rotation_mode="anchor",
-            fontsize=style.SMALL,
-            **look,
-        )
-    rows = [
-        (a, b)
-        for a, b in np.argwhere(np.triu(world.depth >= PACT, 1))
-        if {codes[a], codes[b]} <= turns.keys()
-    ]
-    for a, b in rows:
-        dyad = codes[a], codes[b]
-        ends = [np.array([np.cos(turns[c]), np.sin(turns[c])]) for c in dyad]
-        shares = np.linspace(0, 1, 30)[:, None]
-        middle = 0.3 * (ends[0] + ends[1])
-        way = (1 - shares) ** 2 * ends[0] + 2 * shares * (1 - shares) * middle
-        way += shares**2 * ends[1]
-        colour = style.VERMILION if participants & {*dyad} else style.GREEN
+    turns = 2 * np.pi * np.arange(len(states)) / len(states)
+    ring = np.column_stack([np.cos(turns), np.sin(turns)])
+    ax.plot(*ring.T, "o", color=style.INK, markersize=3)
+    for row, turn, spot in zip(states.to_dict("records"), turns, ring, strict=True):
+        is_left = bool(spot[0] < 0)
+        look: dict[str, Any] = {"va": "center", "ha": "right" if is_left else "left"}
+        look |= {"rotation": np.degrees(turn) - 180 * is_left, "fontsize": style.SMALL}
+        look |= {"fontweight": "bold" if row["joins"] else "normal"}
+        x, y = 1.04 * spot
+        ax.text(x, y, row["name"], rotation_mode="anchor", **look)
+    spots = dict(zip(states["place"], ring, strict=True))
+    shares = np.linspace(0, 1, 30)[:, None]
+    for row in table.to_dict("records"):
+        a, b = spots[row["place_a"]], spots[row["place_b"]]
+        middle = 0.6 * shares * (1 - shares) * (a + b)
+        way = (1 - shares) ** 2 * a + middle + shares**2 * b
+        colour = style.GREEN
+        if row["joins_a"] or row["joins_b"]:
+            colour = style.VERMILION
         ax.plot(*way.T, color=colour, linewidth=0.9, alpha=0.65, zorder=1)
     ax.set(xlim=(-1.5, 1.5), ylim=(-1.42, 1.42), aspect="equal")
-    lines: list[style.Label] = [(0.0, "Most allies", style.QUIET)]
-    ranked = allied.sort_values(["allies", "name"], ascending=[False, True])
-    lines += [
+    most = states.sort_values(["allies", "name"], ascending=[False, True])
+    lines = [
         (0.0, f"{row['allies']}  {row['name']}", style.GREEN)
-        for row in ranked.head(MOST_ALLIES).to_dict("records")
+        for row in most.head(MOST_ALLIES).to_dict("records")
     ]
-    write_list(axes[1], lines)
+    write_list(axes[1], [(0.0, "Most allies", style.QUIET), *lines])
     for axis in axes:
         axis.set_axis_off()
-    states = len(codes)
+    count = int(table["states"].iloc[0])
     title = (
-        f"{len(rows)} of {states * (states - 1) // 2:,} dyads are allied; "
-        f"{len(allied)} of {states} states have an ally"
+        f"{len(table)} of {count * (count - 1) // 2:,} dyads are allied; "
+        f"{len(states)} of {count} states have an ally"
     )
     under = (
         f"A line: a promise of mutual defence in force on {say.first(table, 'date')}. "

@@ -129,8 +129,8 @@ def draw_map(
             lines.append((0.0, words, ink))
     write_list(axes[1], lines)
     under = (
-        f"Effect on expected new security agreements {style.within(table)}: blue more, "
-        "amber fewer. Arcs: the dyads that change most. Outlined: who takes part"
+        f"Expected new security agreements {style.within(table)}: blue more, amber "
+        "fewer. Arcs: the dyads that change most. Outlined: participants"
     )
     name = say.first(table, "treatment")
     title = f"{name}: {largest_words(states, 'name')}"
@@ -199,10 +199,8 @@ def _draw_land(
     west, east, south, north = layout.box
     sea = Rectangle((west, south), east - west, north - south, facecolor=SEA)
     ax.add_patch(sea)
-    for code, shape in atlas.countries().items():
-        rings = [Path(ring, closed=True) for ring in layout.on_map(shape)]
-        if not rings:
-            continue
+    for code, outline in layout.outlines().items():
+        rings = [Path(ring, closed=True) for ring in outline]
         land = PathPatch(Path.make_compound_path(*rings), linewidth=0.5)
         land.set(facecolor=colours.get(code, LAND), edgecolor=EDGE)
         if code in outlined:
