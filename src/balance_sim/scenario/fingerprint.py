@@ -52,7 +52,7 @@ class RecentResults[Value]:
 
 def _identity(value: object) -> object:
     """What tells a value apart from others."""
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and {*map(type, value)} != {str}:
         is_section = bool(value) and isinstance(value[0], SectionRow)
         return tuple(map(id if is_section else _identity, value))
     return id(value) if isinstance(value, SectionRow) else repr(value)

@@ -70,7 +70,7 @@ def over_draws[R](
     number of workers."""
     firsts = range(0, len(draws), chunk)
     chunks = [range(first, min(first + chunk, len(draws))) for first in firsts]
-    task = partial(_of_chunk, function, scenario, draws)
+    task = partial(_of_chunk, function, DrawnScenarios(scenario, draws))
     results: list[R] = []
     for of_chunk in map_in_order(task, chunks, workers):
         results += of_chunk
@@ -80,9 +80,8 @@ def over_draws[R](
 
 
 def _of_chunk[R](
-    function: Callable[[Scenario], R], scenario: Scenario, draws: Draws, chunk: range
+    function: Callable[[Scenario], R], drawn: DrawnScenarios, chunk: range
 ) -> list[R]:
-    drawn = DrawnScenarios(scenario, draws)
     return [function(drawn[k]) for k in chunk]
 
 
