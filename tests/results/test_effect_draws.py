@@ -55,6 +55,8 @@ def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str, mo
     alone = effects_over(scenario, draws, arm)
     monkeypatch.setattr(effect_draws, "CHUNK", 4)
     assert np.array_equal(alone, effects_over(scenario, draws, arm))
+    without_parts = effects_over(scenario, draws, arm, with_parts=False)
+    assert np.array_equal(without_parts[:, [0, -1]], alone[:, [0, -1]])
     by_hand = dict(zip(draws.paths, draws.values[5].tolist(), strict=True))
     targets = list(coded_targets(scenario, int(by_hand.pop(CODING))))
     there = with_values(scenario, {f"events.{scenario.focal}.targets": targets} | by_hand)

@@ -29,15 +29,17 @@ Progress = Callable[[int, int], None] | None
 """Called with draws done and all."""
 
 
-def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
+def effect_of(
+    worlds: Worlds, arm: str, *, with_parts: bool = True
+) -> tuple[float, ...]:
     """COLUMNS of an arm, from counter-balancing dyads alone; picture and threat are 0
-    without the focal event."""
+    without the focal event, and where the parts are not asked for."""
     counter = np.flatnonzero(worlds.baseline.direction == DIRECTIONS.index("counter"))
     estimator = Estimator(worlds, counter)
     longest = estimator.windows.longest
     windows = replace(estimator.windows, days=(longest,))
 
-    of_forms = forms(worlds, arm)
+    of_forms = forms(worlds, arm) if with_parts else []
     others = [world for world in of_forms if not estimator.is_control(world)]
     asked = others or [worlds.arms[arm]]
     level, *of_asked = (
@@ -52,10 +54,13 @@ def effect_of(worlds: Worlds, arm: str) -> tuple[float, ...]:
     return level, 0.0, 0.0, total, total
 
 
-def arm_effect(arm: str, scenario: Scenario) -> tuple[float, ...]:
-    """COLUMNS of an arm of a scenario."""
+def arm_effect(
+    arm: str, scenario: Scenario, *, with_parts: bool = True
+) -> tuple[float, ...]:
+    """COLUMNS of an arm of a scenario, as `effect_of` returns them."""
     arms = scenario.reference_arm, arm
-    return effect_of(compile_worlds(scenario, arms, bounded=False), arm)
+    worlds = compile_worlds(scenario, arms, bounded=False)
+    return effect_of(worlds, arm, with_parts=with_parts)
 
 
 def over_draws[R](
@@ -90,11 +95,14 @@ def effects_over(
     draws: Draws,
     arm: str,
     *,
+    with_parts: bool = True,
     workers: int = 1,
     progress: Progress = None,
 ) -> Floats:
-    """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters."""
-    function, with_table = partial(arm_effect, arm), with_classes(scenario)
+    """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters, as
+    `effect_of` returns them."""
+    function = partial(arm_effect, arm, with_parts=with_parts)
+    with_table = with_classes(scenario)
     rows = over_draws(function, with_table, draws, CHUNK, workers, progress)
     return np.array(rows).reshape(-1, len(COLUMNS))
 

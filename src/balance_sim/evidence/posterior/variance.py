@@ -85,9 +85,8 @@ def variance_shares(
     on average, if a single parameter were known, for those of which that is least."""
     groups = grouped(draws.paths)
     walk_draws, order = walks_between(draws, groups, walks)
-    effects = effects_over(
-        scenario, walk_draws, arm, workers=workers, progress=progress
-    )
+    work: dict[str, Any] = {"workers": workers, "progress": progress}
+    effects = effects_over(scenario, walk_draws, arm, with_parts=False, **work)
     inner = effects[:, -1].reshape(walks, -1)
     ends = total[: 2 * walks].reshape(-1, 2)
     along_walks = np.column_stack([ends[:, 0], inner, ends[:, 1]])
