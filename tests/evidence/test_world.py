@@ -1,5 +1,7 @@
 """A world of real states in a year from the shipped extracts: facts, roles of the example, how much acts move, refusals."""
 
+import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -131,3 +133,33 @@ def test_extracts_are_small_and_each_has_its_source() -> None:
     read = {Path(source.of(EXTRACTS).report.path).name for source in SOURCES.values()}
     assert read - {""} == {file.name for file in files}
     assert all(f"`{file.name.removesuffix('.csv.gz')}`" in text for file in files)
+
+
+OWN_CASE = Path(__file__).parents[2] / "docs" / "own_case.md"
+QUICK = {"calibrate": ["--no-card", "--json"], "gof": ["--runs", "8", "--no-figures", "--json"]}
+
+
+@pytest.mark.slow
+def test_the_record_to_try_is_calibrated_and_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of docs/own_case.md, on treaties of two states before the start alone; out of sample the span's own
+    are in no calibration."""
+    section = OWN_CASE.read_text(encoding="utf-8").split("## A record to try\n")[1].split("\n## ")[0]
+    made, calibrated, compared = re.findall(r"^\./balance-sim (.+)$", section, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+
+    def answer(line: str, extra: list[str]) -> str:
+        done = CliRunner().invoke(main, [*line.split(), *extra])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    answer(made, [])
+    dated = [row.signed for row in load_scenario("eurasia.yaml").accords if row.signed and not row.multilateral]
+    before = sum(date(1984, 1, 1) <= day < date(2004, 1, 1) for day in dated)
+    in_span = sum(date(2001, 1, 1) <= day < date(2004, 1, 1) for day in dated)
+    assert json.loads(answer(calibrated, QUICK["calibrate"]))["calibrated"]["agreements"] == before == 64
+    text = Path("eurasia.yaml").read_text(encoding="utf-8")
+    named, count = re.subn("(?m)^base_rate: .+$", "calibration: eurasia/calibration.yaml", text)
+    Path("eurasia.yaml").write_text(named, encoding="utf-8")
+    assert count == 1 and load_scenario("eurasia.yaml").calibration.weights
+    study = json.loads(answer(compared, QUICK["gof"]))
+    assert study["about"]["ahead"] is True and study["agreements"] == in_span > 0
