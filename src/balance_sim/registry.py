@@ -140,6 +140,8 @@ EXTRAS = {
     "pptx": "brief",
     "sklearn": "evidence",
     "solara": "app",
+    "starlette": "app",
+    "uvicorn": "app",
 }
 """By package, the extra of `pyproject.toml` that installs it. A command that lacks one
 ends with exit code 2 and this hint."""

@@ -58,6 +58,11 @@ def test_a_command_that_lacks_an_extra_names_it_in_one_line(tmp_path: Path, word
     assert len(hint) == 1, done.stderr
 
 
+def test_a_scenario_that_is_not_there_is_named_before_an_extra(tmp_path: Path) -> None:
+    done = without_extras(tmp_path, ("app", "nowhere.yaml"))
+    assert done.returncode == 4 and "nowhere.yaml:1:1: error[E001]" in done.stderr, done.stderr
+
+
 def test_every_extra_is_declared_and_every_room_has_its_own() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     assert {*EXTRAS.values()} == {*extras}

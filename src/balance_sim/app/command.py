@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from balance_sim.cli import options
 from balance_sim.cli.progress import resumable
 
 
@@ -26,21 +25,21 @@ def app(scenario: str, port: int | None) -> None:
     page answers with the expected effect, as `effect` prints it, and offers the
     scenario file that gives it again. Its address, good for this machine and until
     Ctrl-C, is printed on stdout."""
-    from balance_sim.app.server import serve
     from balance_sim.app.what_if import setting_of
     from balance_sim.scenario import load_scenario
     from balance_sim.scenario.files import Sources, shipped_files
 
     path = Sources(scenario).path
+    original = load_scenario(scenario)
+    from balance_sim.app.server import serve  # a wrong scenario is told before
+
     names = {file.resolve(): file.stem for _, file in shipped_files()}
-    setting = setting_of(
-        load_scenario(scenario), names.get(path.resolve(), Path(path).name)
-    )
+    setting = setting_of(original, names.get(path.resolve(), Path(path).name))
 
     def announce(address: str) -> None:
         click.echo(address)
         sys.stdout.flush()
         click.echo("Open it in a browser on this machine. Ctrl-C ends it.", err=True)
 
-    with resumable(options.command_line(), "to open it again, at another address"):
+    with resumable("to open it again, at another address"):
         serve(setting, port or 0, announce)

@@ -4,6 +4,8 @@ what is finished."""
 from __future__ import annotations
 
 import itertools
+import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -26,15 +28,13 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def resumable(
-    command_line: str, advice: str = "finished runs are kept. To go on"
-) -> Iterator[None]:
+def resumable(advice: str = "finished runs are kept. To go on") -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also
     where they come twice.
 
     Parameters
     ----------
-    advice : what the command line is good for then
+    advice : what the same command is good for then
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -47,7 +47,7 @@ def resumable(
         yield
     except (KeyboardInterrupt, Terminated) as reason:
         with suppress(OSError):  # the terminal may be gone
-            click.echo(f"\nstopped; {advice}:\n  {command_line}", err=True)
+            click.echo(f"\nstopped; {advice}:\n  {typed_command()}", err=True)
         is_key = isinstance(reason, KeyboardInterrupt)
         code = ExitCode.INTERRUPTED if is_key else ExitCode.TERMINATED
         raise click.exceptions.Exit(code) from None
@@ -55,6 +55,14 @@ def resumable(
         if signal.getsignal(signal.SIGINT) is stop:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
+
+
+def typed_command() -> str:
+    """Return the command as the user typed it, the launcher of a clone included."""
+    program = os.environ.get("BALANCE_SIM_LAUNCHER") or "balance-sim"
+    extras = os.environ.get("BALANCE_SIM_WITH")
+    with_extras = ["--with", extras] if extras else []
+    return shlex.join([program, *with_extras, *sys.argv[1:]])
 
 
 class Steps:

@@ -73,7 +73,7 @@ def run(
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command
     resumes where it stopped."""
     steps_names = STEPS if figures else STEPS[:-1]
-    with resumable(options.command_line()), Steps(steps_names) as steps:
+    with resumable(), Steps(steps_names) as steps:
         from balance_sim.effects.ahead import simulated
         from balance_sim.scenario import load_scenario, scenario_files
         from balance_sim.study.run import RUNS, RunOptions, prepare

@@ -100,7 +100,7 @@ def sweep(
             steps.begin("tables")
 
     names = ("reading", "simulation", "tables")
-    with resumable(options.command_line()), Steps(names) as steps:
+    with resumable(), Steps(names) as steps:
         from balance_sim.scenario.experiment import experiment_files, load_experiment
         from balance_sim.study.sweep import default_folder
         from balance_sim.study.sweep import sweep as simulate

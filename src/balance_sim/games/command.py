@@ -110,7 +110,7 @@ def game(
         _answer_play(file, draws, workers, {"set": settings, "theory": theory})
         return
     began = time.monotonic()
-    with resumable(options.command_line()), Steps(SECONDS) as steps:
+    with resumable(), Steps(SECONDS) as steps:
         from balance_sim.games.keep import FILE, PlayedGame, document, keep, kept
         from balance_sim.games.page import first_lines, game_lines
         from balance_sim.games.plan import game_files, load_game
@@ -175,7 +175,7 @@ def game(
 
 def _answer_play(file: str, draws: int, workers: int, laid: Mapping[str, Any]) -> None:
     """Print the path of play of a game in stages. laid: over its scenario."""
-    with resumable(options.command_line()), Steps(["draws of the parameters"]) as steps:
+    with resumable(), Steps(["draws of the parameters"]) as steps:
         from balance_sim.games.plan import load_game
         from balance_sim.games.play import path_of_play
         from balance_sim.games.play_page import play_document, play_lines
