@@ -144,7 +144,7 @@ def test_the_record_to_try_is_calibrated_and_compared(tmp_path: Path, monkeypatc
     """The commands of docs/own_case.md, on treaties of two states before the start alone; out of sample the span's own
     are in no calibration."""
     section = OWN_CASE.read_text(encoding="utf-8").split("## A record to try\n")[1].split("\n## ")[0]
-    made, calibrated, compared = re.findall(r"^\./balance-sim (.+)$", section, re.MULTILINE)
+    made, calibrated, compared = re.findall(r"^ {4}\./balance-sim (.+)$", section, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
 
     def answer(line: str, extra: list[str]) -> str:
