@@ -280,7 +280,7 @@ def sentences(answer: Answer) -> list[str]:
     control = say.arm_title(scenario, scenario.reference_arm)
     over_control = f"Over the control arm ({control}) the effect is {with_changes}"
     if not answer.changes:
-        counted, level = _counted(scenario), say.number(answer.levels[2], places)
+        counted, level = _counted(scenario), say.number(answer.levels[2])
         expected = f"As the scenario has it, {level} {counted} are expected."
         return [expected, f"{over_control}."]
     return [

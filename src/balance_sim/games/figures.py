@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from balance_sim.games.robust_page import FAILS, read_boxes, restriction_words
@@ -49,7 +48,7 @@ def draw_waterfall(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             end = row["start"] + row["value"]
             words = two_digits(row["value"])
             words = f"+{words}" if float(words) > 0 else words
-            if row["is_sum"] and np.isfinite(row["lo"]):
+            if row["is_sum"] and row["lo"] < row["hi"]:
                 ax.plot([row["lo"], row["hi"]], [y, y], color=style.INK, linewidth=1.5)
                 words += f"  ({two_digits(row['lo'])} to {two_digits(row['hi'])})"
             else:
@@ -68,7 +67,7 @@ def draw_waterfall(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         values = "mean over draws of the parameters, expected estimator"
     lines = "; line: central 95 % of draws" if is_drawn else ""
     small = f"Payoff, {values}{lines}. Payoffs of two players are not to be compared."
-    return style.Words(say.first(table, "finding"), "", small)
+    return style.Words(say.first(table, "finding").rstrip("."), "", small)
 
 
 # --- conditions -----------------------------------------------------------------------
@@ -91,7 +90,7 @@ def draw_boxes(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     boxes = table.groupby(BOX, sort=False)
     for ax, ((player, strategy, number), rows) in zip(axes, boxes, strict=True):
         records = rows.to_dict("records")
-        words = [style.folded(restriction_words(row), 44) for row in records]
+        words = [style.folded(restriction_words(row), 50) for row in records]
         heights = style.row_axis(ax, words)
         for y, row in zip(heights, records, strict=True):
             ax.barh(y, 1.0, 0.44, color=style.GRID)
@@ -122,5 +121,6 @@ def _stretches(row: dict[Any, Any]) -> list[tuple[float, float]]:
 def _finding(table: pd.DataFrame) -> str:
     """Where the first strategy fails most."""
     (player, strategy, _), box = next(iter(table.groupby(BOX, sort=False)))
-    conditions = [restriction_words(row) for row in box.to_dict("records")]
-    return f"{player}: “{strategy}” fails most at {say.listed(conditions)}"
+    words = [restriction_words(row) for row in box.to_dict("records")]
+    conditions = [condition.partition(" (drawn")[0] for condition in words]
+    return f"{player}: “{strategy}” fails most with {say.listed(conditions)}"

@@ -165,10 +165,11 @@ def _event_words(event: Row) -> str:
 
 
 def restriction_words(row: Mapping[Any, Any]) -> str:
-    """`parameters.beta at most 0.087 (drawn: 0.0004 to 0.96)`, of a row of
-    `boxes_table`."""
+    """`beta at most 0.087 (drawn: 0.0004 to 0.96)`, of a row of `boxes_table`."""
+    factor = say.factor_words(row["factor"])
     if row["among"]:
-        return f"{row['factor']}: {say.listed(row['among'], 'or')}"
+        names = [say.arm_words(name) for name in row["among"]]
+        return f"{factor}: {say.listed(names, 'or')}"
     low, high = (f"{row[key]:.3g}" for key in ("least", "largest"))
     words = f"{low} to {high}"
     if low == "nan":
@@ -176,7 +177,7 @@ def restriction_words(row: Mapping[Any, Any]) -> str:
     elif high == "nan":
         words = f"at least {low}"
     drawn = f"{row['low']:.3g} to {row['high']:.3g}"
-    return f"{row['factor']} {words} (drawn: {drawn})"
+    return f"{factor} {words} (drawn: {drawn})"
 
 
 def discovered_tables(played: PlayedGame) -> dict[str, pd.DataFrame]:

@@ -58,6 +58,8 @@ def draw_reliability(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
             ax, f"{row['happened']:,.0f} of {row['n']:,.0f}", (x, 1.0), (0, 10), **above
         )
     ax.set(xscale="log", yscale="log", xlim=(floor, 1.0), ylim=(floor, 1.0))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
     ax.set_xlabel("forecast, mean of the bin")
     ax.set_ylabel("share that made an agreement")
     small = (

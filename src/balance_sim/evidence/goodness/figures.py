@@ -99,7 +99,7 @@ def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
 def _gof_page(table: pd.DataFrame) -> list[style.Axes]:
     """Columns of rows, a row a statistic and a head a group."""
     rows = len(table) + table["group"].nunique()
-    height = 2.2 + 0.25 * rows / COLUMNS
+    height = 2.2 + 0.2 * rows / COLUMNS
     return style.panels(1, COLUMNS, height, sharex=True)
 
 
@@ -117,10 +117,14 @@ def draw_gof(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     share = (len(table) + len(groups)) / len(axes)
     row_count, columns = 0, [list[pd.DataFrame]() for _ in axes]
     for rows in groups:
-        columns[min(int(row_count / share), len(axes) - 1)].append(rows)
+        middle = row_count + (len(rows) + 1) / 2
+        columns[min(int(middle / share), len(axes) - 1)].append(rows)
         row_count += len(rows) + 1
     for ax, column in zip(axes, columns, strict=True):
         _draw_column(ax, column)
+    most = max(len(ax.get_yticks()) for ax in axes)
+    for ax in axes:  # rows of all columns are of one height
+        ax.set_ylim(bottom=len(ax.get_yticks()) - most - 0.7)
     agreements = say.plural(int(table["agreements"].iloc[0]), "agreement")
     replications = say.plural(int(table["replications"].iloc[0]), "replication")
     small = (

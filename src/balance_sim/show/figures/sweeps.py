@@ -10,7 +10,7 @@ from balance_sim.show.figures import style
 from balance_sim.show.headline import clear, detected
 from balance_sim.study.sweep_result import SweepResult
 
-MOST_PANELS, MOST_VALUES = 12, 8
+MOST_PANELS, MOST_VALUES, MOST_NAMED = 12, 8, 3
 FEW_POINTS = 60
 """Points up to which every point shows its interval."""
 
@@ -78,12 +78,27 @@ def factors_title(table: pd.DataFrame) -> str:
     """Return at how many points the effect can be detected, and the factor along whose
     values its means lie furthest apart."""
     points = table.drop_duplicates("point")
-    names = points["point"].map("point {}".format)
-    words = detected(points.assign(name=names), "points", "name")
+    names = table.groupby("point")[["factor", "value"]].apply(_point_words)
+    points = points.assign(name=points["point"].map(names))
+    words = detected(points, "points", "name")
     spreads = factor_spreads(table)
     if len(spreads) < 2:
         return words
     return f"{words}; it changes most along {say.factor_words(str(spreads.index[0]))}"
+
+
+def _point_words(rows: pd.DataFrame) -> str:
+    """Return a point by its values; by how many they are where they are too many for a
+    title."""
+    if len(rows) > MOST_NAMED:
+        return f"at one set of {len(rows)} values"
+    values = [
+        value.replace("_", " ") if isinstance(value, str) else f"{value:.3g}"
+        for value in rows["value"]
+    ]
+    factors = map(say.factor_words, rows["factor"])
+    words = (f"{name} {value}" for name, value in zip(factors, values, strict=True))
+    return say.listed(list(words))
 
 
 def sweep_finding(sweep: SweepResult) -> str:
