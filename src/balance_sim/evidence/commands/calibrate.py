@@ -128,7 +128,8 @@ def calibrate(
 
 def _command(path: Path, scenario: Scenario, until: date, window: int) -> str:
     """The command as the file names it: options that are not as usual."""
-    command = f"balance-sim evidence calibrate {path.parent.name}/{path.name}"
+    place = Path(path.parent.name, path.name).as_posix()
+    command = f"balance-sim evidence calibrate {place}"
     if until != scenario.start:
         command += f" --until {until}"
     return command if window == WINDOW else f"{command} --window {window}"
