@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.cli import main
-from balance_sim.scenario.files import Sources, shipped_files, shipped_root
+from balance_sim.scenario.files import Sources, find, shipped_files, shipped_root
 from balance_sim.scenario.load import check_scenario, load_scenario
 from balance_sim.scenario.plans import offered_files
 from click.testing import CliRunner
@@ -92,3 +92,10 @@ def test_nothing_else_of_the_package_is_reached(empty: Path, written: str, code:
     (empty / "mine.yaml").write_text(WHAT_IF.replace("solomon_2022", written), encoding="utf-8")
     _, problems = check_scenario("mine.yaml")
     assert [one.code for one in problems] == [code] and said in problems[0].text()
+
+
+def test_a_folder_of_tables_does_not_hide_the_scenario_of_its_name(empty: Path) -> None:
+    Path("my_case").mkdir()
+    assert find("my_case") == Path("my_case")
+    Path("my_case.yaml").touch()
+    assert find("my_case") == Path("my_case.yaml")

@@ -224,8 +224,8 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
         raise refused(Mark(shown(written), 1, 1), "", "E501", why, hint)
     if "\0" in written or not written:
         raise not_found(written)
-    if os.path.lexists(path) or path.suffix:
-        return path
+    if path.suffix or (os.path.lexists(path) and not path.is_dir()):
+        return path  # a folder of tables may have the name of its scenario
     name, root = f"{path.name}.yaml", shipped_root()
     candidates = [path.with_name(name)]
     for folder in folders:

@@ -468,7 +468,8 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
     for why in why_nothing(result):
         yield from said(f"Why so little: {why}.", width)
     if result.headline is not None:
-        yield from said(say.COUNTER_BALANCING, width)
+        control = say.arm_title(result.scenario, result.reference)
+        yield from said(f"{say.COUNTER_BALANCING} Control arm: {control}.", width)
         yield from ["", *table(headline_rows(result.headline), "<>", width=width), ""]
         yield from said(" ".join(doubts_of(result)), width)
     if result.finished:
