@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from balance_sim.app.what_if import EventChange, Setting, answer_of, setting_of, title_of, yaml_of
+from balance_sim.app.what_if import EventChange, Setting, answer_of, sentences, setting_of, title_of, yaml_of
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
@@ -151,3 +151,17 @@ def test_a_what_if_of_a_what_if(folder: Path, setting: Setting) -> None:
     assert answer.effect_as_written == pytest.approx(answer_of(setting, first).effect, rel=1e-3)
     (folder / "again.yaml").write_text(yaml_of(second, {"patrol": OFF}))
     assert expected_effect(load_scenario(folder / "again.yaml")).effect == answer.effect
+
+
+def test_a_later_date_is_answered_with_the_days_that_are_left(setting: Setting) -> None:
+    focal = setting.events["summit"].date
+    end = focal + dt.timedelta(max(setting.scenario.report.windows))
+    later = sentences(answer_of(setting, {"summit": EventChange(date=focal + dt.timedelta(60))}))
+    assert any(str(focal) in line and str(end) in line and f"{(end - focal).days - 60} days" in line for line in later)
+    earlier = sentences(answer_of(setting, {"summit": EventChange(date=focal - dt.timedelta(1))}))
+    assert not any(str(end) in line for line in earlier)
+
+
+def test_a_title_names_who_is_absent_and_who_is_added(setting: Setting) -> None:
+    title = title_of(setting, {"visit": EventChange(principals=("XAR", "XDO"))})
+    assert title.index("without") < title.index("Elland") < title.index("with Dorn")

@@ -152,6 +152,22 @@ def test_what_cannot_be_is_said_and_undone(opened: Any) -> None:
     assert page.locator("#state b").count() == 0
 
 
+def test_a_date_out_of_range_is_refused_in_words_and_set_back(opened: Any) -> None:
+    one = opened(390)
+    page, before = one.page, one.answered(0)
+    date = page.locator("#date").input_value()
+    page.locator("#date").fill("2031-01-15")
+    page.locator("#date").blur()
+    assert "2031-01-15" in page.locator("#refused").inner_text()
+    assert page.locator("#date").input_value() == date
+    assert float(page.locator("#answer").get_attribute("data-effect")) == before
+    page.locator("#on").uncheck()
+    one.answered(1)
+    assert page.locator("#refused").inner_text() == ""
+    box = page.locator("#sticky").bounding_box()  # the answer, where its section is out of view
+    assert box is not None and 0 < box["y"] < box["y"] + box["height"] <= 900
+
+
 def test_by_keyboard_alone(opened: Any) -> None:
     one = opened()
     page, before = one.page, one.answered(0)

@@ -16,6 +16,7 @@ from balance_sim.app.what_if import (
     Answer,
     EventChange,
     Setting,
+    actor_names,
     answer_of,
     dyad_sentences,
     sentences,
@@ -35,17 +36,14 @@ def scene_of(setting: Setting) -> dict[str, Any]:
     """Return what the page shows before anything is changed: map, states, actors that
     an event may name, and events."""
     scenario = setting.scenario
-    names = wording.state_names(scenario)
-    groups = {name: name for name in scenario.groups}
-    actors = {**names, **groups, **{code: code for code in scenario.outside}}
     days = [event.date for event in setting.events.values()]
     return {
         "title": wording.printable(scenario.title),
         "question": wording.printable(scenario.question),
         "map": shapes(scenario),
         "codes": list(scenario.codes),
-        "names": actors,
-        "members": {name: list(scenario.groups[name]) for name in groups},
+        "names": actor_names(scenario),
+        "members": {name: list(codes) for name, codes in scenario.groups.items()},
         "known": known_sentences(setting),
         "focal": scenario.focal,
         "begin": min(days).isoformat(),
@@ -70,11 +68,11 @@ def known_sentences(setting: Setting) -> list[str]:
     scenario, arm = setting.original, setting.arm
     estimate = dict.fromkeys(("mean", "level", "ci95", "mcse", "n"))
     uncertainty = stored_uncertainty(scenario, arm)
-    known = headline_of(scenario, arm, uncertainty, estimate)
-    if known.posterior is None:
-        return headline.doubts(known, setting.extends)
+    written = headline_of(scenario, arm, uncertainty, estimate)
+    if written.posterior is None:
+        return headline.doubts(written, setting.extends)
     treated, window = wording.arm_title(scenario, arm), max(scenario.report.windows)
-    return [headline.headline_sentence(known, treated, window)]
+    return [headline.headline_sentence(written, treated, window)]
 
 
 def answer_on_page(setting: Setting, content: object) -> dict[str, Any]:
@@ -113,9 +111,9 @@ def _shown(answer: Answer) -> dict[str, Any]:
         shares = answer.fear[place]
         order = np.argsort(-shares, kind="stable")[:MOST_FEARED].tolist()
         feared[code] = [
-            [answer.codes[other], round(float(shares[other]), 3)]
-            for other in order
-            if shares[other] >= SMALLEST_FEAR
+            [answer.codes[column], round(float(shares[column]), 3)]
+            for column in order
+            if shares[column] >= SMALLEST_FEAR
         ]
     return {
         "error": "",

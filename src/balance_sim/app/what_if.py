@@ -21,6 +21,8 @@ from balance_sim.effects.expected_effect import effect_of, largest_first
 from balance_sim.model.baseline import Worlds, compile_worlds, feared, with_classes
 from balance_sim.model.core import Floats
 from balance_sim.model.engine import perceive
+from balance_sim.model.world import focal_day
+from balance_sim.scenario.actors import code_table
 from balance_sim.scenario.diagnostics import Mark
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.load import arm_scenario, with_arms, with_values
@@ -165,13 +167,13 @@ def _arm_values(setting: Setting, changes: Changes) -> dict[str, dict[str, Any]]
     extends another cannot take such a row away. The arm as written gives the dates of
     changed events, so that the grid of days is the same whichever arm is asked for."""
     arm = setting.scenario.arms[setting.arm]
-    own = {event.id for event in arm.add}
-    own |= {path.split(".")[1] for path in arm.set if path.startswith("events.")}
+    arm_events = {event.id for event in arm.add}
+    arm_events |= {path.split(".")[1] for path in arm.set if path.startswith("events.")}
     dropped, settings, dates = list(arm.drop), dict(arm.set), dict(arm.set)
     for name, change in sorted(changes.items()):
         path = f"events.{name}"
         dates[f"{path}.date"] = setting.events[name].date.isoformat()
-        if change.is_off and name not in own:
+        if change.is_off and name not in arm_events:
             dropped.append(name)
         elif change.is_off:
             settings[f"{path}.visibility"] = 0
@@ -215,8 +217,8 @@ def answer_of(setting: Setting, changes: Changes) -> Answer:
         for arm in (setting.as_written, setting.arm)
     )
     outcome = headline_outcome(scenario)
-    control, after = changed.outcomes
-    levels = control[outcome], written.outcomes[1][outcome], after[outcome]
+    control, treated = changed.outcomes
+    levels = control[outcome], written.outcomes[1][outcome], treated[outcome]
     dyads = changed.dyads[["a", "b", "mean"]].merge(
         written.dyads[["a", "b", "mean"]].rename(columns={"mean": "as_written"})
     )
@@ -238,9 +240,20 @@ def _fear_after(worlds: Worlds, arm: str) -> Floats:
 # -- in words and as a file ------------------------------------------------------------
 
 
+def actor_names(scenario: Scenario) -> dict[str, str]:
+    """Return in words, by code, all that an event may name: states, groups and states
+    outside of the roster."""
+    codes = code_table()
+    names = {
+        code: codes[code].name if code in codes else code for code in scenario.outside
+    }
+    groups = {group: f"group {say.group_words(group)}" for group in scenario.groups}
+    return names | groups | say.state_names(scenario)
+
+
 def names_of(scenario: Scenario, codes: Sequence[str]) -> str:
     """Return states in words: all of a few, else the first and how many more."""
-    names = say.state_names(scenario)
+    names = actor_names(scenario)
     words = [names.get(code, code) for code in codes]
     if len(words) > MOST_NAMES:
         words = [*words[: MOST_NAMES - 1], f"{len(words) - MOST_NAMES + 1} more"]
@@ -260,7 +273,7 @@ def title_of(setting: Setting, changes: Changes) -> str:
         if change.date is not None:
             words.append(f"on {change.date.isoformat()}")
         if change.principals is not None:
-            words.append(f"by {names_of(setting.scenario, change.principals)}")
+            words.append(_participants(setting.scenario, event, change.principals))
         if change.targets is not None:
             words.append(f"aimed at {names_of(setting.scenario, change.targets)}")
         clauses.append(" ".join(words))
@@ -270,13 +283,27 @@ def title_of(setting: Setting, changes: Changes) -> str:
     return say.capital(title) or "As the scenario has it"
 
 
+def _participants(scenario: Scenario, event: Event, principals: Sequence[str]) -> str:
+    """Return who no longer takes part in an event, and who does beside the others."""
+    absent = [code for code in event.principals if code not in principals]
+    added = [code for code in principals if code not in event.principals]
+    clauses = {"without": absent, "with": added}
+    return " and ".join(
+        f"{word} {names_of(scenario, codes)}"
+        for word, codes in clauses.items()
+        if codes
+    )
+
+
 def sentences(answer: Answer) -> list[str]:
     """Return what the changes do in two sentences, then the effects that `balance-sim
     effect` prints with and without them."""
     scenario, arm = answer.setting.scenario, answer.setting.arm
     effects = answer.effect, answer.effect_as_written
-    places = max(say.digits(*effects), 3)
-    with_changes, as_written = (say.signed(effect, places) for effect in effects)
+    places = say.digits(*effects)
+    with_changes, as_written = (
+        say.signed(effect, max(places, 3)) for effect in effects
+    )
     control = say.arm_title(scenario, scenario.reference_arm)
     over_control = f"Over the control arm ({control}) the effect is {with_changes}"
     if not answer.changes:
@@ -285,6 +312,7 @@ def sentences(answer: Answer) -> list[str]:
         return [expected, f"{over_control}."]
     return [
         *_change_sentences(answer),
+        *_window_sentences(answer),
         f"{over_control}; in the scenario as written ({say.arm_title(scenario, arm)}) "
         f"it is {as_written}.",
     ]
@@ -300,18 +328,35 @@ def _change_sentences(answer: Answer) -> list[str]:
     title, change = title_of(answer.setting, answer.changes), answer.change
     if round(change, say.MOST_DECIMALS) == 0:
         return [f"{title}: nothing changes. {_why_nothing(answer)}".strip()]
-    places = max(say.digits(change), 3)
-    before, after = (say.number(level, places) for level in answer.levels[1:])
+    places = say.digits(change)  # so that the levels differ; the change has one more
+    as_written, changed = (say.number(level, places) for level in answer.levels[1:])
     side = "more" if change > 0 else "fewer"
-    size = say.number(abs(change), places)
+    size = say.number(abs(change), max(places, 3))
     lines = [
         f"{title}: {size} {side} {_counted(answer.setting.scenario)} are expected, "
-        f"{after} instead of {before}."
+        f"{changed} instead of {as_written}."
     ]
     worlds = float(f"{1 / abs(change):.1e}")
     if worlds >= RARE:
         lines.append(f"That is one agreement {side} in {worlds:,.0f} such worlds.")
     return lines
+
+
+def _window_sentences(answer: Answer) -> list[str]:
+    """Return from when to when agreements are counted, where a changed event is moved
+    past the day from which they are."""
+    scenario = answer.setting.scenario
+    begin = scenario.start + dt.timedelta(focal_day(scenario))
+    end = begin + dt.timedelta(max(scenario.report.windows))
+    moved = [change.date for change in answer.changes.values() if not change.is_off]
+    latest = max((date for date in moved if date), default=begin)
+    if latest <= begin:
+        return []
+    remaining = say.plural(max((end - latest).days, 0), "day")
+    return [
+        f"Agreements are still counted from {begin} to {end}: after {latest}, "
+        f"{remaining} of that are left."
+    ]
 
 
 def _why_nothing(answer: Answer) -> str:
@@ -332,7 +377,7 @@ def dyad_sentences(answer: Answer, most: int = 5) -> list[str]:
     names, lines = say.state_names(answer.setting.scenario), []
     for row in answer.dyads.head(most).to_dict("records"):
         change = row["change"]
-        places = max(say.digits(change), 3)
+        places = say.digits(change)
         if round(change, say.MOST_DECIMALS) == 0:
             break
         side = "more" if change > 0 else "fewer"
