@@ -28,7 +28,7 @@ def test_the_page_is_told_what_it_shows(setting: Setting) -> None:
     assert len(scene["map"]["paths"]) == len(scene["codes"]) == 5
     assert scene["members"] == {"North": ["XCO", "XDO"]} and scene["focal"] == "summit"
     assert len(scene["known"]) == 1
-    assert scene["names"]["XCO"] == "Corvia (made up)" and scene["names"]["North"] == "group North"
+    assert scene["names"]["XCO"] == "Corvia (made up)" and scene["names"]["North"] == "North (group)"
     answer = page.answer_on_page(setting, {"summit": {"is_off": True}})
     assert answer["error"] == "" and answer["effect"] == 0.0 != answer["change"]
     assert len(answer["sentences"]) in (2, 3) and 0 < len(answer["dyads"]) == len(answer["arcs"]) <= 5

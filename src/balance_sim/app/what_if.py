@@ -247,7 +247,7 @@ def actor_names(scenario: Scenario) -> dict[str, str]:
     names = {
         code: codes[code].name if code in codes else code for code in scenario.outside
     }
-    groups = {group: f"group {say.group_words(group)}" for group in scenario.groups}
+    groups = {group: f"{say.group_words(group)} (group)" for group in scenario.groups}
     return names | groups | say.state_names(scenario)
 
 
@@ -269,30 +269,28 @@ def title_of(setting: Setting, changes: Changes) -> str:
         if change.is_off:
             clauses.append(f"without {label}")
             continue
-        words = [label]
+        words = []
         if change.date is not None:
             words.append(f"on {change.date.isoformat()}")
         if change.principals is not None:
-            words.append(_participants(setting.scenario, event, change.principals))
+            words += _participants(setting.scenario, event, change.principals)
         if change.targets is not None:
             words.append(f"aimed at {names_of(setting.scenario, change.targets)}")
-        clauses.append(" ".join(words))
+        clauses.append(f"{label} {', '.join(words)}".strip())
     title = "; ".join(clauses)
     if len(title) > LONGEST_TITLE:
         title = f"{say.plural(len(changes), 'event')} changed"
     return say.capital(title) or "As the scenario has it"
 
 
-def _participants(scenario: Scenario, event: Event, principals: Sequence[str]) -> str:
+def _participants(
+    scenario: Scenario, event: Event, principals: Sequence[str]
+) -> list[str]:
     """Return who no longer takes part in an event, and who does beside the others."""
     absent = [code for code in event.principals if code not in principals]
     added = [code for code in principals if code not in event.principals]
     clauses = {"without": absent, "with": added}
-    return " and ".join(
-        f"{word} {names_of(scenario, codes)}"
-        for word, codes in clauses.items()
-        if codes
-    )
+    return [f"{word} {names_of(scenario, c)}" for word, c in clauses.items() if c]
 
 
 def sentences(answer: Answer) -> list[str]:
@@ -347,7 +345,7 @@ def _window_sentences(answer: Answer) -> list[str]:
     past the day from which they are."""
     scenario = answer.setting.scenario
     begin = scenario.start + dt.timedelta(focal_day(scenario))
-    end = begin + dt.timedelta(max(scenario.report.windows))
+    end = min(begin + dt.timedelta(max(scenario.report.windows)), scenario.end)
     moved = [change.date for change in answer.changes.values() if not change.is_off]
     latest = max((date for date in moved if date), default=begin)
     if latest <= begin:
