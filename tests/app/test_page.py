@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -69,7 +70,9 @@ def replied(headers: dict[str, str], kind: str = "http") -> list[dict[str, Any]]
 
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     guarded = LoopbackOnly(application, "127.0.0.1:8123")
-    asyncio.run(guarded({"type": kind, "method": "GET", "path": "/", "headers": raw}, receive, send))
+    request = guarded({"type": kind, "method": "GET", "path": "/", "headers": raw}, receive, send)
+    with ThreadPoolExecutor(1) as other:  # tests in a browser leave a loop running in this one
+        other.submit(asyncio.run, request).result()
     return sent
 
 
