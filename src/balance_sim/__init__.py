@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario import with_values as with_values
     from balance_sim.scenario.experiment import load_experiment as load_experiment
     from balance_sim.show.plots import plot as plot
+    from balance_sim.study.failures import FailedReplications as FailedReplications
     from balance_sim.study.own_outcomes import ArmHistory as ArmHistory
     from balance_sim.study.result import Result as Result
     from balance_sim.study.sweep import sweep as sweep
@@ -58,6 +59,7 @@ _HOMES = {
     "balance_sim.model.agents": ("BalanceModel", "StateAgent"),
     "balance_sim.model.own.terms": ("Situation", "term"),
     "balance_sim.model.own.events": ("EventFields", "event_kind"),
+    "balance_sim.study.failures": ("FailedReplications",),
     "balance_sim.study.own_outcomes": ("ArmHistory",),
     "balance_sim.study.result": ("Result",),
     "balance_sim.study.sweep_result": ("SweepResult", "open_sweep"),

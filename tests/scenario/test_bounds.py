@@ -15,6 +15,7 @@ from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import TERMS, AgreementKind, EventKind, Parameters, State, Theory
 from balance_sim.study.arms import chosen_arms, extra_arms, headline_arm
 from balance_sim.study.blocks import Block, simulate_block
+from balance_sim.study.failures import FailedReplications
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -133,7 +134,7 @@ def test_all_of_them_together(small: Scenario) -> None:
 def test_an_overflow_all_the_same_names_variable_state_and_day(small: Scenario) -> None:
     """A scenario that was changed by hand, so that nobody has checked it: told in the run, and by no warning."""
     broken = small.model_copy(update={"parameters": small.parameters.model_copy(update={"eta0": 1e9})})
-    found = run(broken, 2, 1)
-    assert [row["run"] for row in found.failed] == [0, 1]
-    last = found.failed[0]["traceback"].splitlines()[-1]
-    assert "InvalidNumber: threat of X" in last and "day " in last and "after the start" in last, last
+    with pytest.raises(FailedReplications) as caught:
+        run(broken, 2, 1)
+    last = str(caught.value)
+    assert "InvalidNumber: threat of X" in last and "day " in last and "2 of 2" in last, last

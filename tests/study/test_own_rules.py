@@ -77,6 +77,10 @@ def imaginary(now):
 def masked(now):
     return np.ma.masked_all((5, 5))
 
+@bs.term(between=(0, 2))
+def crowded(now):
+    return now.partners.sum(-1)[..., None, None] + 0.0 * now.distance_km
+
 @bs.term
 def lottery(now):
     return np.random.default_rng().random((5, 5))
@@ -198,7 +202,7 @@ def test_a_sweep_takes_its_weight(mine: str) -> None:
         ("narrow", 36, "allowed: 0 to 0.1"),
         ("imaginary", 49, "ends in TypeError: complex numbers"),
         ("masked", 53, "is nan for XAR about XBE"),
-        ("lottery", 57, "when asked again"),
+        ("lottery", 61, "when asked again"),
         ("hasty", 43, "`depth` changes in a replication"),
     ],
 )
@@ -206,6 +210,16 @@ def test_what_a_term_must_not_give_is_told_with_its_line(mine: str, name: str, l
     done = ask("run", str(SMALL), "--runs", "2", "--out", "a", "--terms", mine, "--set", f"theory.weights.own_{name}=1")
     assert done.exit_code == 4 and said in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.startswith(f"{mine}.py:{line}:1: error[E310] theory.weights.own_{name}: ")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_term_out_of_bounds_in_some_replications_ends_the_study(mine: str, workers: int) -> None:
+    """The bound holds at the start, and where nobody signs: what those replications give would be biased."""
+    with pytest.raises(ScenarioError) as caught:
+        bs.run(small(own_crowded=0.1), runs=40, workers=workers, terms=mine)
+    [problem] = caught.value.problems
+    assert (problem.code, problem.file, problem.line) == ("E310", f"{mine}.py", 57)
+    assert problem.path == "theory.weights.own_crowded"
 
 
 def test_what_a_kind_must_not_give(mine: str) -> None:

@@ -6,16 +6,48 @@ from typing import Any
 
 import balance_sim as bs
 import pytest
+from balance_sim.cli import main
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.errors import StudyError
+from click.testing import CliRunner
 
 SMALL = "experiments/smoke/five_states.yaml"
+FILE = Path(__file__).name
 BETA = "parameters.beta"
 
 
 class Aloof(bs.StateAgent):
     def willingness(self, prospects: Any) -> Any:
         return super().willingness(prospects) - 9.0
+
+
+class NoNumber(bs.StateAgent):
+    def willingness(self, prospects: Any) -> Any:
+        return "yes"
+
+
+class Raising(bs.StateAgent):
+    def willingness(self, prospects: Any) -> Any:
+        raise LookupError("no such treaty")
+
+
+class Missing(bs.StateAgent):
+    def willingness(self, prospects: Any) -> Any:
+        return None
+
+
+class Misshapen(bs.StateAgent):
+    def willingness(self, prospects: Any) -> Any:
+        return super().willingness(prospects)[:-1]
+
+
+class Capricious(bs.StateAgent):
+    """Fails in the second replication alone."""
+
+    def willingness(self, prospects: Any) -> Any:
+        if self.model.state.runs[0] == 1:
+            raise LookupError("no such treaty")
+        return super().willingness(prospects)
 
 
 def pacts(history: bs.ArmHistory) -> Any:
@@ -86,6 +118,47 @@ def test_objects_say_what_they_are(result: bs.AnalysedResult) -> None:
 
 def test_every_name_of_the_front_is_there() -> None:
     assert [name for name in bs.__all__ if not hasattr(bs, name)] == []
+
+
+# -- replications that fail ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("agent", "named", "below"),
+    [(Raising, "LookupError", 1), (Missing, "InvalidNumber", 0), (NoNumber, "ValueError", 0), (Misshapen, "Error", 0)],
+)
+def test_where_all_replications_fail_nothing_is_returned(agent: type[bs.StateAgent], named: str, below: int) -> None:
+    """File and line: where the class raised, else where it decides."""
+    with pytest.raises(bs.FailedReplications) as caught:
+        run(model=agent)
+    line = agent.willingness.__code__.co_firstlineno + below
+    text = str(caught.value)
+    assert caught.value.exit_code == 3 and "2 of 2" in text and named in text and f"{FILE}:{line})" in text, text
+
+
+def test_the_command_line_says_why_the_first_failed(tmp_path: Path) -> None:
+    words = [
+        "run",
+        SMALL,
+        "--runs",
+        "2",
+        "--model",
+        f"{__name__}:Raising",
+        "--out",
+        str(tmp_path / "a"),
+        "--no-figures",
+    ]
+    done = CliRunner().invoke(main, words)
+    line = Raising.willingness.__code__.co_firstlineno + 1
+    assert done.exit_code == 3 and "LookupError" in done.stderr and f"{FILE}:{line})" in done.stderr
+
+
+def test_where_some_fail_the_caller_is_warned(tmp_path: Path) -> None:
+    with pytest.warns(bs.FailedReplications, match=r"1 of 3 .*LookupError") as caught:
+        result = run(model=Capricious, runs=3, out=tmp_path / "a")
+    assert [warning.filename for warning in caught] == [__file__]
+    assert result.finished == 2 and "1 of 3 failed" in repr(result)
+    assert "1 of 3 failed" in repr(bs.open_result(tmp_path / "a"))
 
 
 # -- refused: the exit code that the command line gives, and what has to be named -------------------------------

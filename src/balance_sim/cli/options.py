@@ -8,7 +8,7 @@ import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -171,17 +171,22 @@ def answer(
         click.echo(line)
 
 
-def leave_if_failed(failed: int, runs: int, folder: Path) -> None:
+def leave_if_failed(
+    failed: Sequence[Mapping[str, Any]], runs: int, model: str | None, folder: Path
+) -> None:
     """End with the exit code for it, and say so, where some replications failed.
 
     Parameters
     ----------
-    failed, runs : how many failed, and how many were asked for
+    failed, runs : those that failed, and how many were asked for
+    model : `module:Class` of an agent of one's own
     folder : of the results
     """
     if failed:
-        count = f"{failed:,} of {runs:,} replications failed"
-        click.echo(f"{count}: see {folder / 'failed.json'}", err=True)
+        from balance_sim.study.failures import failure_text
+
+        click.echo(failure_text(failed, runs, model), err=True)
+        click.echo(f"See {folder / 'failed.json'}", err=True)
         click.get_current_context().exit(ExitCode.FAILED_RUNS)
 
 

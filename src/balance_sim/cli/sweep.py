@@ -133,7 +133,7 @@ def sweep(
         return
     options.answer(result.summary, lambda: sweep_lines(result, folder))
     runs = len(result.table.numbers()) * result.runs
-    options.leave_if_failed(len(result.failed), runs, folder)
+    options.leave_if_failed(result.failed, runs, model, folder)
 
 
 def dask_client(scheduler: str | None) -> AbstractContextManager[Client | None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.load import ScenarioSource, scenario_from
+from balance_sim.study.failures import tell_failures
 from balance_sim.study.result import Result
 from balance_sim.study.run import RUNS, RunOptions, prepare
 
@@ -59,10 +60,15 @@ def run(
     -------
     AnalysedResult : frames and summary; computed when asked for
 
+    Warns
+    -----
+    FailedReplications : where some replications failed; they are in no frame
+
     Raises
     ------
     WrongRequest : for unknown arms or options, a number out of bounds, or a folder of
         another study
+    FailedReplications : where all did
     FolderBusy, CannotWrite : from the results folder
     ScenarioError : for an outcome or a term of your own that gives what it must not,
         with its file and line
@@ -76,7 +82,9 @@ def run(
     4
     """
     study = prepare(scenario_from(scenario), runs, seed, options)
-    return analysed(study.simulate(options.get("out")))
+    result = study.simulate(options.get("out"))
+    tell_failures(result.failed, result.runs, result.model)
+    return analysed(result)
 
 
 def analysed(

@@ -170,7 +170,8 @@ def game(
                 save_study(played, folder, steps.counter("figures"))
     seconds = {"seconds": time.monotonic() - began}
     options.answer(lambda: document(played) | seconds, lambda: game_lines(played))
-    options.leave_if_failed(len(study.result.failed), study.result.runs, folder)
+    result = study.result
+    options.leave_if_failed(result.failed, result.runs, None, folder)
 
 
 def _answer_play(file: str, draws: int, workers: int, laid: Mapping[str, Any]) -> None:

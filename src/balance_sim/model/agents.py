@@ -138,7 +138,8 @@ class StateAgent(mesa.Agent):
 
     def probabilities(self, prospects: Prospects) -> Floats:
         """(C,) probability to consent to each prospect. NaN raises InvalidNumber."""
-        wanted = np.asarray(self.willingness(prospects), dtype=float)
+        given = np.asarray(self.willingness(prospects), dtype=float)
+        wanted = np.broadcast_to(given, prospects.alter.shape)
         if np.isnan(wanted).any():
             alter = self.model.world.codes[prospects.alter[np.isnan(wanted)][0]]
             day = self.model.day

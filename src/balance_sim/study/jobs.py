@@ -203,14 +203,17 @@ class Job:
 
     def do(self, task: Task) -> TaskResult:
         """Return what comes of a task; where it fails, of its replications one by one,
-        so that one that fails takes no other with it."""
+        so that one that fails takes no other with it. Raises ScenarioError for a term
+        or an outcome of one's own that gives what it must not."""
         keep_freed_memory()
         pieces: list[Task] = []
         try:
             self.compiled_point(task.values)  # else no replication of it can be
             pieces = self.pieces(task)
             return TaskResult(task, self.live(task))
-        except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
+        except (Exception, SystemExit) as error:  # recorded with its traceback
+            if is_of_own_code(error):  # what is left without them would be biased
+                raise
             if not pieces:
                 return self.lost(task, traceback.format_exc())
         return self.whole(task, map(self.do, pieces))
@@ -248,6 +251,13 @@ class Job:
         row = {"point": task.point, "run": 0, "seed": self.seed, "traceback": why}
         failed = tuple(row | {"run": run} for run in task.block.runs)
         return TaskResult(task, None, failed)
+
+
+def is_of_own_code(error: BaseException) -> bool:
+    """Whether a term, a type of event or an outcome of one's own gave what it must
+    not."""
+    problems = error.problems if isinstance(error, ScenarioError) else ()
+    return any(problem.code == "E310" for problem in problems)
 
 
 def try_outcomes(job: Job) -> None:

@@ -249,6 +249,8 @@ class Result(StudyResult):
         arms = f"{len(self.arms)} arms"
         place = "in memory" if self.folder is None else f"in {self.folder}"
         runs = f"{self.runs} replications of {arms}, seed {self.seed}"
+        if self.failed:
+            runs += f", {len(self.failed)} of {self.runs} failed"
         return f"<Result of {self.scenario.name}: {runs}, {place}>"
 
     def _repr_html_(self) -> str | None:
