@@ -5,10 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from balance_sim.brief.content import brief_of
+from balance_sim.brief.files import MARGIN, WIDTH, _filled
 from balance_sim.cli import main
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.show.headline import finding
+from balance_sim.show.save import style
 from click.testing import CliRunner
 from pptx import Presentation
 from pptx.util import Inches
@@ -48,10 +51,26 @@ def test_the_page_says_the_finding_in_every_format(results: Path, tmp_path: Path
     assert picture.width <= Inches(7.4) and picture.top + picture.height <= Inches(6.6)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.4])
+def test_no_line_of_the_pdf_touches_another_or_leaves_the_page(results: Path, share: float) -> None:
+    content = brief_of(open_result(results))
+    with style():
+        page = _filled(content, share)
+        boxes = [text.get_window_extent() for text in page.figure.texts]
+    boxes += [ax.get_window_extent() for ax in page.figure.axes]
+    for number, box in enumerate(boxes):
+        assert not [other for other in boxes[:number] if box.overlaps(other)], number
+        assert box.x1 <= (WIDTH - MARGIN + 3) / 72 * page.figure.dpi, number
+    widest = max(box.x1 for box in boxes[: len(page.figure.texts)])
+    assert widest > 0.85 * WIDTH / 72 * page.figure.dpi
+
+
 def test_what_has_no_effect_to_tell_is_refused(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(SMALL, 2, 1, arms="no_summit", out=tmp_path / "control")
     assert brief(tmp_path / "control")[0] == 2
     assert brief(tmp_path / "nothing")[0] == 2
+    code, words = brief(tmp_path)
+    assert code == 2 and str(tmp_path / "control") in words
     monkeypatch.setitem(sys.modules, "pptx", None)
     code, words = brief(results, "--format", "pptx", "--format", "html", "--out", tmp_path / "half")
     assert code == 2 and "balance-sim[brief]" in words and not (tmp_path / "half").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -41,6 +42,8 @@ def brief(results: str, formats: tuple[str, ...], out: Path | None) -> None:
     study = open_study(results)
     if not isinstance(study, AnalysedResult):
         raise WrongRequest(f"{results}: a brief is of one run, or FOLDER@point")
+    if "pptx" in formats:
+        import_module("pptx")  # a missing package is told before anything is drawn
     page, folder = brief_of(study), out or home_of(results)
     contents = {name: FORMATS[name](page) for name in dict.fromkeys(formats)}
     make_folder(folder)

@@ -9,8 +9,20 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES
-from balance_sim.show.headline import doubts_of, finding, headline_rows, how_sure
+from balance_sim.show.headline import (
+    FAR_WORDS,
+    TOO_FEW_WORDS,
+    doubts_of,
+    finding,
+    headline_rows,
+    placebo_words,
+)
 from balance_sim.show.save import figure_bytes
+
+UNESTIMATED = (
+    "Size: no interval over the parameters stands behind it. It rests on the values "
+    "that the file and the defaults assume, some of them guesses."
+)
 
 
 @dataclass(frozen=True)
@@ -45,23 +57,83 @@ def brief_of(result: AnalysedResult) -> Brief:
     """
     if result.headline is None:
         raise WrongRequest(f"{result}: there is no effect to tell of")
-    doubts = [*doubts_of(result), *how_sure(result)]
     return Brief(
         title=say.printable(result.scenario.title),
         question=say.printable(result.scenario.question),
-        answer=[finding(result), *doubts[:1]],
+        answer=[finding(result), *doubts_of(result)[:1]],
         picture=figure_bytes(FIGURES["map"].draw(result), "png"),
         difference=headline_rows(result.headline),
-        doubts=doubts[1:],
+        doubts=[*_sign_and_size(result), *_limits(result)],
         sources=[*_written_sources(result.scenario), _what_was_simulated(result)],
     )
+
+
+def _sign_and_size(result: AnalysedResult) -> list[str]:
+    """Return, for a reader who knows no statistics, how sure the sign of the effect is,
+    how sure its size, and on what the size rests."""
+    headline = result.headline
+    assert headline is not None
+    if headline.posterior is None or headline.prior is None:
+        return [UNESTIMATED]
+    after, before = (
+        say.percent(row["share_positive"])
+        for row in (headline.posterior, headline.prior)
+    )
+    direction = (
+        f"Direction: the number rises in {after} of the parameter values that the data "
+        f"allow, and in {before} of those thought possible before."
+    )
+    if headline.is_sign_assumed:
+        direction += " So the direction is the theory's, not the data's."
+    low, high = headline.posterior["ci95"]
+    places = max(say.digits(headline.posterior["mean"]), 3)
+    size = (
+        f"Size: in 95 % of those values it is from {say.number(low, places)} to "
+        f"{say.number(high, places)}."
+    )
+    variance = result.uncertainty and result.uncertainty["variance"]
+    if variance and variance["sd"] > 0:
+        order = sorted(variance["shares"].items(), key=lambda item: -item[1])
+        causes = [f"{name} ({say.percent(share)})" for name, share in order[:2]]
+        size += (
+            f" Most of that comes from {' and '.join(causes)}. Where no data inform "
+            "these, the size rests on guesses: `balance-sim parameters "
+            f"{result.scenario.name}` says which."
+        )
+    return [direction, size]
+
+
+def _limits(result: AnalysedResult) -> list[str]:
+    """Return what was assumed of the level, how far the simulation agrees, and whether
+    other participants would have done the same."""
+    headline, texts = result.headline, list[str]()
+    assert headline is not None
+    if headline.posterior is None and result.scenario.base_rate is not None:
+        texts.append(
+            f"Level: the scenario states {result.scenario.base_rate:g} agreements a "
+            "year. The effect is proportional to this number; where it is a guess, so "
+            "is the effect."
+        )
+    if headline.mcse is not None:
+        runs = say.plural(result.finished, "replication")
+        where = say.values_words(headline.estimate.get("source"))
+        error = say.number(headline.mcse, say.decimals(headline.mcse) + 1)
+        texts.append(
+            f"Simulation: {runs} with and without the event, {where}, "
+            f"give {say.signed(headline.estimate['mean'], 3)}; chance alone moves that "
+            f"by about {error}."
+        )
+    texts += [TOO_FEW_WORDS] * headline.has_too_few_runs
+    texts += [FAR_WORDS] * headline.is_far
+    placebos = placebo_words(result.placebos.tests())
+    return texts + [placebos] * bool(placebos and not headline.is_far)
 
 
 def _written_sources(scenario: Scenario) -> list[str]:
     """Return the sources that the file names of its focal event and of itself."""
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     texts = {
-        f"{focal.label or focal.id}, {focal.date}": focal.source,
+        say.focal_words(scenario): focal.source,
         "States, quarrels and agreements": scenario.source,
     }
     return [

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.brief.content import Brief
-from balance_sim.show.figures.style import folded
 from balance_sim.show.save import INK, QUIET, style
 
 if TYPE_CHECKING:
@@ -16,10 +15,12 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, MARGIN = 595.3, 841.9, 42.0
 """Of A4, in points."""
-LETTER = 0.52
-"""Mean width of a letter of the type face, as a share of its size."""
+LEADING = 1.35
+"""From one base line to the next, as a share of the size of the type."""
 COLUMNS = (0.0, 0.62, 0.72, 0.82)
 """Where the columns of the table begin, as shares of the text's width."""
+ENDS = (*COLUMNS[1:], 1.0)
+"""Where they end."""
 PICTURE_SHARES = (1.0, 0.8, 0.6, 0.4)
 """Of the text's width, the first with which all fits the page."""
 BLUE = "#0072b2"
@@ -43,23 +44,28 @@ class _Page:
         self.figure: Figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72))
         self.y = HEIGHT - MARGIN
 
-    def text(self, words: str, size: float, x: float = 0.0, **looks: Any) -> float:
-        """Write words at a share of the text's width, folded; return their height."""
-        width = (1 - x) * (WIDTH - 2 * MARGIN)
-        lines = folded(words, int(width / (LETTER * size)))
-        left, top = (MARGIN + x * (WIDTH - 2 * MARGIN)) / WIDTH, self.y / HEIGHT
-        place: dict[str, Any] = {"va": "top", "linespacing": 1.3, "fontsize": size}
-        self.figure.text(left, top, lines, **{"color": INK, **place, **looks})
-        return 1.36 * size * (lines.count("\n") + 1)
+    def text(
+        self, words: str, size: float, x: float = 0.0, end: float = 1.0, **looks: Any
+    ) -> float:
+        """Write words between two shares of the text's width; return their height."""
+        width = (end - x) * (WIDTH - 2 * MARGIN)
+        weight = looks.get("fontweight", "normal")
+        lines = _lines(words, width, size, weight)
+        left = (MARGIN + x * (WIDTH - 2 * MARGIN)) / WIDTH
+        looks = {"color": INK, "fontsize": size, "parse_math": False, **looks}
+        for number, line in enumerate(lines):
+            base = self.y - size - number * LEADING * size
+            self.figure.text(left, base / HEIGHT, line, va="baseline", **looks)
+        return LEADING * size * len(lines)
 
     def paragraphs(self, words: Iterable[str], size: float, **looks: Any) -> None:
         """Write paragraphs below each other."""
         for paragraph in words:
-            self.y -= self.text(paragraph, size, **looks) + 0.3 * size
+            self.y -= self.text(paragraph, size, **looks) + 0.45 * size
 
     def heading(self, words: str) -> None:
         """Write a heading, with room above."""
-        self.y -= 8.0
+        self.y -= 10.0
         self.paragraphs([words], 11.0, fontweight="bold", color=BLUE)
 
     def picture(self, png: bytes, share: float) -> None:
@@ -69,12 +75,36 @@ class _Page:
         pixels = imread(io.BytesIO(png))
         width = share * (WIDTH - 2 * MARGIN)
         height = width * pixels.shape[0] / pixels.shape[1]
-        self.y -= height
+        self.y -= height + 6.0
         left = (WIDTH - width) / 2
         place = (left / WIDTH, self.y / HEIGHT, width / WIDTH, height / HEIGHT)
         ax = self.figure.add_axes(place)
         ax.imshow(pixels, interpolation="antialiased")
         ax.set_axis_off()
+
+
+def _lines(words: str, width: float, size: float, weight: str) -> list[str]:
+    """Return the lines into which words are broken, as wide as the type is."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    face = FontProperties(size=size, weight=weight)
+
+    def length(text: str) -> float:
+        return float(
+            text_to_path.get_text_width_height_descent(text, face, ismath=False)[0]
+        )
+
+    lines, space = [""], length("a a") - length("aa")
+    room = width + space
+    for word in words.replace(" %", "\u00a0%").split(" "):
+        needed = length(word) + space
+        if lines[-1] and needed > room:
+            lines.append("")
+            room = width + space
+        lines[-1] += f" {word}" if lines[-1] else word
+        room -= needed
+    return lines
 
 
 def pdf_of(brief: Brief) -> bytes:
@@ -99,12 +129,12 @@ def _filled(brief: Brief, share: float) -> _Page:
     for row, cells in enumerate(brief.difference):
         looks = {"color": QUIET} if row == 0 else {}
         heights = [
-            page.text(cell, 9.0, x, **looks)
-            for x, cell in zip(COLUMNS, cells, strict=True)
+            page.text(cell, 9.0, x, end, **looks)
+            for x, end, cell in zip(COLUMNS, ENDS, cells, strict=True)
         ]
         page.y -= max(heights) + 1.0
     page.heading("How sure")
-    page.paragraphs([" ".join(brief.doubts)], 9.0)
+    page.paragraphs(brief.doubts, 9.0)
     page.heading("Sources")
     page.paragraphs(brief.sources, 8.0, color=QUIET)
     return page
@@ -138,7 +168,7 @@ def pptx_of(brief: Brief) -> bytes:
     text(brief.answer, 8.0, 1.35, 5.0, 15)
     rows = [", ".join(filter(None, row)) for row in brief.difference]
     text(rows, 8.0, 3.5, 5.0, 11)
-    text([" ".join(brief.doubts)], 8.0, 4.7, 5.0, 10)
+    text(brief.doubts, 8.0, 4.7, 5.0, 10)
     text(brief.sources, 0.4, 6.6, 7.4, 9)
     with io.BytesIO() as sink:
         deck.save(sink)

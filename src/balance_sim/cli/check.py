@@ -20,6 +20,7 @@ from balance_sim.show.wording import (
     DIRECTIONS,
     arm_title,
     arm_words,
+    focal_words,
     percent,
     plural,
     state_names,
@@ -162,7 +163,8 @@ def _checked_scenario(
         for line in ["", title, *(f"  {sentence}" for sentence in sentences)]
     ]
     folded = [line for text in details for line in wrapped(text, "    ")]
-    return scenario, CheckedFile(summary, document, problems, folded)
+    asked = f"Asked about: {focal_words(scenario)}"
+    return scenario, CheckedFile(summary, document, problems, [asked, *folded])
 
 
 def _with_world(scenario: Scenario, checked: CheckedFile, file: str) -> CheckedFile:

@@ -16,6 +16,7 @@ from balance_sim.registry import part
 from balance_sim.show.wording import (
     DIRECTIONS,
     dyad_name,
+    focal_words,
     said,
     signed,
     state_names,
@@ -114,6 +115,7 @@ def effect_lines(
 
     scenario, window = expected.scenario, within(expected.window)
     treated = treatment(expected, expected.arm)
+    yield from said(f"Asked about: {focal_words(scenario)}")
     yield from said(words.headline_sentence(headline, treated, expected.window))
     yield from ["", *table(words.headline_rows(headline), "<>"), ""]
     sentences = words.doubts(headline, scenario.name)

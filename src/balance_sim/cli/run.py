@@ -19,6 +19,22 @@ from balance_sim.show.wording import page_width
 if TYPE_CHECKING:
     from balance_sim.effects.result import AnalysedResult
 
+
+class DrawSource(click.Choice[str]):
+    """What parameters are drawn from; how many is asked of `effect`."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Return the source."""
+        if str(value).isdigit():
+            sources = ", ".join(self.choices)
+            advice = f"`balance-sim effect SCENARIO --draws {value}`"
+            message = f"{value} is no source of draws ({sources}); so many: {advice}"
+            self.fail(message, param, ctx)
+        return super().convert(value, param, ctx)
+
+
 STEPS = ("reading", "simulation", "placebos and mechanisms", "figures and report")
 
 
@@ -44,7 +60,7 @@ STEPS = ("reading", "simulation", "placebos and mechanisms", "figures and report
 @click.option(
     "--draws",
     "source",
-    type=click.Choice(["posterior", "prior", "fitted"]),
+    type=DrawSource(["posterior", "prior", "fitted"]),
     help="Each replication draws its parameters, the same in every arm: all of them "
     "jointly, or weights and intercepts from the shipped fit.",
 )

@@ -37,6 +37,17 @@ class WrongRequest(StudyError):
 def no_results(folder: Path | str) -> WrongRequest:
     """The fault of a folder without a manifest."""
     label, hint = shown(str(folder), 200), "give a folder that holds manifest.json"
+    path = Path(folder)
+    patterns = (f"{path.name}/*", f"{path.name}-*", f"results/{path.name}-*")
+    found = [
+        file
+        for pattern in patterns
+        if path.name
+        for file in path.parent.glob(f"{pattern}/manifest.json")
+    ]
+    if found:
+        newest = max(found, key=lambda file: (file.stat().st_mtime, str(file))).parent
+        hint += f", such as the newest that fits, {shown(str(newest), 200)}"
     return WrongRequest(f"{label} holds no results: {hint}")
 
 

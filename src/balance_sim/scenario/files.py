@@ -304,8 +304,10 @@ def _bytes_of(path: Path, mark: Mark, key: str, folder: Path = SCENARIOS) -> byt
     hint = "give a regular file of at most 1 MiB, or 8 for a table, by its path"
     if number == errno.EISDIR:
         hint = "give a file; a folder of results is checked by `balance-sim verify`"
-    names = [file.stem for _, file in shipped_files() if key == "extends"]
-    hint = did_you_mean(path.name, names) or hint
+    if number in MISSING:
+        names = [file.stem for _, file in shipped_files() if key == "extends"]
+        names += [file.name for file in path.parent.glob(f"*{path.suffix}")]
+        hint = did_you_mean(path.name, names) or "give the path of a file that exists"
     raise refused(mark, key, _CODES.get(number, "E003"), why, hint)
 
 

@@ -52,6 +52,11 @@ def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) 
     problems : Diagnostics
         Takes what is wrong with a table; one REFUSED stands for its rows.
     """
+    has_seals = any(
+        item.get("table") is not None and item.get("sha256") is not None
+        for key in SECTIONS
+        for item in tree.below(key).items
+    )
     year = getattr(iso_date(tree.value_of("start")), "year", None)
 
     def rows_of(node: Node, section: str) -> Node:
@@ -63,7 +68,9 @@ def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) 
                 rows.append(item)
                 continue
             try:
-                file = _file(item, section, base, sources, problems)
+                file = _file(
+                    item, section, base, sources, problems, has_seals=has_seals
+                )
                 sheet = item.value_of("sheet")
                 if (file.name, sheet) in names:
                     why = f"`{shown(file.name)}` is read already"
@@ -93,10 +100,17 @@ def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) 
 
 
 def _file(
-    item: Node, section: str, base: str, sources: Sources, problems: Diagnostics
+    item: Node,
+    section: str,
+    base: str,
+    sources: Sources,
+    problems: Diagnostics,
+    *,
+    has_seals: bool,
 ) -> ReadFile:
-    """The file of a table, whose sha256 is the one that is declared. Raises
-    ScenarioError where it cannot be read."""
+    """The file of a table, whose sha256 is the one that is declared; one without is
+    warned of where others of the scenario have theirs (`has_seals`), as in a draft none
+    has. Raises ScenarioError where it cannot be read."""
     for key, child in item.without(*TABLE_KEYS).fields.items():
         unknown_key(problems, child, f"{section}[]", key, TABLE_KEYS)
     declared = item.get("sha256")
@@ -105,7 +119,11 @@ def _file(
         why = f"`{file.shown}` has another sha256 than `{shown(declared.text, 70)}`"
         hint = f"the file's is {file.sha256}; restore the file or declare that"
         problems.add(declared, f"{section}[].sha256", "E610", why, hint)
-    elif declared is None and all(problem.code != "W310" for problem in problems):
+    elif (
+        has_seals
+        and declared is None
+        and all(problem.code != "W310" for problem in problems)
+    ):
         why = f"no sha256 declared for `{file.shown}`"
         hint = "`balance-sim check --seal` writes it"
         problems.add(item, f"{section}[].table", "W310", why, hint)

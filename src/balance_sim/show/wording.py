@@ -344,6 +344,13 @@ def treatment(result: Result | ExpectedEffect, arm: str) -> str:
     return arm_title(scenario, arm)
 
 
+def focal_words(scenario: Scenario) -> str:
+    """Return what the focal event is, and its date."""
+    event = next(event for event in scenario.events if event.id == scenario.focal)
+    label = printable(event.label) or f"{arm_words(event.id)} ({arm_words(event.kind)})"
+    return f"{label}, {event.date}"
+
+
 def group_words(name: str) -> str:
     """Return a group's name as it is read.
 
