@@ -6,6 +6,7 @@ Numbers as JSON knows them; dataclasses as a notebook shows them.
 
 from __future__ import annotations
 
+import glob
 import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral
@@ -38,11 +39,12 @@ def no_results(folder: Path | str) -> WrongRequest:
     """The fault of a folder without a manifest."""
     label, hint = shown(str(folder), 200), "give a folder that holds manifest.json"
     path = Path(folder)
-    patterns = (f"{path.name}/*", f"{path.name}-*", f"results/{path.name}-*")
+    name = glob.escape(path.name)
+    patterns = (f"{name}/*", f"{name}-*", f"results/{name}-*")
     found = [
         file
         for pattern in patterns
-        if path.name
+        if name
         for file in path.parent.glob(f"{pattern}/manifest.json")
     ]
     if found:

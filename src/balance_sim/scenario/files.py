@@ -227,7 +227,7 @@ def find(written: str, folders: Iterable[Path] = FOLDERS) -> Path:
     if path.suffix or (os.path.lexists(path) and not path.is_dir()):
         return path  # a folder of tables may have the name of its scenario
     name, root = f"{path.name}.yaml", shipped_root()
-    candidates = [path.with_name(name)]
+    candidates = [path.parent / name]
     for folder in folders:
         candidates.append(folder / name)
         if path.name == written and root is not None:
@@ -306,7 +306,8 @@ def _bytes_of(path: Path, mark: Mark, key: str, folder: Path = SCENARIOS) -> byt
         hint = "give a file; a folder of results is checked by `balance-sim verify`"
     if number in MISSING:
         names = [file.stem for _, file in shipped_files() if key == "extends"]
-        names += [file.name for file in path.parent.glob(f"*{path.suffix}")]
+        beside = path.parent.glob("*")
+        names += [file.name for file in beside if file.suffix == path.suffix]
         hint = did_you_mean(path.name, names) or "give the path of a file that exists"
     raise refused(mark, key, _CODES.get(number, "E003"), why, hint)
 
