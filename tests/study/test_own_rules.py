@@ -69,6 +69,10 @@ def hasty(now):
 def short(event):
     yield "intent", "XAR", 1.0
 
+@bs.event_kind
+def astray(event):
+    yield "intent", "XAR", "FRA", 1.0
+
 @bs.term
 def imaginary(now):
     return 1j * np.ones((5, 5))
@@ -200,9 +204,9 @@ def test_a_sweep_takes_its_weight(mine: str) -> None:
         ("empty", 24, "the term is -inf for XAR about XBE"),
         ("vector", 28, "gives an array of (3,), not of (5, 5) states by states"),
         ("narrow", 36, "allowed: 0 to 0.1"),
-        ("imaginary", 49, "ends in TypeError: complex numbers"),
-        ("masked", 53, "is nan for XAR about XBE"),
-        ("lottery", 61, "when asked again"),
+        ("imaginary", 53, "ends in TypeError: complex numbers"),
+        ("masked", 57, "is nan for XAR about XBE"),
+        ("lottery", 65, "when asked again"),
         ("hasty", 43, "`depth` changes in a replication"),
     ],
 )
@@ -218,7 +222,7 @@ def test_a_term_out_of_bounds_in_some_replications_ends_the_study(mine: str, wor
     with pytest.raises(ScenarioError) as caught:
         bs.run(small(own_crowded=0.1), runs=40, workers=workers, terms=mine)
     [problem] = caught.value.problems
-    assert (problem.code, problem.file, problem.line) == ("E310", f"{mine}.py", 57)
+    assert (problem.code, problem.file, problem.line) == ("E310", f"{mine}.py", 61)
     assert problem.path == "theory.weights.own_crowded"
 
 
@@ -226,3 +230,10 @@ def test_what_a_kind_must_not_give(mine: str) -> None:
     with_kind("own_short")
     done = ask("run", "own_short.yaml", "--runs", "2", "--out", "a", "--terms", mine)
     assert done.exit_code == 4 and "of event `summit` the function gives ('intent', 'XAR', 1.0)" in done.stderr
+
+
+def test_a_kind_that_names_no_state(mine: str) -> None:
+    with_kind("own_astray")
+    done = ask("run", "own_astray.yaml", "--runs", "2", "--out", "a", "--terms", mine)
+    assert done.exit_code == 4 and done.stderr.startswith(f"{mine}.py:49:1: error[E310] event_kinds.own_astray: ")
+    assert "FRA" in done.stderr

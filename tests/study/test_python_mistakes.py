@@ -21,6 +21,11 @@ class Aloof(bs.StateAgent):
         return super().willingness(prospects) - 9.0
 
 
+class Stepping(bs.StateAgent):
+    def step(self) -> None:
+        self.effort = 1.0
+
+
 class NoNumber(bs.StateAgent):
     def willingness(self, prospects: Any) -> Any:
         return "yes"
@@ -194,6 +199,7 @@ HERE: list[tuple[Callable[[], Any], int, str]] = [
     (lambda: run(model="no_module:Aloof"), 2, "no_module"),
     (lambda: run(model=f"{__name__}:Aloft"), 2, "Aloft"),
     (lambda: run(model=int), 2, "int"),
+    (lambda: run(model=Stepping), 2, "effort_after"),
     (lambda: run(outcomes={"pacts": 3}), 2, "pacts"),
     (lambda: run(outcomes={"two words": pacts}), 2, "two words"),
     (lambda: run(outcomes=["pacts"]), 2, "pacts"),

@@ -429,4 +429,9 @@ def checked_agent_class(agent_class: object, name: str) -> type[StateAgent]:
             f"--model {name}: not a subclass of balance_sim.StateAgent; give "
             "module:Class, as `mine.states:Cautious`"
         )
+    if agent_class.step is not mesa.Agent.step:
+        raise WrongRequest(
+            f"model {name}: nothing calls `step` of an agent; override `willingness`, "
+            "`consents` or `effort_after`"
+        )
     return agent_class

@@ -30,7 +30,13 @@ from typing import Any
 
 from balance_sim.model.own.modules import Registry, place_of
 from balance_sim.scenario.defaults import OWN
-from balance_sim.scenario.diagnostics import Mark, ScenarioError, refused, shown
+from balance_sim.scenario.diagnostics import (
+    Mark,
+    ScenarioError,
+    did_you_mean,
+    refused,
+    shown,
+)
 from balance_sim.scenario.schema import Event, Scenario
 
 MOST = 10.0  # times the kind's weight
@@ -124,11 +130,11 @@ def event_kind(name: EventFunction | str | None = None, /) -> Any:
 
 
 def shifts_of(event: Event, scenario: Scenario) -> Shifts:
-    """Return whom an event of a kind of the user's own moves. States outside of the
-    scenario are left out.
+    """Return whom an event of a kind of the user's own moves. Hosts and members of
+    groups that are no states of the scenario are left out.
 
     Raises ScenarioError for a kind that is not registered and, with the function's
-    file and line, for wrong rows."""
+    file and line, for wrong rows and for codes of no state."""
     name = event.kind.removeprefix(OWN)
     if name not in REGISTERED.entries:
         path = f"events.{event.id}.kind"
@@ -144,8 +150,14 @@ def shifts_of(event: Event, scenario: Scenario) -> Shifts:
         hint = "let them follow from `event` alone"
         raise _refused(function, event, "gives other rows when asked again", hint)
     shifts: dict[str, dict[Any, float]] = {channel: {} for channel in CHANNELS}
+    known = {*fields.states, fields.host}.union(*fields.groups.values())
     for row in rows:
         channel, codes, factor = _read(function, event, row)
+        for code in codes:
+            if code not in known:
+                why = f"gives {shown(repr(row), 80)}, and `{shown(code)}` is no state"
+                hint = did_you_mean(code, fields.states) or "use codes of `states`"
+                raise _refused(function, event, why, hint)
         if {*codes} <= {*fields.states}:
             key: Any = codes[0] if channel == "reliability" else codes
             key = tuple(sorted(codes)) if channel == "alignment" else key
