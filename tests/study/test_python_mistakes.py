@@ -1,5 +1,6 @@
 """What a person writes at a Python prompt: taken where it can only mean one thing, else refused as at the command line."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,19 @@ def test_a_class_decides_as_the_module_that_holds_it_does() -> None:
         run(model=Nobody, run_timeout=60.0)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_module_of_the_working_directory_is_found(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario, name = bs.load_scenario(SMALL), f"loyal_{workers}"
+    text = "import balance_sim as bs\n\n\nclass Loyal(bs.StateAgent):\n    pass\n"
+    (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    result = bs.run(scenario, runs=2, model=f"{name}:Loyal", workers=workers)
+    assert result.digest == bs.run(scenario, runs=2).digest
+
+
 def test_results_and_their_folders_are_taken_alike(tmp_path: Path) -> None:
     result = run(out=tmp_path / "a", runs=4)
     assert bs.compare(result, tmp_path / "a").first_difference is None
@@ -207,6 +221,12 @@ HERE: list[tuple[Callable[[], Any], int, str]] = [
     (lambda: run(outcomes={"x": lambda history: history.agreements["sined"]}), 4, "E310"),
     (lambda: run(outcomes={"x": lambda _: [1.0]}), 4, "E310"),
     (lambda: run(terms="json"), 2, "json"),
+    (lambda: run(terms=[pacts]), 2, "pacts"),
+    (lambda: run(outcomes={3: pacts}), 2, "3"),
+    (lambda: run(outcomes=3), 2, "3"),
+    (lambda: run(arms=3), 2, "3"),
+    (lambda: run(arms=[3]), 2, "3"),
+    (lambda: bs.with_values(SMALL, {3: 0.1}), 4, "E101"),  # type: ignore[dict-item]
     (lambda: bs.effect(SMALL, "sumit"), 2, "sumit"),
     (lambda: bs.effect(SMALL, "no_summit"), 2, "no_summit"),
     (lambda: bs.uncertainty(SMALL, "no_summit"), 2, "no_summit"),
@@ -235,7 +255,7 @@ def test_a_mistake(mistake: Callable[[], Any], exit_code: int, named: str) -> No
         assert error.problems[0].line >= 1 and error.problems[0].file
     else:
         assert isinstance(error, StudyError) and error.exit_code == exit_code
-        assert named in str(error)
+        assert named in str(error) and "<here>" not in str(error)
 
 
 OF_RESULTS: list[tuple[Callable[[bs.AnalysedResult], Any], str]] = [

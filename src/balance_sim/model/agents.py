@@ -419,14 +419,14 @@ def agent_class_named(name: str) -> type[StateAgent]:
 
     Raises WrongRequest where there is none, and where the module's code ends in
     whatever exception, SystemExit too."""
-    return checked_agent_class(object_named(name, "--model"), name)
+    return checked_agent_class(object_named(name, "model"), name)
 
 
 def checked_agent_class(agent_class: object, name: str) -> type[StateAgent]:
     """The class itself. Raises WrongRequest where it is no subclass of StateAgent."""
     if not (isinstance(agent_class, type) and issubclass(agent_class, StateAgent)):
         raise WrongRequest(
-            f"--model {name}: not a subclass of balance_sim.StateAgent; give "
+            f"model {name}: not a subclass of balance_sim.StateAgent; give "
             "module:Class, as `mine.states:Cautious`"
         )
     if agent_class.step is not mesa.Agent.step:

@@ -390,8 +390,8 @@ def option_changes(
     changes: dict[str, ValueChange] = {}
     if isinstance(settings, Mapping):
         for number, (path, value) in enumerate(settings.items(), 1):
-            mark = Mark("values", number, 1)
-            changes[path] = ValueChange(path, from_plain(value, mark), mark)
+            mark, key = Mark("values", number, 1), str(path)
+            changes[key] = ValueChange(key, from_plain(value, mark), mark)
         settings = ()
     elif isinstance(settings, str):
         settings = [settings]

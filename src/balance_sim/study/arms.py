@@ -7,7 +7,7 @@ simulated in them too, with the same random numbers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -31,8 +31,10 @@ def chosen_arms(
     refused. arms: names, or one text with commas between them; all if None."""
     if isinstance(arms, str):
         arms = [*map(str.strip, arms.split(","))]
+    elif arms is not None and not isinstance(arms, Iterable):
+        arms = [str(arms)]
     reference, named = scenario.reference_arm, scenario.arms if arms is None else arms
-    wanted = {checked_name("arm", arm, scenario.arms) for arm in named}
+    wanted = {checked_name("arm", str(arm), scenario.arms) for arm in named}
     others = [arm for arm in scenario.arms if arm in wanted and arm != reference]
     return (reference, *others)
 

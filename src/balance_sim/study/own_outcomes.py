@@ -42,6 +42,7 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     did_you_mean,
     refused,
+    shown,
 )
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.outcomes import Outcome, days_after, is_new
@@ -203,9 +204,9 @@ def _fault(at: Mark, name: str, why: str, hint: str) -> ScenarioError:
 def function_named(reference: str) -> Function:
     """What `module:function` names, imported. Raises WrongRequest where it is not there
     or cannot be imported."""
-    function: Function = object_named(reference, "--outcomes")
+    function: Function = object_named(reference, "outcomes")
     if not callable(function):
-        raise WrongRequest(f"--outcomes {reference}: that is no function")
+        raise WrongRequest(f"outcomes {reference}: that is no function")
     return function
 
 
@@ -224,7 +225,7 @@ def outcomes_named(given: OutcomeFunctions, *, elsewhere: bool) -> CodeReference
     WrongRequest : where they could not, a name is none, or there is no function
     """
     if isinstance(given, str):
-        values = vars(module_named(given, "--outcomes")).items()
+        values = vars(module_named(given, "outcomes")).items()
         functions = {
             name: function
             for name, function in values
@@ -234,18 +235,20 @@ def outcomes_named(given: OutcomeFunctions, *, elsewhere: bool) -> CodeReference
         }
         if not functions:
             raise WrongRequest(
-                f"--outcomes {given}: it defines no function; write "
+                f"outcomes {given}: it defines no function; write "
                 "`def name(history): ...`"
             )
         return tuple((name, f"{given}:{name}") for name in sorted(functions))
-    if callable(given):
+    if callable(given) or not isinstance(given, Iterable):
         given = [given]
     if not isinstance(given, Mapping):
         given = {getattr(each, "__name__", repr(each)): each for each in given}
     named = []
     for name, function in sorted(given.items()):
-        if not name.isidentifier():
+        if not str(name).isidentifier():
             raise WrongRequest(f"outcome `{name}`: a name is letters, digits and _")
+        if not callable(function):
+            raise WrongRequest(f"outcome `{name}`: {shown(function)} is no function")
         reference = reference_to(function, "outcome", name, elsewhere=elsewhere)
         function_named(reference)
         named.append((name, reference))

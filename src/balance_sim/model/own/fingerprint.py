@@ -132,7 +132,7 @@ def packed(job: object, references: Iterable[str] = ()) -> bytes:
 def _unpacked(modules: tuple[str, ...], code: CodeFingerprint, job: bytes) -> Any:
     """The job. Raises CodeDiffers where this process has other code."""
     for name in modules:
-        module_named(name, "--terms")
+        module_named(name, "terms")
     step = "Start the workers anew, with the same files as here"
     present = code_fingerprint(modules)
     code.refuse_other(present, "a worker", step)

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from balance_sim.scenario.defaults import OWN
-from balance_sim.scenario.diagnostics import Mark
+from balance_sim.scenario.diagnostics import Mark, shown
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.schema import Scenario
 
@@ -34,20 +34,24 @@ REGISTRIES: list[Registry[Any]] = []
 
 
 def module_named(module: str, option: str) -> ModuleType:
-    """Return the module of that name. Importing it runs its code.
+    """Return the module of that name, of the working directory where no other place
+    has it. Importing it runs its code.
 
     Parameters
     ----------
     module : str
         dotted name
     option : str
-        of the command line, for messages
+        that names it, for messages
 
     Raises
     ------
     WrongRequest
         where there is none, or its code ends in an exception, SystemExit included
     """
+    folder = os.getcwd()
+    if folder not in sys.path:
+        sys.path.append(folder)
     try:
         return import_module(module)
     except (Exception, SystemExit) as error:
@@ -192,11 +196,16 @@ def load(name: str | None) -> None:
     type."""
     if name is None:
         return
-    values = vars(module_named(name, "--terms")).values()
+    if not isinstance(name, str):
+        raise WrongRequest(
+            f"terms must be the name of a module, got {shown(name)}; what @bs.term has "
+            "registered here need not be named"
+        )
+    values = vars(module_named(name, "terms")).values()
     homes = {name, *(getattr(value, "__module__", None) for value in values)}
     if not _entered.keys() & homes:
         raise WrongRequest(
-            f"--terms {name}: it has no term and no kind of event; write @bs.term or "
+            f"terms {name}: it has no term and no kind of event; write @bs.term or "
             "@bs.event_kind above a function"
         )
 
