@@ -116,12 +116,13 @@ def _limits(result: AnalysedResult) -> list[str]:
         )
     if headline.mcse is not None:
         runs = say.plural(result.finished, "replication")
+        mean = headline.estimate["mean"]
         where = say.values_words(headline.estimate.get("source"))
         error = say.number(headline.mcse, say.decimals(headline.mcse) + 1)
         texts.append(
             f"Simulation: {runs} with and without the event, {where}, "
-            f"give {say.signed(headline.estimate['mean'], 3)}; chance alone moves that "
-            f"by about {error}."
+            f"give {say.signed(mean, max(say.digits(mean), 3))}; chance alone moves "
+            f"that by about {error}."
         )
     texts += [TOO_FEW_WORDS] * headline.has_too_few_runs
     texts += [FAR_WORDS] * headline.is_far
