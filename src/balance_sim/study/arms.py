@@ -24,16 +24,17 @@ from balance_sim.scenario.schema import Scenario
 EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
 
 
-def chosen_arms(
-    scenario: Scenario, arms: str | Sequence[str] | None
-) -> tuple[str, ...]:
+def chosen_arms(scenario: Scenario, arms: object) -> tuple[str, ...]:
     """The control arm first, then the others in the scenario's order. Unknown names are
     refused. arms: names, or one text with commas between them; all if None."""
-    if isinstance(arms, str):
-        arms = [*map(str.strip, arms.split(","))]
-    elif arms is not None and not isinstance(arms, Iterable):
-        arms = [str(arms)]
-    reference, named = scenario.reference_arm, scenario.arms if arms is None else arms
+    named: Iterable[object] = [arms]
+    if arms is None:
+        named = scenario.arms
+    elif isinstance(arms, str):
+        named = map(str.strip, arms.split(","))
+    elif isinstance(arms, Iterable):
+        named = arms
+    reference = scenario.reference_arm
     wanted = {checked_name("arm", str(arm), scenario.arms) for arm in named}
     others = [arm for arm in scenario.arms if arm in wanted and arm != reference]
     return (reference, *others)
