@@ -184,7 +184,7 @@ ODD = [
     ("https://example.org/a.yaml", "E501", ""),
     ("dangling.yaml", "E001", ""),
     ("loop.yaml", "E003", ""),
-    ("world", "E002", ""),
+    ("scenarios", "E002", ""),
     ("worldd.yml", "E001", "`world.yaml`"),
     ("scenarios/bejing.yaml", "E001", "`scenarios/beijing_2025.yaml`"),
 ]

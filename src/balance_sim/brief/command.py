@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -43,7 +42,7 @@ def brief(results: str, formats: tuple[str, ...], out: Path | None) -> None:
     if not isinstance(study, AnalysedResult):
         raise WrongRequest(f"{results}: a brief is of one run, or FOLDER@point")
     if "pptx" in formats:
-        import_module("pptx")  # a missing package is told before anything is drawn
+        import pptx  # noqa: F401 - one that is missing is told before drawing
     page, folder = brief_of(study), out or home_of(results)
     contents = {name: FORMATS[name](page) for name in dict.fromkeys(formats)}
     make_folder(folder)
