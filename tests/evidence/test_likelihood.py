@@ -132,7 +132,7 @@ def heights_over(design: ConsentDesign, variances: np.ndarray) -> np.ndarray:
     return np.array(heights).T
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_variance_of_states_is_found_where_few_states_bear_four_terms_of_their_own() -> None:
     """Sixteen states, intercepts N(0, 0.6), five numbers fitted beside them: v is found in the mean of 40 records, and
     twice the fall of the restricted likelihood to the truth is below 3.84 in about 19 of 20. Wrong, and too small: with

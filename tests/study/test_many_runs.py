@@ -54,7 +54,7 @@ def mebibytes(folder: Path, *commands: list[str]) -> int:
     return int(done.stderr.split()[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
 def test_memory_with_twenty_thousand_runs(lab) -> None:
     """Outcomes are read some at a time, so that a run and its verification do not hold them all either."""
