@@ -22,11 +22,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -112,6 +113,8 @@ DRAWN, ROUNDS, CLOSE = 15, 12, 1.0
 TOLD, LEVEL = 0.1, 0.05
 SCENARIO = Path(__file__).resolve().parents[1] / "scenarios" / "solomon_2022.yaml"
 Truth = dict[str, float]
+Maker = Callable[[Truth, int, int, np.random.Generator], History]
+"""Makes a record of a truth, a seed, the number of a trial and random numbers."""
 
 
 @dataclass(frozen=True)
@@ -293,33 +296,54 @@ def evaluated(made: History, measured: Mapping[str, ParameterPrior]) -> Table | 
     return None if table.found.conflicts else table
 
 
-def one_record(seed: int, told: Parts, attempt: int = 0) -> dict[str, Any]:
-    """Ranks and contractions, and how the posterior was made. Draws a truth again until its record is usable, and
-    its posterior can be drawn from. attempt: so many were not."""
-    table = None
-    while table is None:
-        attempt += 1
-        rng = np.random.default_rng([seed, attempt])
+class Trial(NamedTuple):
+    """A truth of the prior, and what is known of it. number: counted from 1 for each seed."""
+
+    number: int
+    truth: Truth
+    measured: dict[str, ParameterPrior]
+    made: History
+    rng: np.random.Generator
+
+
+def trials(seed: int, told: Parts, make: Maker) -> Iterator[Trial]:
+    """Truths with a record that is usable, without end; the same ones for a seed."""
+    for number in count(1):
+        rng = np.random.default_rng([seed, number])
         truth = told.truth(rng)
         measured = measurements_at(truth, told.measured, rng)
-        made = record_at(truth, seed, attempt, rng)
+        made = make(truth, seed, number, rng)
         if is_usable(made, measured):
-            table = evaluated(made, measured)
+            yield Trial(number, truth, measured, made, rng)
+
+
+def one_record(seed: int, told: Parts) -> dict[str, Any]:
+    """Ranks and contractions of the first trial whose posterior can be drawn from, and how the posterior was made."""
+    records = (recovered(trial, seed, told) for trial in trials(seed, told, record_at))
+    return next(record for record in records if record is not None)
+
+
+def recovered(trial: Trial, seed: int, told: Parts) -> dict[str, Any] | None:
+    """What the chain says of a trial; None where theory's signs are in conflict or no posterior can be drawn."""
+    truth, measured, made = trial.truth, trial.measured, trial.made
+    table = evaluated(made, measured)
+    if table is None:
+        return None
     said = [*table.rounds(CLOSE, ROUNDS)][-1]
     evidence = Evidence(
         record=record_of(said, measured),
         fitted=distribution_in(fitted_record(table.found, made, {})),
-        events=multipliers_at(truth, told.events, rng),
+        events=multipliers_at(truth, told.events, trial.rng),
         apart={name: partial(log_density, one) for name, one in measured.items()},
     )
     scenario = load_scenario(SCENARIO, calibrated=False)
     try:
         draws = told_draws(scenario, told.prior, evidence, seed=seed)
     except np.linalg.LinAlgError:
-        return one_record(seed, told, attempt)
+        return None
     return {
         "seed": seed,
-        "attempts": attempt,
+        "attempts": trial.number,
         "agreements": len(made.agreements),
         "evaluations": len(table.rows),
         "error": said["error"][0],
@@ -346,10 +370,13 @@ def compared(
 
 def errors_of_weights(truth: Truth, made: History) -> np.ndarray | None:
     """(K,) by which weights fitted at the true beliefs are off, in standard errors, in the order of TERMS; None where
-    theory's signs are in conflict."""
+    theory's signs are in conflict or the record cannot be fitted."""
     beliefs = {name.rpartition(".")[2]: truth[name] for name in BELIEFS}
-    record = choices(made, TERMS, beliefs | KEPT).with_signed_kinds()
-    found = fit(record, levels=True, cluster=True, signs=True)
+    try:
+        record = choices(made, TERMS, beliefs | KEPT).with_signed_kinds()
+        found = fit(record, levels=True, cluster=True, signs=True)
+    except DataError:
+        return None
     of_term = {name: (value, error) for name, value, error in found.table}
     if found.conflicts:
         return None
@@ -370,22 +397,11 @@ def print_fits(records: int, first: int, told: Parts) -> None:
     for by, make in makers.items():
         off = []
         for seed in range(first, first + records):
-            errors, attempt = None, 0
-            while errors is None:
-                attempt += 1
-                rng = np.random.default_rng([seed, attempt])
-                truth = told.truth(rng)
-                measured = measurements_at(truth, told.measured, rng)
-                made = make(truth, seed, attempt, rng)
-                try:
-                    errors = (
-                        errors_of_weights(truth, made)
-                        if is_usable(made, measured)
-                        else None
-                    )
-                except DataError:
-                    continue
-            off.append(errors)
+            errors = (
+                errors_of_weights(trial.truth, trial.made)
+                for trial in trials(seed, told, make)
+            )
+            off.append(next(error for error in errors if error is not None))
         within = (np.abs(off) < stats.norm.ppf(0.95)).mean(axis=0)
         print(
             f"| {by} |", " | ".join(f"{share:.0%}" for share in within), "|", flush=True

@@ -75,13 +75,13 @@ def _sign_and_size(result: AnalysedResult) -> list[str]:
     assert headline is not None
     if headline.posterior is None or headline.prior is None:
         return [UNESTIMATED]
-    after, before = (
+    with_data, without = (
         say.percent(row["share_positive"])
         for row in (headline.posterior, headline.prior)
     )
     direction = (
-        f"Direction: the number rises in {after} of the parameter values that the data "
-        f"allow, and in {before} of those thought possible before."
+        f"Direction: the number rises in {with_data} of the parameter values that the "
+        f"data allow, and in {without} of those thought possible before."
     )
     if headline.is_sign_assumed:
         direction += " So the direction is the theory's, not the data's."

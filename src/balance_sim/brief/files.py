@@ -51,11 +51,11 @@ class _Page:
         width = (end - x) * (WIDTH - 2 * MARGIN)
         weight = looks.get("fontweight", "normal")
         lines = _lines(words, width, size, weight)
-        left = (MARGIN + x * (WIDTH - 2 * MARGIN)) / WIDTH
+        indent = (MARGIN + x * (WIDTH - 2 * MARGIN)) / WIDTH
         looks = {"color": INK, "fontsize": size, "parse_math": False, **looks}
         for number, line in enumerate(lines):
             base = self.y - size - number * LEADING * size
-            self.figure.text(left, base / HEIGHT, line, va="baseline", **looks)
+            self.figure.text(indent, base / HEIGHT, line, va="baseline", **looks)
         return LEADING * size * len(lines)
 
     def paragraphs(self, words: Iterable[str], size: float, **looks: Any) -> None:
@@ -76,8 +76,8 @@ class _Page:
         width = share * (WIDTH - 2 * MARGIN)
         height = width * pixels.shape[0] / pixels.shape[1]
         self.y -= height + 6.0
-        left = (WIDTH - width) / 2
-        place = (left / WIDTH, self.y / HEIGHT, width / WIDTH, height / HEIGHT)
+        indent = (WIDTH - width) / 2
+        place = (indent / WIDTH, self.y / HEIGHT, width / WIDTH, height / HEIGHT)
         ax = self.figure.add_axes(place)
         ax.imshow(pixels, interpolation="antialiased")
         ax.set_axis_off()
