@@ -46,7 +46,7 @@ AVERAGED = "averaged over the parameter values that data allow"
 UNKNOWN = {
     NOT_WORKED_OUT: "There is no interval over the parameters of this scenario yet, so "
     "this is no finding to quote; `balance-sim evidence posterior {name}` works one "
-    "out (needs the extra `evidence`).",
+    "out (extra `evidence`; in a clone `./balance-sim --with evidence evidence ...`).",
     OTHER_FORM: "The interval over the parameters was worked out for the scenario as "
     "it is written, not for this form of it: run `balance-sim effect {name} --draws "
     "200` with the same settings.",

@@ -216,7 +216,7 @@ def _draw_arcs(ax: style.Axes, arcs: pd.DataFrame, layout: Layout) -> None:
         width = 0.7 + 1.9 * abs(row["effect"]) / largest
         colour, dashes = NAVY, "-"
         if row["effect"] <= 0:
-            colour, dashes = style.VERMILION, "--"
+            colour, dashes = style.readable(style.ORANGE), "--"
         for way in layout.arc(row["a"], row["b"]):
             ax.plot(*way.T, color="white", linewidth=width + 1.4, alpha=0.75, zorder=3)
             ax.plot(*way.T, color=colour, linestyle=dashes, linewidth=width, zorder=4)
