@@ -36,8 +36,8 @@ RECORD = Choices(
     openness=np.array([1.0, 0.2]),
     signed=np.array([[1.0, 0.0], [0.0, 0.0]]),
     terms={
-        "size": np.array([[1.0, -1.0], [2.0, 0.0]]),
         "security_gain": np.array([[[1.0, 2.0], [0.0, 1.0]], [[-1.0, 0.0], [1.0, -1.0]]]),
+        "size": np.array([[1.0, -1.0], [2.0, 0.0]]),
     },
     kinds=("logistics", "pact"),
     ceiling=np.array([2.0, 4.0]),
@@ -59,6 +59,7 @@ RATE = [
 
 
 def test_willingness_of_both_sides() -> None:
+    assert DESIGN.names[:2] == ("size", "security_gain"), "common terms first, whatever the order given"
     u, v = DESIGN.willingness(AT)
     np.testing.assert_allclose(u, U, rtol=1e-12)
     np.testing.assert_allclose(v, V, rtol=1e-12)

@@ -663,7 +663,7 @@ def test_what_was_at_the_start_is_known_to_placebos_and_channels(tmp_path: Path,
     path.write_text(f"{text}\nplayers:\n  corvia: {player}\n{changes}", encoding="utf-8")
     scenario = load_scenario(path)
     worlds = compile_worlds(scenario)
-    fine = compile_beside(scenario, "without", worlds.reference.grid, worlds.reference)
+    fine = compile_beside(scenario, "without", worlds.reference.grid, worlds.reference, worlds.reference)
     assert fine.policies.at_start == worlds.reference.policies.at_start != ({},)
     summary = bs.run(scenario, runs=10, workers=1).summary()
     assert summary["placebos"]["dates"]["effects"] and summary["channels"]

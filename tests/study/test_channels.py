@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.channels import Channels, channels_of
+from balance_sim.effects.channels import Channels, channels_of, forms
 from balance_sim.effects.expected_effect import expected_effect
+from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import Scenario, load_scenario
+
+from .conftest import FIVE_STATES
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 OUTCOME = "accords_counter_365"
@@ -54,6 +57,15 @@ def test_what_the_arm_changes_besides_is_the_rest(beijing: Scenario, found: Chan
     alone = expected_effect(beijing, "washington_doubted").effect
     assert alone > 0
     assert parts(found, "parade_and_doubt")["rest"] == pytest.approx(alone, rel=0.05)
+
+
+def test_forms_keep_the_level_of_their_arm_after_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "changing.yaml"
+    change = "\nchanges:\n  - {date: 2025-04-01, state: XCO, democracy: 0.5}\n"
+    path.write_text(FIVE_STATES.read_text(encoding="utf-8") + change, encoding="utf-8")
+    worlds = compile_worlds(load_scenario(path, theory="balance_of_power"))
+    levels = [[version.ladder.intercept.tolist() for version in form.versions] for form in forms(worlds, "summit")]
+    assert len(levels[0]) == 2 and all(level == levels[-1] for level in levels)
 
 
 @pytest.mark.parametrize("name", ["nolimits_2022", "solomon_2022", "sinosov_1950", "tripartite_1940"])

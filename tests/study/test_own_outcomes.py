@@ -22,6 +22,10 @@ def ours_again(history):
     made = history.agreements
     return history.count(made["new"] & made["security"] & (made["signed"].fillna(1e9) < 301))
 
+def weighed(history):
+    types = history.dyad_types
+    return history.weighted_count(types["security"] & (types["direction"] == "counter"))
+
 def first_at_all(history):
     made = history.agreements
     return history.first(made["new"])
@@ -53,11 +57,15 @@ def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
     np.testing.assert_array_equal(frame["own_ours_again"], frame["accords_all_300"])
     found, ours = (one["effects"]["summit"][name] for name in ("own_ours_again", "accords_all_300"))
     assert found["estimator"] == "count" and ours["estimator"] == "filtered"
+    for front in ("", "filtered_"):
+        np.testing.assert_allclose(frame[f"{front}own_weighed"], frame[f"{front}accords_counter_300"], atol=1e-9)
+    ours, weighed = (one["effects"]["summit"][name] for name in ("accords_counter_300", "own_weighed"))
+    assert weighed["estimator"] == "filtered" and weighed["mean"] == pytest.approx(ours["mean"])
     paired = frame.set_index(["run", "arm"])["own_ours_again"].unstack()
     assert found["mean"] == pytest.approx((paired["summit"] - paired["no_summit"]).mean())
     stored = bs.open_result("a")
     own = page_of(stored)[1]["own"]
-    assert [row[0] for row in own[2:]] == ["Ours again: New security agreements, counted a second time."] * 2
+    assert [row[0] for row in own[2:4]] == ["Ours again: New security agreements, counted a second time."] * 2
     assert own[2][3] == "control"
     assert "spread_own_ours_again" in figures_of(stored)
     assert "own_first_at_all" in ask("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(encoding="utf-8")
@@ -101,6 +109,8 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
             "KeyError: 'securty'\n  help: did you mean `security`?",
         ),
         ("raise SystemExit(0)", 2, "ends in SystemExit: 0"),
+        ("return history.weighted_count([1.0])", 2, "ends in ValueError: weights"),
+        ("return history.weighted_count(history.dyad_types['security'], 7)", 2, "[300]"),
         ("import numpy; return 1j * numpy.ones(len(history.runs))", 1, "ends in TypeError: complex numbers"),
         ("return history.runs * 0 + len(history.runs)", 1, "gave 1.0 for a replication alone, and 2.0 beside another"),
     ],

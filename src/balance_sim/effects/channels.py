@@ -11,7 +11,7 @@ changes besides the event is a part of its own; the parts sum to its effect.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,10 +112,8 @@ def forms(worlds: Worlds, arm: str) -> list[World]:
         changed.append(version.model_copy(update={"events": events}))
     if not version.changes:
         return [*with_events(world, version, [(arm, c) for c in changed]), world]
-    compiled = [
-        compile_beside(form, arm, world.grid, worlds.reference) for form in changed
-    ]
-    return [*(replace(form, ladder=world.ladder) for form in compiled), world]
+    beside = arm, world.grid, world, worlds.reference
+    return [*(compile_beside(form, *beside) for form in changed), world]
 
 
 def parts(worth: Sequence[float], level: float) -> dict[str, float]:

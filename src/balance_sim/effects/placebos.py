@@ -12,7 +12,7 @@ in it, so that a rank among them is no p value, and it says nothing of size.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -161,8 +161,7 @@ def of_dates(
     chosen = np.unique(places.round().astype(int))
     days = [int(world.focal_day), *(free_days[k] for k in chosen)]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
-    fine = compile_beside(lacking, world.arm, grid, world)
-    fine = replace(fine, ladder=world.ladder)
+    fine = compile_beside(lacking, world.arm, grid, world, world)
     dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
     talks, start = TalksAtStart(worlds), at_start(fine)
 

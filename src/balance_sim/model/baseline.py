@@ -372,11 +372,18 @@ def with_sights_at_start(
 
 
 def compile_beside(
-    version: Scenario, arm: str, grid: Floats, reference: World
+    version: Scenario, arm: str, grid: Floats, of: World, reference: World
 ) -> World:
     """A world beside those of a study, of another version of its scenario: what players
-    remember of the start is what they saw in the study's control arm."""
+    remember of the start is what they saw in the study's control arm.
+
+    of: the study's world whose level it has, at the start and after each turn."""
     world = compile_world(version, arm, grid, reference.focal_day)
+    turns = tuple(
+        (step, replace(turned, ladder=version_of.ladder))
+        for (step, turned), (_, version_of) in zip(world.turns, of.turns, strict=True)
+    )
+    world = replace(world, ladder=of.ladder, turns=turns)
     return with_sights_at_start({arm: world}, reference)[arm]
 
 

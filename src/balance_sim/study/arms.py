@@ -80,8 +80,8 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     world = worlds.reference
     arms = {worlds.scenario.reference_arm: world}
     for arm in wanted:
-        compiled = compile_beside(arm.scenario, arm.name, world.grid, world)
-        arms[arm.name] = replace(compiled, ladder=worlds.arms[arm.of].ladder)
+        beside = arm.name, world.grid, worlds.arms[arm.of], world
+        arms[arm.name] = compile_beside(arm.scenario, *beside)
     arms = with_bounds_of_threat(arms)
     bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}
     controls = {arm.name: arm.control for arm in wanted}

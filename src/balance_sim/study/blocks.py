@@ -117,7 +117,7 @@ class BlockOptions:
 class Batch:
     """Some replications of several arms of a study with a seed. By arm: agreements,
     joint exercises by outcome (R,), filtered estimates by outcome (R,), and by dyad (R,
-    P)."""
+    P). sums: where outcomes of the user's own are measured."""
 
     seed: int
     numbers: Keys
@@ -128,6 +128,7 @@ class Batch:
     dyads: dict[str, Floats] = field(default_factory=dict)
     accessions: dict[str, Accessions | None] = field(default_factory=dict)
     enacted: dict[str, Enacted | None] = field(default_factory=dict)
+    sums: dict[str, FilteredSums] = field(default_factory=dict)
 
     def add_arm(
         self,
@@ -157,6 +158,8 @@ class Batch:
         self.dyads[arm] = sums.by_dyad(sums.windows.longest)
         if self.recorder.further is not None:
             self.filtered[arm] |= self.recorder.further.filtered(self.dyads[arm])
+        if self.recorder.own:
+            self.sums[arm] = sums
 
     def rows(
         self,
@@ -174,15 +177,17 @@ class Batch:
         outcomes |= accessions_of(worlds, self.accessions[arm], count)
         outcomes |= acts_of_players(worlds, arm, self.enacted[arm], count)
         outcomes |= self.recorder.columns(arm, agreements, count)
+        filtered = self.filtered[arm]
         if self.recorder.own:
             from balance_sim.study.own_outcomes import measured
 
-            runs, functions = self.numbers, self.recorder.own
-            outcomes |= measured(worlds, arm, agreements, runs, outcomes, functions)
+            of_arm, functions = (self.sums[arm], self.numbers), self.recorder.own
+            own, own_filtered = measured(worlds, arm, *of_arm, outcomes, functions)
+            outcomes, filtered = outcomes | own, filtered | own_filtered
         if names is not None:
             missing = np.full(count, np.nan)
             outcomes = {name: outcomes.get(name, missing) for name in names}
-        return runs_table(self.numbers, arm, outcomes, self.filtered[arm])
+        return runs_table(self.numbers, arm, outcomes, filtered)
 
 
 def simulate_block(

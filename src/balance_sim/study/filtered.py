@@ -321,6 +321,16 @@ class FilteredSums:
         talks = (self.prospect.talks[window] * is_security).sum(axis=-1)
         return np.asarray(number + talks)
 
+    def weighted(self, window: int, weights: Floats) -> Floats:
+        """(R,) number of new agreements, each counted with the weight of its dyad and
+        type, (P, M)."""
+        opportunities = self.opportunities
+        signed = self.simulated.consent * self.prospect.signed[window]
+        signed = signed * weights[opportunities.dyad, opportunities.kind]
+        number = np.bincount(opportunities.run, signed, minlength=self.runs)
+        talks = (self.prospect.talks[window] * weights).sum(axis=(-2, -1))
+        return np.asarray(number + talks)
+
     def from_talks(self, window: int) -> Floats:
         """(R,) new security agreements whose talks were under way at the start."""
         talks = self.prospect.talks[window] * self.world.ladder.security.astype(float)

@@ -11,7 +11,8 @@ every replication as ours are.
 `balance-sim run SCENARIO --outcomes mine` measures every public function of the module
 and stores `own_first_of_japan` beside our outcomes: paired, with effects, intervals,
 figures and exports. What a function returns of a replication has to follow from that
-replication alone.
+replication alone. One that returns `history.weighted_count(weights)` has a filtered
+estimate too.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.study.filtered import FilteredSums
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 
 if TYPE_CHECKING:
@@ -53,6 +55,15 @@ if TYPE_CHECKING:
 Function = Callable[["ArmHistory"], Any]
 OutcomeFunctions = str | Function | Iterable[Function] | Mapping[str, Function]
 """Functions, or the name of a module that has them."""
+
+
+@dataclass(frozen=True)
+class WeightedCount:
+    """New agreements of R replications, each counted with the weight of its dyad and
+    type: (R,) of those that were drawn, and (R,) their filtered estimate."""
+
+    drawn: Floats
+    filtered: Floats
 
 
 @dataclass(frozen=True)
@@ -91,7 +102,12 @@ class ArmHistory:
     horizon: float
     outcomes: Mapping[str, Floats]
     worlds: Worlds
-    rows: AgreementRows
+    sums: FilteredSums
+
+    @property
+    def rows(self) -> AgreementRows:
+        """The agreements as the engine has them."""
+        return self.sums.simulated.agreements
 
     @cached_property
     def agreements(self) -> pd.DataFrame:
@@ -127,6 +143,58 @@ class ArmHistory:
         run = self.rows.run[np.asarray(rows, dtype=bool)]
         return np.bincount(run, minlength=len(self.runs)).astype(float)
 
+    @cached_property
+    def dyad_types(self) -> pd.DataFrame:
+        """Every dyad with every agreement type, a row each: `a`, `b`, `kind`,
+        `security`, `direction`."""
+        import pandas as pd
+
+        world, direction = self.worlds.arms[self.arm], self.worlds.baseline.direction
+        codes, types = np.array(self.states), len(world.ladder.names)
+        dyad = np.repeat(np.arange(len(world.first)), types)
+        kind = np.tile(np.arange(types), len(world.first))
+        return pd.DataFrame(
+            {
+                "a": codes[world.first[dyad]],
+                "b": codes[world.second[dyad]],
+                "kind": np.array(world.ladder.names)[kind],
+                "security": world.ladder.security[kind],
+                "direction": np.array(DIRECTIONS)[direction[dyad]],
+            }
+        )
+
+    def weighted_count(self, weights: Any, window: int | None = None) -> WeightedCount:
+        """New agreements, each counted with the weight of its dyad and type. Returned
+        by an outcome of one's own, its effect is of the filtered estimate.
+
+        Parameters
+        ----------
+        weights : (rows of `dyad_types`,)
+            numbers, or a mask
+        window : int, optional
+            days after the event, one of the report's windows; the longest if not given
+
+        Raises
+        ------
+        ValueError
+            for another window, or weights that are not one finite number a row
+        """
+        windows = self.sums.windows
+        days = windows.longest if window is None else window
+        if days not in windows.days:
+            raise ValueError(f"window {shown(days)} is none of {list(windows.days)}")
+        world = self.sums.world
+        shape = len(world.first), len(world.ladder.names)
+        values = numbers_of(weights)
+        if values.shape != (shape[0] * shape[1],) or not np.isfinite(values).all():
+            raise ValueError("weights are one finite number for each row of dyad_types")
+        by_dyad = values.reshape(shape)
+        rows, after = self.rows, days_after(self.rows.signed, world.focal_day)
+        new = is_new(rows.origin, after, min(days, self.horizon))
+        weight = by_dyad[rows.dyad[new], rows.kind[new]]
+        drawn = np.bincount(rows.run[new], weight, minlength=len(self.runs))
+        return WeightedCount(drawn, self.sums.weighted(days, by_dyad))
+
     def first(self, rows: Any, date: str = "signed") -> Floats:
         """(R,) days from the focal date to the first of these agreements; missing where
         there is none."""
@@ -140,24 +208,29 @@ class ArmHistory:
 def measured(
     worlds: Worlds,
     arm: str,
-    rows: AgreementRows,
+    sums: FilteredSums,
     runs: Keys,
     outcomes: Mapping[str, Floats],
     own: CodeReferences,
-) -> dict[str, Floats]:
-    """Each outcome of one's own, (R,). outcomes: ours. Raises ScenarioError, with file
-    and line, for a function that returns none."""
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Each outcome of one's own, (R,), and the filtered estimates of those that have
+    one. outcomes: ours. Raises ScenarioError, with file and line, for a function that
+    returns none."""
     world = worlds.arms[arm]
     horizon = float(world.grid[-1] - world.focal_day)
     numbers = closed(runs.astype(np.int64))
     by_name = {name: closed(values) for name, values in outcomes.items()}
-    columns = {}
+    columns, filtered = {}, {}
     for name, reference in own:
         # a history for each, so that none sees what another did to it
-        history = ArmHistory(arm, numbers, world.codes, horizon, by_name, worlds, rows)
-        function = function_named(reference)
-        columns[Outcome("own", name).name] = _evaluated(name, function, history)
-    return columns
+        history = ArmHistory(arm, numbers, world.codes, horizon, by_name, worlds, sums)
+        column, function = Outcome("own", name).name, function_named(reference)
+        values = _evaluated(name, function, history)
+        if isinstance(values, WeightedCount):
+            columns[column], filtered[column] = values.drawn, values.filtered
+        else:
+            columns[column] = values
+    return columns, filtered
 
 
 def refuse_unsteady(
@@ -176,11 +249,16 @@ def refuse_unsteady(
             raise _fault(mark, name, why, hint)
 
 
-def _evaluated(name: str, function: Function, history: ArmHistory) -> Floats:
+def _evaluated(
+    name: str, function: Function, history: ArmHistory
+) -> Floats | WeightedCount:
     """(R,) what a function returns of a history, checked."""
     mark, count = place_of(function), len(history.runs)
     try:
-        values = numbers_of(function(history))
+        given = function(history)
+        if isinstance(given, WeightedCount):
+            return given
+        values = numbers_of(given)
     except (Exception, SystemExit) as error:
         hint = "repair the function"
         if isinstance(error, KeyError) and error.args:

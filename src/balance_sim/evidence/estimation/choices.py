@@ -74,7 +74,7 @@ class Choices(DyadYears):
 
     year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1
     where the dyad signed that kind in the year, NaN if not on record. terms: by name,
-    (N, 2) those common to all kinds, first, then (N, 2, M). chance_kept: (M,)
+    (N, 2) those common to all kinds, (N, 2, M) the others. chance_kept: (M,)
     agreements signed per talks opened; ceiling: (M,) opportunities a year. openness:
     (N,) factor on them, less than 1 for a dyad that is at war on the first day."""
 
@@ -94,7 +94,7 @@ class Choices(DyadYears):
     @property
     def names(self) -> tuple[str, ...]:
         """Terms in the order of the weights: common, then by kind."""
-        return tuple(self.terms)
+        return tuple(sorted(self.terms, key=lambda name: self.terms[name].ndim))
 
     @property
     def common(self) -> Floats:
