@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 GULF = "SAU,IRN,ARE,QAT,KWT,BHR,OMN,IRQ,USA"
 WORLDS = {
+    "levant": ("ISR,LBN,SYR,JOR,EGY,TUR,IRQ,IRN,SAU", 2024),
     "gulf": (GULF, 2024),
     "asia": ("CHN,JPN,KOR,PRK,USA,RUS,VNM,PHL,IND,AUS,IDN,TWN", 2010),
     "cold_war": ("SUN,USA,GBR,FRA,DEU,POL,TUR,GRC,ITA,YUG,HUN,ROU", 1965),
@@ -52,9 +53,10 @@ def test_facts_of_the_gulf(worlds: dict[str, Scenario]) -> None:
 
 
 def test_who_acts_in_the_example(worlds: dict[str, Scenario]) -> None:
-    """Against whom most dyads can count: alone, or with an ally where that makes more of them."""
+    """Whose rivalries join most strength, of those against whom a dyad can count: with an ally where more can."""
     examples = {name: world.events[0] for name, world in worlds.items()}
     assert {name: (event.kind, event.principals) for name, event in examples.items()} == {
+        "levant": ("incident", ("IRN",)),
         "gulf": ("incident", ("IRN",)),
         "asia": ("exercise", ("CHN", "PRK")),
         "cold_war": ("incident", ("SUN",)),

@@ -56,6 +56,37 @@ def test_an_absurd_world_earns_its_warning(tmp_path: Path, old: str, new: str, c
     assert (code, path) in found_in(tmp_path, *edits, (old, new))
 
 
+AT_ALL = ("targets: [XCO], host", "targets: [XCO, XDO, XBX], host")
+PACT = "accords:\n  - {id: pact, a: XAR, b: XCO, kind: defence_pact, status: in_force, signed: 2015-03-01}\n"
+WEAK = "gdp_bn: 0.01, milex_bn: 0.0003, population_m: 0.001"
+
+
+@pytest.mark.parametrize(
+    ("edits", "reasons"),
+    [
+        ([], {"XBX": "hostility"}),
+        ([("accords:", PACT)], {"XBX": "hostility", "XCO": "agreement"}),
+        (
+            [
+                ("gdp_bn: 900, milex_bn: 30, population_m: 60", WEAK),
+                ("gdp_bn: 500, milex_bn: 20, population_m: 40", WEAK),
+                ("report: {", "parameters: {beta: 0.001}\nreport: {"),
+            ],
+            dict.fromkeys(("XBX", "XCO", "XDO"), "reach"),
+        ),
+    ],
+)
+def test_why_a_target_is_not_threatened(tmp_path: Path, edits: list[tuple[str, str]], reasons: dict[str, str]) -> None:
+    """A stranger far away has no quarrel, an ally is bound, and two dwarfs to whom nobody lends are too weak."""
+    text = new_scenario("mine")
+    for old, new in [*SOUND, ("\ngroups:", "\n" + FAR), AT_ALL, *edits]:
+        assert old in text
+        text = text.replace(old, new, 1)
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    start = world_at_start(load_scenario(tmp_path / "mine.yaml"))
+    assert {calm.code: calm.reason for calm in start.calm_targets} == reasons
+
+
 @pytest.mark.parametrize(
     ("name", "earned", "who"),
     [

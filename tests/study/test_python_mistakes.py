@@ -189,6 +189,9 @@ HERE: list[tuple[Callable[[], Any], int, str]] = [
     (lambda: bs.load_scenario("smoke"), 4, "E012"),
     (lambda: bs.load_scenario("https://example.org/a.yaml"), 4, "E501"),
     (lambda: bs.load_scenario("games/security_dilemma.yaml"), 4, "E012"),
+    (lambda: bs.load_scenario("scenarios/taiwan/posterior.yaml"), 4, "E012"),
+    (lambda: bs.load_scenario("scenarios/beijing_2025/theories.yaml"), 4, "E012"),
+    (lambda: bs.load_experiment("scenarios/beijing_2025/calibration.yaml"), 4, "E012"),
     (lambda: bs.load_experiment(SMALL), 4, "E012"),
     (lambda: bs.load_game("security_dilema"), 4, "E001"),
     (lambda: bs.sweep(bs.load_scenario(SMALL)), 4, "E001"),  # type: ignore[arg-type]

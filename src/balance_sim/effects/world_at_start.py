@@ -3,22 +3,53 @@ and how much is expected by the expected estimator. What `balance-sim check` pri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from balance_sim.effects.expected import Estimator
 from balance_sim.effects.why_nothing import why_nothing
-from balance_sim.model.baseline import compile_worlds, feared
+from balance_sim.model.baseline import (
+    ON_THEIR_SIDE,
+    OTHER_SIDE,
+    Worlds,
+    aligned_with,
+    compile_worlds,
+    fear_of,
+    feared,
+    step_before,
+)
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
+from balance_sim.model.threat import over
 from balance_sim.scenario.errors import OneLine, plain_data
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.filtered import Windows
 from balance_sim.study.spans import at_start
+
+
+@dataclass(frozen=True)
+class CalmTarget:
+    """A target of the focal event that nobody who takes part threatens, and why.
+
+    Attributes
+    ----------
+    code : of the target
+    participant : whom it fears most of those who take part, or is aligned with
+    reason : `agreement` in force with it or `alignment` with it; `reach`, where full
+        hostility would not threaten it either; else `hostility`, of which there is too
+        little
+    share : of its balance, what they threaten it with
+    """
+
+    code: str
+    participant: str
+    reason: str
+    share: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +66,7 @@ class WorldAtStart(OneLine):
     direction : (P,) class of each dyad
     security, declarations : (P,) expected new agreements a year
     why_nothing : reasons why no effect can be seen
+    calm_targets : of the focal event
     """
 
     scenario: Scenario
@@ -49,6 +81,7 @@ class WorldAtStart(OneLine):
     security: Floats
     declarations: Floats
     why_nothing: tuple[Finding, ...]
+    calm_targets: tuple[CalmTarget, ...]
 
     def a_year(self) -> dict[str, dict[str, float]]:
         """Expected new agreements a year by what they are, then by class of dyads."""
@@ -138,4 +171,31 @@ def world_at_start(scenario: ScenarioSource) -> WorldAtStart:
         security=signed[:, is_security].sum(axis=1),
         declarations=signed[:, ~is_security].sum(axis=1),
         why_nothing=tuple(why_nothing(worlds, signed[:, is_security])),
+        calm_targets=tuple(_calm_targets(scenario, worlds)),
     )
+
+
+def _calm_targets(scenario: Scenario, worlds: Worlds) -> Iterator[CalmTarget]:
+    """Targets of the focal event that stand in no list of those who fear it."""
+    world, classes = worlds.reference, worlds.classes
+    view = perceive(world, at_start(world), step_before(world))
+    actors = tuple(map(world.codes.index, classes.participants))
+    share = fear_of(view, actors)[0]
+    hostile = replace(view, hostility=np.ones_like(view.hostility))
+    at_most, threat = hostile.threat_by(actors)[0], view.threat_by(actors)[0]
+    highest = over(at_most, view.balance[0] - threat + at_most)
+    bond = np.maximum(view.own, view.depth)[0]
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    for code in focal.targets:
+        if classes.list_of.get(code) != "others":
+            continue
+        i = world.codes.index(code)
+        feared = max(actors, key=lambda j: (view.adversaries[0, i, j], -j))
+        reason = "hostility"
+        if highest[i] <= OTHER_SIDE * world.rules.tau:
+            reason = "reach"
+        if aligned_with(view, actors)[0, i]:
+            feared = max(actors, key=lambda j: (bond[i, j], -j))
+            is_bound = view.depth[0, i, feared] > ON_THEIR_SIDE
+            reason = "agreement" if is_bound else "alignment"
+        yield CalmTarget(code, world.codes[feared], reason, float(share[i]))

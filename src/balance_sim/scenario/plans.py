@@ -27,12 +27,12 @@ from balance_sim.scenario.files import (
 from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.validation import read_piece
 
-Kind = Literal["scenario", "experiment", "game", "cases", "hindcast"]
+Kind = Literal["scenario", "experiment", "game", "cases", "hindcast", "estimates"]
 
 
 class FileKind(NamedTuple):
     """A kind of file: one of `keys` at the top level tells it; `description` in words;
-    `command` takes it, with `{}` for the file."""
+    `command` takes it, or what to do with it, with `{}` for the file."""
 
     name: Kind
     keys: frozenset[str]
@@ -55,6 +55,26 @@ FILE_KINDS = (
         frozenset(["until", "window", "baselines", "ways"]),
         "the plan of a hindcast",
         "balance-sim evidence hindcast {} --data DIR",
+    ),
+    FileKind(
+        "estimates",
+        frozenset(["priors_sha256"]),
+        "the head of draws that `balance-sim evidence posterior` wrote",
+        "name it in a scenario, `posterior: {}`; `balance-sim run SCENARIO --draws "
+        "posterior` draws from it",
+    ),
+    FileKind(
+        "estimates",
+        frozenset(["calibrated", "fitted"]),
+        "a file of estimates that `balance-sim evidence` wrote",
+        "name it in a scenario, `calibration: {}`, which every command then reads",
+    ),
+    FileKind(
+        "estimates",
+        frozenset(["origins"]),
+        "the scores of theories that `balance-sim evidence calibrate` wrote",
+        "leave {} in the folder of the scenario's tables; `balance-sim evidence "
+        "posterior SCENARIO` reads it there",
     ),
     FileKind("game", frozenset(["players"]), "a game", "balance-sim game {}"),
     FileKind(
@@ -127,7 +147,7 @@ def offered_files() -> list[Offered]:
         except ScenarioError:
             continue
         kind, title = file_kind(tree.fields), tree.get("title")
-        if kind is None:
+        if kind is None or kind.name not in SHOWN_KINDS:
             continue
         offer = Offered(
             path.stem,

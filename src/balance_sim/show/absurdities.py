@@ -25,6 +25,23 @@ FEARED = (
     "in `accords` and like ideal points make it trusted"
 )
 
+CALM = {
+    "agreement": ("bound to {0} by an agreement in force", "see `accords`"),
+    "alignment": (
+        "more likely than not on the side of {0}",
+        "like ideal points and agreements in `accords` align two states",
+    ),
+    "reach": (
+        "which {0} is too weak or too far away to threaten",
+        "see `capability` and `distances`",
+    ),
+    "hostility": (
+        "which has too little quarrel with {0} ({1} of its balance of threat)",
+        "see `disputes`",
+    ),
+}
+"""Why a target is not threatened, and where to look."""
+
 
 def absurdities(start: WorldAtStart, acts: Scale) -> Iterator[Finding]:
     """Yield what is absurd in a world, at the values in use.
@@ -79,16 +96,23 @@ def _fearless(start: WorldAtStart) -> Iterator[Finding]:
 
 
 def _calm_targets(start: WorldAtStart) -> Iterator[Finding]:
-    """Targets of the focal event that the states which take part do not threaten."""
+    """Targets of the focal event that the states which take part do not threaten, each
+    with the reason."""
     scenario = start.scenario
+    names = say.state_names(scenario)
     focal = next(event for event in scenario.events if event.id == scenario.focal)
-    role = dict(zip(start.codes, start.listed, strict=True))
-    calm = [code for code in focal.targets if role.get(code) == "others"]
-    if calm:
-        targets = listed(say.state_names(scenario), calm)
-        why = f"aimed at, but not threatened by those who take part: {targets}"
-        hint = "their agreements do not count as counter-balancing"
-        yield Finding("W322", f"{focal.path}.targets", why, f"{hint}; {FEARED}")
+    for calm in start.calm_targets:
+        target, actor = (
+            state_in_text(names, code) for code in (calm.code, calm.participant)
+        )
+        why, hint = CALM[calm.reason]
+        share = say.percent(calm.share)
+        yield Finding(
+            "W322",
+            f"{focal.path}.targets",
+            f"aimed at, but not threatened: {target}, {why.format(actor, share)}",
+            f"its agreements do not count as counter-balancing; {hint}",
+        )
 
 
 def _lone_dyad(start: WorldAtStart) -> Iterator[Finding]:

@@ -23,7 +23,9 @@ from balance_sim.evidence.cases.scenario import (
 from balance_sim.evidence.cases.tables import Actor, actor, is_state_in
 from balance_sim.model.baseline import compile_worlds, fear_of, standing, step_before
 from balance_sim.model.classes import LISTS
+from balance_sim.model.core import Bools
 from balance_sim.model.engine import perceive
+from balance_sim.model.perception import View
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.actors import code_table, explain, successor
 from balance_sim.scenario.diagnostics import (
@@ -36,6 +38,7 @@ from balance_sim.scenario.diagnostics import (
     refused,
     shown,
 )
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.spans import at_start
 
 EXTRACTS = Path(__file__).parents[1] / "record"
@@ -171,9 +174,11 @@ def _actors(states: str, year: int) -> list[Actor]:
 
 
 def _example(name: str, files: Mapping[str, str], allies: Sequence[Pair]) -> Example:
-    """One state, or two with a defence pact, against which most dyads of the others can
-    count as counter-balancing at the start; of equals the fewer, then who is feared
-    more, then the first by code. Aimed at who is threatened or wary.
+    """The state whose strategic rivalries join most strength, the sum over its rivals
+    of both capabilities multiplied, and of equals the more feared; where there are any,
+    of those against which some dyad of the others can count as counter-balancing at the
+    start. With an ally where more dyads can count against both. Aimed at who is
+    threatened or wary, else at its rivals.
 
     files: of the scenario with any other example."""
     with TemporaryDirectory() as folder:
@@ -184,16 +189,45 @@ def _example(name: str, files: Mapping[str, str], allies: Sequence[Pair]) -> Exa
         scenario = load_scenario(Path(folder) / f"{name}.yaml")
     world = compile_worlds(scenario, (scenario.reference_arm,)).reference
     view = perceive(world, at_start(world), step_before(world))
-    codes = world.codes
+    codes, everyone = world.codes, range(world.n)
     pacts = sorted({(codes.index(a), codes.index(b)) for a, b in allies})
-    ranked = []
-    for actors in [*((i,) for i in range(world.n)), *pacts]:
-        role = standing(view, actors)
-        threatened, wary = (np.flatnonzero(role == LISTS.index(name)) for name in HEED)
-        dyads = math.comb(len(threatened), 2) + len(threatened) * len(wary)
-        others = [i for i in range(world.n) if i not in actors]
-        fear = round(float(fear_of(view, actors)[0, others].sum()), 9)
-        aimed = sorted({*threatened.tolist(), *wary.tolist()}) or others[:1]
-        ranked.append((-dyads, len(actors), -fear, actors, aimed))
-    *_, actors, aimed = min(ranked)
+    rivalry = _rivalries(scenario, codes)
+    contested = world.capability * (rivalry @ world.capability)
+
+    def watch(actor: int) -> tuple[float, float]:
+        """How much strength its rivalries join, and what the others fear of it, in
+        shares of their balance; rounded, so that equals are equal."""
+        fear = float(fear_of(view, (actor,)).sum())
+        return round(float(contested[actor]), 12), round(fear, 9)
+
+    can_count = [i for i in everyone if _counted(view, (i,))]
+    lead = max(can_count or everyone, key=watch)
+    teams = [(lead,), *(pact for pact in pacts if lead in pact)]
+    actors = max(teams, key=lambda team: _counted(view, team))
+    threatened, wary = _heeding(view, actors)
+    others = [i for i in everyone if i not in actors]
+    rivals = [i for i in others if rivalry[i, list(actors)].any()]
+    aimed = sorted({*threatened, *wary}) or rivals or others[:1]
     return Example(tuple(codes[i] for i in actors), tuple(codes[i] for i in aimed))
+
+
+def _rivalries(scenario: Scenario, codes: Sequence[str]) -> Bools:
+    """(n, n) whether two states are strategic rivals."""
+    rivalry = np.zeros((len(codes), len(codes)), dtype=bool)
+    for row in scenario.disputes:
+        a, b = codes.index(row.a), codes.index(row.b)
+        rivalry[a, b] = rivalry[b, a] = row.rivalry > 0
+    return rivalry
+
+
+def _heeding(view: View, actors: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """States that some actors threaten, and those that are wary of them."""
+    role = standing(view, actors)
+    threatened, wary = (np.flatnonzero(role == LISTS.index(name)) for name in HEED)
+    return threatened.tolist(), wary.tolist()
+
+
+def _counted(view: View, actors: tuple[int, ...]) -> int:
+    """How many dyads of others can count as counter-balancing against some actors."""
+    threatened, wary = map(len, _heeding(view, actors))
+    return math.comb(threatened, 2) + threatened * wary
