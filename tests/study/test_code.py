@@ -1,5 +1,6 @@
 """One fingerprint of code: whoever has another text of the package, of a module of one's own or of a helper refuses."""
 
+import importlib
 import os
 import pickle
 import signal
@@ -76,6 +77,19 @@ def test_an_edited_module_is_refused_by_the_folder_and_by_who_has_it_loaded(
     forget(monkeypatch)
     with pytest.raises(WrongRequest, match=rf"code: {name} {made.own_code[name][:12]} there"):
         bs.run(small, 8, 1, out=lab.folder / "out", outcomes="mine")
+
+
+def test_a_module_edited_before_its_first_study_is_refused_until_it_is_reloaded(small, mine: Path) -> None:
+    """What a notebook does: import, edit, run."""
+    module = importlib.import_module("mine")
+    text = (mine / "mine.py").read_text()
+    for edited in (text.replace("+ 0", "+ 1_000"), text + "    an error"):
+        (mine / "mine.py").write_text(edited)
+        with pytest.raises(CodeDiffers, match=r"mine.*importlib\.reload"):
+            bs.run(small, 2, outcomes=module.signed)
+    (mine / "mine.py").write_text(text.replace("+ 0", "+ 1_000"))
+    result = bs.run(small, 2, outcomes=importlib.reload(module).signed)
+    assert set(result.outcomes["own_signed"]) == {1001.0}
 
 
 def test_a_package_edited_since_it_was_loaded_is_refused_where_more_of_it_may_load(mine: Path, monkeypatch) -> None:

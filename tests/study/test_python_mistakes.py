@@ -178,6 +178,16 @@ def test_where_some_fail_the_caller_is_warned(tmp_path: Path) -> None:
     assert [warning.filename for warning in caught] == [__file__]
     assert result.finished == 2 and "1 of 3 failed" in repr(result)
     assert "1 of 3 failed" in repr(bs.open_result(tmp_path / "a"))
+    with pytest.warns(bs.FailedReplications, match=r"6 of 12 .*LookupError") as caught:
+        bs.sweep(bs.load_experiment("experiments/smoke.yaml", runs=2), model=Capricious, out=tmp_path / "b")
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_game_or_a_sweep_of_which_all_fails_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(bs.FailedReplications, match="1 of 1"):
+        bs.play("security_dilemma", runs=1, run_timeout=1e-9)
+    with pytest.raises(bs.FailedReplications, match="6 of 6"):
+        bs.sweep(bs.load_experiment("experiments/smoke.yaml", runs=1), model=Raising, out=tmp_path / "a")
 
 
 # -- refused: the exit code that the command line gives, and what has to be named -------------------------------

@@ -102,14 +102,13 @@ def sweep(
     names = ("reading", "simulation", "tables")
     with resumable(), Steps(names) as steps:
         from balance_sim.scenario.experiment import experiment_files, load_experiment
-        from balance_sim.study.sweep import default_folder
-        from balance_sim.study.sweep import sweep as simulate
+        from balance_sim.study.sweep import default_folder, simulated_sweep
 
         loaded = load_experiment(experiment, set=values, runs=runs, seed=seed)
         is_as_written = seed is None and not values
         folder = out or default_folder(loaded, is_as_written=is_as_written)
         with dask_client(None if dry_run else scheduler) as client:
-            result = simulate(
+            result = simulated_sweep(
                 loaded,
                 out=folder,
                 workers=workers,
@@ -132,8 +131,7 @@ def sweep(
     if result is None:
         return
     options.answer(result.summary, lambda: sweep_lines(result, folder))
-    runs = len(result.table.numbers()) * result.runs
-    options.leave_if_failed(result.failed, runs, model, folder)
+    options.leave_if_failed(result.failed, result.wanted, model, folder)
 
 
 def dask_client(scheduler: str | None) -> AbstractContextManager[Client | None]:

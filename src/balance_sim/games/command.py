@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.draws import Draws
     from balance_sim.study.jobs import Progress
+    from balance_sim.study.run import RunOptions
 
 
 LEAST_DISCOVERED = 10
@@ -116,7 +117,7 @@ def game(
         from balance_sim.games.plan import game_files, load_game
         from balance_sim.games.red_team import write_plans
         from balance_sim.games.solve import identity_of, over_parameters, solve
-        from balance_sim.games.study import default_folder, play
+        from balance_sim.games.study import default_folder, simulated_game
         from balance_sim.scenario.errors import WrongRequest
         from balance_sim.show.report import save_study
         from balance_sim.study.shards import REPORT
@@ -135,18 +136,16 @@ def game(
             steps.say(first_lines(loaded))
         steps.begin("simulation")
         with dask_client(scheduler) as client:
-            study = play(
-                loaded,
-                runs,
-                seed,
-                workers=workers,
-                client=client,
-                out=folder,
-                run_timeout=run_timeout,
-                command=options.command_line(),
-                files=game_files(file),
-                progress=steps.counter("replications"),
-            )
+            asked: RunOptions = {
+                "workers": workers,
+                "client": client,
+                "out": folder,
+                "run_timeout": run_timeout,
+                "command": options.command_line(),
+                "files": game_files(file),
+                "progress": steps.counter("replications"),
+            }
+            study = simulated_game(loaded, runs, seed, asked)
         solution = kept(study)
         identity = None if parameters is None else identity_of(parameters)
         is_new = solution is None or solution["draws"] != identity

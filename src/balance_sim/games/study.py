@@ -18,6 +18,7 @@ from balance_sim.effects.run import analysed
 from balance_sim.games.plan import Game, game_from, game_of
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import OneLine, WrongRequest, whole_number
+from balance_sim.study.failures import tell_failures
 from balance_sim.study.jobs import Progress
 from balance_sim.study.run import PreparedRun, RunOptions, prepared_job
 from balance_sim.study.store import Store
@@ -73,9 +74,14 @@ def play(
     command, files : kept in the folder's manifest
     progress : called with replications simulated, asked for, failed
 
+    Warns
+    -----
+    FailedReplications : where some replications failed; they are in no number
+
     Raises
     ------
     WrongRequest : for a wrong seed, or the folder of another study
+    FailedReplications : where all did
     FolderBusy, CannotWrite : from the results folder
 
     Examples
@@ -84,7 +90,6 @@ def play(
     >>> study.result.finished, len(study.result.arms)
     (4, 5)
     """
-    game = game_from(game)
     options: RunOptions = {
         "workers": workers,
         "client": client,
@@ -93,12 +98,24 @@ def play(
         "command": command,
         "files": files,
         "progress": progress,
-        "game": game.as_plain(),
     }
+    study = simulated_game(game_from(game), runs, seed, options)
+    tell_failures(study.result.failed, study.result.runs, None)
+    return study
+
+
+def simulated_game(game: Game, runs: int, seed: int, options: RunOptions) -> GameStudy:
+    """The game and its replications, with nothing said of those that failed.
+
+    Raises
+    ------
+    WrongRequest, FolderBusy, CannotWrite : what `play` raises
+    """
+    options = {**options, "game": game.as_plain()}
     job = prepared_job(game.scenario, seed, game.arms, options)
     job = replace(job, further=game.cast, has_extra_arms=False)
     study = PreparedRun(job, whole_number("runs", runs, 1), options)
-    return GameStudy(game, analysed(study.simulate(out)))
+    return GameStudy(game, analysed(study.simulate(options.get("out"))))
 
 
 def open_game(folder: Path | str) -> GameStudy:

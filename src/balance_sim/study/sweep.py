@@ -17,6 +17,7 @@ from balance_sim.scenario.experiment import experiment_from
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study.blocks import Block
 from balance_sim.study.export import frame_csv
+from balance_sim.study.failures import tell_failures
 from balance_sim.study.folder import Folder, manifest_of
 from balance_sim.study.plan import (
     MOST_BYTES,
@@ -47,14 +48,17 @@ def default_folder(experiment: Experiment, *, is_as_written: bool = True) -> Pat
     return Path("results") / f"{experiment.name}-{key[:8]}"
 
 
+class SweepOptions(StudyOptions, total=False):
+    """Options of a sweep; `balance_sim.sweep` says what each is."""
+
+    max_bytes: int
+    dry_run: bool
+    retry_failed: bool
+    told: Callable[[SweepPlan], None] | None
+
+
 def sweep(
-    experiment: Experiment | Path | str,
-    *,
-    max_bytes: int = MOST_BYTES,
-    dry_run: bool = False,
-    retry_failed: bool = False,
-    told: Callable[[SweepPlan], None] | None = None,
-    **options: Unpack[StudyOptions],
+    experiment: Experiment | Path | str, **options: Unpack[SweepOptions]
 ) -> SweepResult | None:
     """Simulate every point of the experiment and return what came of it; with dry_run
     the plan alone, and None.
@@ -75,9 +79,14 @@ def sweep(
     model, outcomes, terms, run_timeout, command, files, progress : as of
         `balance_sim.run`
 
+    Warns
+    -----
+    FailedReplications : where some replications failed; they are in no frame
+
     Raises
     ------
     WrongRequest : for another study's folder or an absurd plan
+    FailedReplications : where all did
     FolderBusy, CannotWrite : from the results folder
 
     Examples
@@ -88,6 +97,27 @@ def sweep(
     ...     swept = bs.sweep("experiments/smoke.yaml", out=folder)
     ...     len(swept.points), swept.reference
     (6, 'no_summit')
+    """
+    result = simulated_sweep(experiment, **options)
+    if result is not None:
+        tell_failures(result.failed, result.wanted, result.manifest.model)
+    return result
+
+
+def simulated_sweep(
+    experiment: Experiment | Path | str,
+    *,
+    max_bytes: int = MOST_BYTES,
+    dry_run: bool = False,
+    retry_failed: bool = False,
+    told: Callable[[SweepPlan], None] | None = None,
+    **options: Unpack[StudyOptions],
+) -> SweepResult | None:
+    """What `sweep` returns, with nothing said of replications that failed.
+
+    Raises
+    ------
+    WrongRequest, FolderBusy, CannotWrite : what `sweep` raises
     """
     load(options.get("terms"))
     experiment = experiment_from(experiment)

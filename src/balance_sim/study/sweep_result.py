@@ -71,6 +71,11 @@ class SweepResult(StudyResult):
         runs = f"{self.runs} replications of {len(self.arms)} arms each"
         return f"<SweepResult of {self.name}: {points}, {runs}, in {self.folder}>"
 
+    @property
+    def wanted(self) -> int:
+        """Replications asked for, over all points."""
+        return len(self.table.numbers()) * self.runs
+
     @cached_property
     def codebook(self) -> pd.DataFrame:
         """What every outcome is, a row each: as `Result.codebook`."""

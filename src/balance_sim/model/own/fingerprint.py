@@ -17,8 +17,10 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 from balance_sim.model.own.modules import entered_modules, module_named
@@ -99,7 +101,8 @@ def driver_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
     """The fingerprint with which a study begins. Raises CodeDiffers where a module was
     edited after this process had imported it."""
     code = code_fingerprint(references)
-    step = "It was edited after it was imported: start Python anew"
+    step = "It was edited after it was imported: importlib.reload it, or start Python "
+    step += "anew"
     code.refuse_edited(step, others_read=False)
     return code
 
@@ -162,11 +165,42 @@ LOADED_PACKAGE = _package_sha256()
 
 
 def _loaded_sha256(name: str) -> str:
-    """sha256 of a module's text as this process first saw it, or saw it reloaded."""
+    """sha256 of a module's text as this process first saw it, or saw it reloaded;
+    nothing where the file had been edited by then."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     if name not in _first_seen or _first_seen[name][0] is not spec:
+        if not _is_as_loaded(name):
+            return ""
         _first_seen[name] = spec, _file_sha256(name)
     return _first_seen[name][1]
+
+
+def _is_as_loaded(name: str) -> bool:
+    """Whether the functions of a loaded module are those that its file defines."""
+    module, path = sys.modules.get(name), _path(name)
+    spec = getattr(module, "__spec__", None)
+    if path is None or type(getattr(spec, "loader", None)) is not SourceFileLoader:
+        return True
+    try:
+        text = compile(path.read_bytes(), path, "exec", dont_inherit=True)
+    except OSError:
+        return True
+    except (SyntaxError, ValueError):
+        return False
+    written = {*_codes_in(text)}
+    holders = [module, *(each for each in vars(module).values() if type(each) is type)]
+    functions = [each for holder in holders for each in vars(holder).values()]
+    loaded = [each.__code__ for each in functions if isinstance(each, FunctionType)]
+    here = [code for code in loaded if code.co_filename == str(path)]
+    return written.issuperset(here)
+
+
+def _codes_in(code: CodeType) -> Iterator[CodeType]:
+    """The code of every function that a text defines, at whatever depth."""
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            yield part
+            yield from _codes_in(part)
 
 
 def _file_sha256(name: str) -> str:
