@@ -86,7 +86,7 @@ def _sign_and_size(result: AnalysedResult) -> list[str]:
     if headline.is_sign_assumed:
         direction += " So the direction is the theory's, not the data's."
     low, high = headline.posterior["ci95"]
-    places = max(say.digits(headline.posterior["mean"]), 3)
+    places = say.effect_digits(headline.posterior["mean"])
     size = (
         f"Size: in 95 % of those values it is from {say.number(low, places)} to "
         f"{say.number(high, places)}."
@@ -121,7 +121,7 @@ def _limits(result: AnalysedResult) -> list[str]:
         error = say.number(headline.mcse, say.decimals(headline.mcse) + 1)
         texts.append(
             f"Simulation: {runs} with and without the event, {where}, "
-            f"give {say.signed(mean, max(say.digits(mean), 3))}; chance alone moves "
+            f"give {say.signed(mean, say.effect_digits(mean))}; chance alone moves "
             f"that by about {error}."
         )
     texts += [TOO_FEW_WORDS] * headline.has_too_few_runs

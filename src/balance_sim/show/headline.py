@@ -260,7 +260,7 @@ def headline_rows(headline: Headline) -> list[list[str]]:
     spreads = [(KNOWN, headline.posterior), (BEFORE, headline.prior)]
     estimate = headline.estimate
     first = headline.posterior or headline.prior or estimate
-    places = max(say.digits(first["mean"]), 3)
+    places = say.effect_digits(first["mean"])
     rows = [["effect on their expected number", "mean", "median", "95 % interval"]]
     for label, row in (
         *spreads,
@@ -301,7 +301,7 @@ def beside_words(headline: Headline) -> str:
     times = size / mean if mean else float("inf")
     if 1 / ALIKE <= times <= ALIKE:
         return ""
-    places = max(say.digits(mean), 3)
+    places = say.effect_digits(mean)
     ratio = f"about {times:.2g} times" if 0 < times < float("inf") else "not that of"
     return (
         f"At these the effect is {ratio} the headline "
@@ -350,7 +350,7 @@ def channel_words(
         channels = {name: effects[name]["mean"] for name in CHANNELS}
     if not channels:
         return ""
-    places = max(say.digits(channels["total"]), 3)
+    places = say.effect_digits(channels["total"])
     words = {part: say.signed(effect, places) for part, effect in channels.items()}
     going = [name for name in PARTS if abs(channels[name]) >= LEAST]
     if len(going) == 1:
@@ -402,7 +402,7 @@ def width_words(uncertainty: Mapping[str, Any] | None) -> str:
     if not variance["sd_if_known"]:
         return carriers
     path, sd = min(variance["sd_if_known"].items(), key=lambda item: item[1])
-    places = max(say.digits(variance["sd"]), 3)
+    places = say.effect_digits(variance["sd"])
     return (
         f"{carriers} Of single parameters {say.factor_words(path)} is worth most to "
         "know: it would cut the standard deviation from "

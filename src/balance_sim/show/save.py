@@ -54,6 +54,8 @@ _STYLE: Any = {
     **dict.fromkeys(("axes.spines.top", "axes.spines.right"), False),
     "axes.labelcolor": QUIET,
     "axes.axisbelow": True,
+    "axes.formatter.limits": (-7, 7),  # no power of ten at the end of an axis
+    "axes.formatter.useoffset": False,
     "pdf.fonttype": 42,
     "svg.hashsalt": "balance-sim",
     "text.parse_math": False,  # a $ in a name is a $

@@ -90,6 +90,11 @@ def digits(*values: float) -> int:
     return min(1 - math.floor(math.log10(largest)), MOST_DECIMALS)
 
 
+def effect_digits(*effects: float) -> int:
+    """Return decimals for effects: three, or more as `digits` has them."""
+    return max(digits(*effects), 3)
+
+
 def number(value: float | None, places: int = 2) -> str:
     """Return a number with fixed decimals, never "-0.00"; a dash where it is not
     known."""
@@ -158,7 +163,7 @@ def change_words(row: Mapping[str, Any], subject: str, bounds: str) -> str:
     level = number(row["level"])
     if mean == 0 and not low and not high:
         return f"no effect on expected {subject}: {level} with and without it"
-    places = max(digits(mean), 3)
+    places = effect_digits(mean)
     verb, size = "rise" if mean > 0 else "fall", number(abs(mean), places)
     if low is not None and high is not None and low <= 0 <= high:
         verb, size = "change", signed(mean, places)

@@ -34,8 +34,13 @@ CUTS = (-169.0, -30.0)
 """Meridians at which a map is cut, where they meet least land: the Bering Strait and
 the Atlantic."""
 TURNS = (-360.0, 0.0, 360.0)
-MARGIN = 0.2  # round the states, of the map, which is 5.4 wide
-NORTH = 1.2  # of the map: about 75 degrees, so that great circles stay on it
+MARGIN = (0.14, 0.2)
+"""Round the states of a map of a region, and of a wide one; the world is 5.4 wide."""
+NORTH = 1.2  # of a wide map: about 75 degrees, so that great circles stay on it
+WIDE, SLIDE = 1.1, 1.8
+"""Width of a map from which it is wide, and a slide's width by its height."""
+BORDERS = 1992
+"""Year from which the borders of the atlas are nearly those of the time."""
 PAGE_WIDTH = 960.0  # of a map in a page, in its units
 BEND = 0.16  # of a line between two states, of its length
 
@@ -126,11 +131,13 @@ class Layout:
     places : longitude, latitude by code
     middle : longitude in the middle of an Equal Earth map; None: the states stand on a
         ring, in the order of the scenario
+    year : of the scenario's first day
     """
 
     spots: Mapping[str, Spot]
     places: Mapping[str, Spot]
     middle: float | None = None
+    year: int = BORDERS
 
     @property
     def is_world(self) -> bool:
@@ -141,21 +148,23 @@ class Layout:
     def caption(self) -> str:
         """What is to be known of the places."""
         if self.is_world:
-            return "Boundaries: Natural Earth de facto, no endorsement."
+            when = "" if self.year >= BORDERS else f" of today, not of {self.year}"
+            return f"Boundaries{when}: Natural Earth de facto, no endorsement."
         return "The places are invented: where they stand here means nothing."
 
     @property
     def box(self) -> Box:
-        """Left, east, south, north: round the states, no flatter than it is readable,
-        and no higher than wide."""
+        """Left, east, south, north: round the states, no flatter than it is readable;
+        of a map as wide as a slide has room for, of a ring no higher than wide."""
         spots = np.array(list(self.spots.values()))
-        margin = MARGIN if self.is_world else 0.4
+        is_wide = self.is_world and float(np.ptp(spots[:, 0])) > WIDE
+        margin = MARGIN[is_wide] if self.is_world else 0.4
         west, south = spots.min(axis=0) - margin
         east, north = spots.max(axis=0) + margin
-        if self.is_world:
+        if is_wide:
             north = max(north, NORTH)
         height = max(north - south, 0.45 * (east - west))
-        width = max(east - west, height)
+        width = max(east - west, (SLIDE if self.is_world else 1.0) * height)
         x, y = float(west + east) / 2, float(south + north) / 2
         half, up = float(width) / 2, float(height) / 2
         return x - half, x + half, y - up, y + up
@@ -226,7 +235,7 @@ def layout_of(scenario: Scenario) -> Layout:
         degrees = np.array(list(places.values())) - (middle, 0.0)
         degrees[:, 0] = (degrees[:, 0] + 180) % 360 - 180
         spots = dict(zip(places, map(tuple, equal_earth(degrees)), strict=True))
-        return Layout(spots, places, middle)
+        return Layout(spots, places, middle, scenario.start.year)
     turns = np.linspace(0.0, 2 * np.pi, len(states), endpoint=False)
     ring = np.column_stack([np.sin(turns), np.cos(turns)])
     return Layout(dict(zip(scenario.codes, map(tuple, ring), strict=True)), {})

@@ -112,7 +112,8 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         axes[0], layout, table, {**dict.fromkeys(layout.spots, "white"), **colours}
     )
     is_feared = table["name"].isin(list(shown.index)) | table["participant"]
-    write_names(axes[0], named_spots(_no_arcs(), table[is_feared], layout, 0.0076))
+    names = named_spots(_no_arcs(), table[is_feared], layout, 0.0076)
+    write_names(axes[0], names, ink_of)
     lines: list[style.Label] = [(0.0, "feared most by", style.QUIET)]
     for name, count in shown.items():
         lines.append((0.0, f"{name}: {say.plural(int(count), 'state')}", ink_of[name]))
@@ -120,10 +121,13 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     if others:
         lines.append((0.0, f"another: {others}", style.BASE))
     write_list(axes[1], lines)
-    tops = [f"{name} by {count}" for name, count in shown.head(3).items()]
-    title = f"Of {len(table)} states, each fears one most: {say.listed(tops)}"
+    count, *more = shown.head(3)
+    name, *others_feared = shown.index[:3]
+    words = [f"{name} is feared most by {count} of {len(table)} states"]
+    words += [f"{name} by {n}" for name, n in zip(others_feared, more, strict=True)]
+    title = say.listed(words)
     under = (
-        "A state has the colour of the one it fears most on "
+        "A state has the colour in which the one it fears most is named, on "
         f"{say.first(table, 'date')}. Outlined: who takes part in the event"
     )
     small = (
@@ -205,7 +209,7 @@ def events_table(result: AnalysedResult) -> pd.DataFrame:
     Returns
     -------
     A row an event: date, type, label, visibility, principals; is_focal; joint: one of
-    the focal event's participants takes part
+    the focal event's participants takes part. Empty where there is but one
     """
     scenario = result.scenario
     participants = set(classes_of(scenario).participants)
@@ -221,7 +225,8 @@ def events_table(result: AnalysedResult) -> pd.DataFrame:
         }
         for event in scenario.events
     ]
-    return pd.DataFrame(rows).sort_values(["date", "label"], ignore_index=True)
+    table = pd.DataFrame(rows).sort_values(["date", "label"], ignore_index=True)
+    return table if len(table) > 1 else table.head(0)
 
 
 @style.figure(
@@ -229,7 +234,7 @@ def events_table(result: AnalysedResult) -> pd.DataFrame:
     "What happens, and when?",
     events_table,
     page=lambda table: style.rows_page(table["type"].nunique(), 0.28),
-    empty="The scenario has no event.",
+    empty="One event stands alone: there are no others to show.",
     columns="date type label visibility",
 )
 def draw_events(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:

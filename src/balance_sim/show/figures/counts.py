@@ -96,17 +96,19 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     ax.axhline(0, color=style.INK, linewidth=1)
     drawn = dict(iter(table.groupby("estimator", sort=False)))
     labels: list[style.Label] = []
+    places = say.effect_digits(*drawn.get("posterior", drawn["simulated"])["effect"])
     course, under = drawn.get("posterior", drawn.get("expected")), ""
     if course is not None:
         ax.plot(course["day"], course["effect"], color=style.BLUE, linewidth=2.6)
         end = course.to_dict("records")[-1]
-        words = f"mean {say.signed(end['effect'], 3)}"
+        words = f"expected {say.signed(end['effect'], places)}"
         if "posterior" in drawn:
             band = course["lo"], course["hi"]
             ax.fill_between(course["day"], *band, color=style.FAINT, linewidth=0)
+            words = words.replace("expected", "mean")
             under = f"Line and band: {AVERAGED}, mean and 95 % interval. "
             labels += [
-                (end[name], f"{share} %: {say.signed(end[name], 3)}", style.QUIET)
+                (end[name], f"{share} %: {say.signed(end[name], places)}", style.QUIET)
                 for name, share in (("lo", "2.5"), ("hi", "97.5"))
             ]
         labels.append((end["effect"], words, style.BLUE))
@@ -116,7 +118,7 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         ax.vlines(row["day"], row["lo"], row["hi"], linewidth=2, **look)
         ax.plot(row["day"], row["effect"], "o", markersize=6, **look)
     end = drawn["simulated"].to_dict("records")[-1]
-    words = f"simulated {say.signed(end['effect'], 3)}"
+    words = f"simulated {say.signed(end['effect'], places)}"
     labels.append((end["effect"], words, style.INK))
     low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.06)
     ax.set(xlim=(0, 1.015 * last), ylim=(low, high), xlabel="days after the event")
@@ -124,7 +126,7 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     ax.locator_params(axis="y", nbins=6)
     ax.grid(axis="y", color=style.GRID, linewidth=0.8)
     style.label_ends(ax, 1.02 * last, labels, 0.07 * (high - low))
-    level = say.number(table["level"].iloc[0], 1)
+    level = say.number(table["level"].iloc[0])
     place: dict[str, Any] = {"xycoords": "axes fraction", "color": style.QUIET}
     words = f"{level} agreements come without it, {say.within(int(last))}"
     style.note(ax, words, (0.0, 0.96), (10, 0), fontsize=11, **place)
@@ -146,13 +148,14 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 def worlds_table(result: AnalysedResult) -> pd.DataFrame:
     """Return in how many of a hundred worlds the event makes one agreement more, or one
-    fewer, on balance.
+    fewer, on balance; of a thousand where it is below one in a hundred.
 
     Returns
     -------
-    A row: worlds, lo and hi (a hundred times the headline's mean and the ends of its
-    interval), level, and source: `posterior`, or `estimate` of the replications. Empty
-    where the effect is none, or more than an agreement a world
+    A row: of, how many worlds; worlds, lo and hi (as many times the headline's mean and
+    the ends of its interval), level, and source: `posterior`, or `estimate` of the
+    replications. Empty where the effect is more than an agreement a world, or below one
+    in a thousand
     """
     headline = result.headline
     if headline is None:
@@ -160,42 +163,49 @@ def worlds_table(result: AnalysedResult) -> pd.DataFrame:
     source = "posterior" if headline.posterior else "estimate"
     row = headline.posterior or headline.estimate
     low, high = row["ci95"] or (np.nan, np.nan)
-    if not 0 < abs(row["mean"]) <= 1:
+    size = abs(row["mean"])
+    if not 0.001 <= size <= 1:
         return pd.DataFrame()
+    worlds = 100 if size >= 0.01 else 1000
     numbers = {"worlds": row["mean"], "lo": low, "hi": high}
-    table = pd.DataFrame([numbers]) * 100
-    table = table.assign(level=row["level"], source=source, arm=headline.arm)
+    table = pd.DataFrame([numbers]) * worlds
+    table = table.assign(of=worlds, level=row["level"], source=source, arm=headline.arm)
     return say.titled(table, result)
 
 
 @style.figure(
     "worlds",
-    "In how many of a hundred worlds does it make a difference?",
+    "In how many worlds does it make a difference?",
     worlds_table,
     page=lambda _: style.panels(1, 2, width_ratios=[1, 1.25]),
-    empty="More than an agreement a world, or there is no effect.",
+    empty="More than an agreement a world or less than one in a thousand: there are no "
+    "worlds to count.",
 )
 def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw a hundred squares, those with one agreement more in blue, with one fewer in
+    """Draw a square a world, those with one agreement more in blue, with one fewer in
     amber, pale up to the far end of the interval; beside them what they say."""
     row = table.to_dict("records")[0]
     is_more = row["worlds"] > 0
     colour, pale = (style.BLUE, style.FAINT) if is_more else (style.ORANGE, "#f3d9a8")
-    far = row["hi"] if is_more else row["lo"]
+    far, total = row["hi"] if is_more else row["lo"], row["of"]
     count = round(abs(row["worlds"]))
-    most = count if np.isnan(far) else min(max(round(abs(far)), count), 100)
+    most = count if np.isnan(far) else min(max(round(abs(far)), count), total)
     colours = [colour] * count + [pale] * (most - count)
-    colours += [style.GRID] * (100 - len(colours))
-    places = np.arange(100)
+    colours += [style.GRID] * (total - len(colours))
+    down, right = np.divmod(np.arange(total), 10 if total == 100 else 40)
     squares, words = axes
-    squares.bar(places % 10, 0.86, 0.86, 9 - places // 10, color=colours, align="edge")
-    squares.set(aspect="equal", xlim=(0, 9.9), ylim=(-0.04, 9.9))
-    side, level = "more" if is_more else "fewer", say.number(row["level"], 1)
+    squares.bar(right, 0.86, 0.86, -1 - down, color=colours, align="edge")
+    squares.set(aspect="equal", ylim=(-1.1 - down.max(), 0), anchor="E")
+    change, number = "more" if is_more else "fewer", f"{count} of {total:,}"
     said = [
-        (f"{_about(abs(row['worlds']))} of 100", 34, colour),
-        (f"worlds would see one agreement {side}", 15, style.INK),
+        (number, 34, colour),
+        (f"worlds would see one agreement {change}", 15, style.INK),
         ("", 12, style.QUIET),
-        (f"{level} agreements come in each of them anyway", 12, style.QUIET),
+        (
+            f"{say.number(row['level'])} agreements come in each of them anyway",
+            12,
+            style.QUIET,
+        ),
     ]
     if most > count:
         said.append((f"Pale: up to {most}, 95 % interval", 12, style.QUIET))
@@ -213,11 +223,5 @@ def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         "A square is a world. The expected effect is drawn as worlds in which, on "
         f"balance, one agreement more or fewer is made. {say.COUNTER_BALANCING}"
     )
-    number = _about(abs(row["worlds"]))
-    title = f"{number} of 100 worlds would see one counter-balancing agreement {side}"
+    title = f"{number} worlds would see one counter-balancing agreement {change}"
     return style.Words(title, under, small)
-
-
-def _about(number: float) -> str:
-    """Return a number of worlds in words; one that rounds to none is below one."""
-    return "Fewer than 1" if round(number) == 0 else f"{number:.0f}"

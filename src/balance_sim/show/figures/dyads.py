@@ -110,9 +110,9 @@ def largest_words(table: pd.DataFrame, label: str, count: int = 3) -> str:
     rows = by_size(table[table["clear"]]).head(count)
     if rows.empty:
         return "no effect that differs from zero"
-    places = say.digits(*rows["effect"])
+    places = say.effect_digits(*rows["effect"])
     words = [
-        f"{name} ({say.signed(effect, max(places, 3))})"
+        f"{name} ({say.signed(effect, places)})"
         for name, effect in zip(rows[label], rows["effect"], strict=True)
     ]
     return f"most changes for {say.listed(words)}"
@@ -144,7 +144,7 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     title = f"{name}: {largest_words(table, 'dyad', 2)}"
     heights = style.row_axis(ax, list(shown["dyad"]))
     ax.axvline(0, color=style.INK, linewidth=1)
-    places = max(say.digits(*shown["effect"]), 3)
+    places = say.effect_digits(*shown["effect"])
     for y, row in zip(heights, shown.to_dict("records"), strict=True):
         colour = style.BLUE if row["effect"] > 0 else style.ORANGE
         if np.isfinite(row["lo"]):

@@ -69,7 +69,8 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     runs = style.runs_of(table, "paired replication")
     level = table["control_level"].iloc[0]
     small = (
-        f"{runs}; control: {say.first(table, 'control')}, {level:.1f} agreements. "
+        f"{runs}; control: {say.first(table, 'control')}, {say.number(level)} "
+        f"agreements. "
         f"{say.CAVEAT}"
     )
     under = "Dots: simulated, with 95 % CI, open where it holds zero"
@@ -82,16 +83,26 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 
 def _extremes(table: pd.DataFrame) -> str:
-    """Return the headline arm, and the arm with the largest effect where it is
-    another."""
+    """Return the headline arm, and the arm with the largest effect where it is another;
+    of a single arm the parts of its effect."""
     largest = table.loc[[table["effect"].abs().idxmax()]]
     rows = pd.concat([table[table["role"] == "headline"], largest])
     rows = rows.drop_duplicates("arm")
-    places = max(say.digits(*rows["effect"]), 3)
+    places = say.effect_digits(*rows["effect"])
     words = [
         f"{title}, {say.signed(effect, places)}"
         for title, effect in zip(rows["title"], rows["effect"], strict=True)
     ]
+    if len(table) == 1 and np.isfinite(rows["threat"].iloc[0]):
+        parts = {name: float(rows[part].iloc[0]) for part, (_, name) in PARTS.items()}
+        places = say.effect_digits(*parts.values())
+        words[0] += " simulated; of the expected effect " + say.listed(
+            [
+                f"{say.signed(size, places)} {name}"
+                for name, size in parts.items()
+                if size
+            ]
+        )
     return "; largest: ".join(words)
 
 
@@ -114,7 +125,8 @@ def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
         above, below = above + np.maximum(width, 0), below + np.minimum(width, 0)
     ax.legend(loc="lower right", frameon=False, handlelength=0.9, handleheight=0.9)
     ends = [*ax.get_xlim(), above.max(), below.min()]
-    ax.set(xlim=(min(ends), max(ends)), ylim=(-0.8, len(table) - 0.4))
+    ax.set(xlim=(min(ends), max(ends)))
+    ax.set_ylim(bottom=min(-0.8, ax.get_ylim()[0]))
 
 
 def draw_effects(ax: style.Axes, table: pd.DataFrame, labels: list[str]) -> Any:
@@ -226,7 +238,7 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     axes[-1].set_xlabel(f"additional {say.COUNTER}")
     small = "Bars: placebo events. "
     for first in table.drop_duplicates("family").to_dict("records"):
-        words = say.signed(first["coded"], 3)
+        words = say.signed(first["coded"], say.effect_digits(first["coded"]))
         small += SMALL.get(first["family"], "").format(words)
     small += f"All with partners as at the start, {say.AT_POINT}."
     return style.Words(placebos_title(table), "", small)
@@ -240,7 +252,7 @@ def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
     ax.axvline(0, color=style.INK, linewidth=0.8)
     event = rows[is_event].to_dict("records")[0]
     effect = event["effect"]
-    words = f"{event['label']} {say.signed(effect, max(say.digits(effect), 3))}"
+    words = f"{event['label']} {say.signed(effect, say.effect_digits(effect))}"
     ax.axvline(effect, color=style.BLUE, linewidth=2.6)
     is_right = effect > sum(ax.get_xlim()) / 2
     side, offset = ("right", -6) if is_right else ("left", 6)
@@ -249,3 +261,4 @@ def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
     spot = (effect, 1.06 * highest)
     style.note(ax, words, spot, (offset, 0), ha=side, color=style.BLUE)
     ax.set_ylabel("placebos")
+    ax.locator_params(axis="y", integer=True, nbins=4)

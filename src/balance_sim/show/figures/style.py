@@ -160,7 +160,7 @@ def finding_title(result: AnalysedResult) -> str:
     if headline.posterior is None:
         name = f"{say.values_words(row.get('source'))}; 95 % CI"
     low, high = row["ci95"] or (None, None)
-    places = max(say.digits(row["mean"]), 3)
+    places = say.effect_digits(row["mean"])
     bounds = "" if low is None else f" ({name} {say.interval(low, high, places)})"
     return (
         f"{say.treatment(result, headline.arm)}: {say.signed(row['mean'], places)} on "
@@ -245,13 +245,14 @@ def owner(ax: Axes) -> Figure:
 
 def row_axis(ax: Axes, labels: Sequence[str]) -> Any:
     """Put a row a label from the top down, with lines at the values beneath; return the
-    height of each."""
+    height of each. A few rows alone on a page do not fill it."""
     heights = np.arange(len(labels))[::-1].astype(float)
     ax.set_yticks(heights, list(labels))
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color=GRID, linewidth=0.6)
-    ax.set_ylim(-0.7, len(labels) - 0.3)
+    fewest = 4 if len(owner(ax).axes) == 1 else 1
+    ax.set_ylim(min(len(labels) - fewest, 0) - 0.7, len(labels) - 0.3)
     return heights
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -133,11 +135,12 @@ def draw_factors(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     for ax, factor in zip(axes, factors, strict=False):
         _draw_factor(ax, table[table["factor"] == factor])
         ax.set_xlabel(style.folded(say.factor_words(factor), 40), fontsize=style.SMALL)
+    axes[0].set_ylim(style.limits(table["effect"].to_numpy(float), 0.3))
     for ax in axes[len(factors) :]:
         ax.set_axis_off()
     small = (
-        f"{_whose(table)}. Dot: a point; open: its 95 % CI holds zero. Heavy line: "
-        f"mean by value. At most {MOST_PANELS} factors are drawn; all are in the table."
+        f"{_whose(table)}. Dot: a point; open: its 95 % CI holds zero. Line: the CI, "
+        "which may go on beyond the picture. Blue: mean by value."
     )
     return style.Words(factors_title(table), "", small)
 
@@ -153,26 +156,29 @@ def _whose(table: pd.DataFrame) -> str:
 def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
     """Draw the points of one factor and their means.
 
-    Words stand side by side in the order of the alphabet; the mean by value is left out
-    where each point has a value of its own.
+    Words stand side by side, those with the largest means first; the mean by value is
+    left out where each point has a value of its own.
     """
-    x = rows["value"]
+    x, line = rows["value"], "-"
     if not pd.api.types.is_numeric_dtype(x.infer_objects()):
-        names = sorted(x.unique())
+        order = rows.groupby("value")["effect"].mean()
+        names = list(order.sort_values(ascending=False, kind="stable").index)
         labels = [style.folded(say.arm_words(name), 12) for name in names]
         ax.set_xticks(range(len(names)), labels)
         ax.set_xlim(-0.6, len(names) - 0.4)
-        x = x.map(names.index)
+        x, line = x.map(names.index), ""
     elif x.nunique() <= MOST_VALUES:
-        ax.set_xticks(sorted(x.unique()))
+        values = sorted(x.unique())
+        ax.set_xticks(values, [f"{value:.3g}" for value in values])
     ax.axhline(0, color=style.INK, linewidth=1)
     if len(rows) <= FEW_POINTS:
-        ax.vlines(x, rows["lo"], rows["hi"], colors=style.PALE, linewidth=0.9)
+        ax.vlines(x, rows["lo"], rows["hi"], colors=style.PALE, linewidth=1.2)
     faces = np.where(clear(rows), style.QUIET, "white")
     ax.scatter(x, rows["effect"], s=18, c=faces, edgecolors=style.QUIET, zorder=2)
     means = rows["effect"].groupby(x).mean()
     if len(means) <= MOST_VALUES:
-        ax.plot(means.index, means, color=style.BLUE, linewidth=2)
+        look: dict[str, Any] = {"color": style.BLUE, "linewidth": 2, "markersize": 16}
+        ax.plot(means.index, means, linestyle=line, marker="" if line else "_", **look)
     ax.set_ylabel("effect")
     ax.tick_params(labelleft=True)
 
@@ -182,12 +188,12 @@ def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
 METHODS = {"sobol": ("total", "first"), "morris": ("mu_star", "sigma")}
 """By design the index by which factors are ordered, and the other one."""
 INDEX_WORDS = {
-    "total": "total index",
-    "first": "first-order index",
+    "total": "total index: alone and with others",
+    "first": "first-order index: alone",
     "mu_star": "mean step (mu star)",
     "sigma": "its spread (sigma)",
 }
-REACH = (-0.25, 1.25)
+REACH = (-0.1, 1.1)
 """Ends of the axis of a share, which lies between 0 and 1."""
 
 
@@ -224,43 +230,53 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
 
 
 def indices_title(table: pd.DataFrame) -> str:
-    """Return how many factors have an index that excludes zero, and which the largest.
-    Of a variance that is all Monte Carlo an index says nothing."""
+    """Return which factor has the largest index, and the index. Of a variance that is
+    all Monte Carlo an index says nothing."""
     if not table["share_lo"].iloc[0] > 0:
         return "No part of the variance is parametric beyond Monte Carlo error"
-    main = say.first(table, "main")
-    rows = table.rename(
-        columns={main: "effect", f"{main}_lo": "lo", f"{main}_hi": "hi"}
-    )
-    rows = rows.assign(mcse=(rows["hi"] - rows["lo"]) / 4)
-    rows["factor"] = rows["factor"].map(say.factor_words)
-    return detected(rows, "factors", "factor")
+    row, main = table.iloc[0], say.first(table, "main")
+    name = say.capital(say.factor_words(row["factor"]))
+    return f"{name} matters most: {INDEX_WORDS[main]} {_index_words(row, main)}"
+
+
+def _index_words(row: Any, index: str) -> str:
+    """Return an index of a row, with its CI where it has one."""
+    low, high = row[f"{index}_lo"], row[f"{index}_hi"]
+    places = say.decimals((high - low) / 4, low, high)
+    bounds = f" ({say.interval(low, high, places)})" if np.isfinite(low) else ""
+    return f"{say.number(row[index], places)}{bounds}"
 
 
 @style.figure(
     "indices",
     "Which factor matters how much?",
     indices_table,
-    page=lambda table: style.rows_page(len(table), 0.5),
+    page=lambda table: style.rows_page(len(table), 0.6),
     empty=(
         "Not a Sobol or Morris design, or too few samples are finished: there are no "
         "indices to show."
     ),
 )
 def draw_indices(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw two dots a factor with their intervals: the index that orders them, and the
-    other one."""
+    """Draw two dots a factor with their intervals and numbers: the index that orders
+    them, and the other one; at the edge where they lie beyond."""
     ax = axes[0]
     labels = [style.folded(say.factor_words(factor), 26) for factor in table["factor"]]
     heights = style.row_axis(ax, labels)
     ax.axvline(0, color=style.INK, linewidth=1)
+    low, high = REACH if "total" in table else (-np.inf, np.inf)
     for column, shift, colour in (
-        ("main", 0.12, style.BLUE),
-        ("other", -0.12, style.VERMILION),
+        ("main", 0.16, style.BLUE),
+        ("other", -0.16, style.QUIET),
     ):
         index, spots = say.first(table, column), heights + shift
-        ax.hlines(spots, table[f"{index}_lo"], table[f"{index}_hi"], colors=colour)
-        ax.plot(table[index], spots, "o", color=colour, label=INDEX_WORDS[index])
+        ends = table[[f"{index}_lo", index, f"{index}_hi"]].clip(low, high)
+        left, _, right = ends.to_numpy().T
+        ax.hlines(spots, left, right, colors=colour, linewidth=2)
+        look: dict[str, Any] = {"label": INDEX_WORDS[index], "clip_on": False}
+        ax.plot(ends[index], spots, "o", color=colour, **look)
+        for y, row in zip(spots, table.to_dict("records"), strict=True):
+            style.beside(ax, y, _index_words(row, index), color=colour)
     ax.set_xlabel("steps in the outcome, over the factor's range")
     if "total" in table:
         ax.set(xlim=REACH, xlabel="share of the variance")

@@ -3,6 +3,7 @@ dyads that change most."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
-from balance_sim.show.atlas import Layout, layout_of
+from balance_sim.show.atlas import Layout, Spot, layout_of
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import (
     NONE,
@@ -25,10 +26,14 @@ from balance_sim.show.headline import by_size
 
 LAND, SEA, EDGE, NAVY = "#dfe3e8", "#f4f7fa", "#9aa3af", "#0b2f57"
 MOST_ARCS, MOST_NAMES, MOST_LISTED = 12, 16, 7
-LABEL = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6}
+LEAST_SHARE = 0.15
+"""Of the largest effect on a dyad, below which a dyad has no arc."""
+LABEL = {"facecolor": "white", "alpha": 0.9, "edgecolor": "none", "pad": 0.6}
 """The box of a name."""
 LINE = 0.052
 """Height of a line of the list beside a map, of the map's."""
+PLACES = [(x, y) for y in (-1, 1, 0, -2, 2) for x in ((0, 1, -1) if y else (1, -1))]
+"""Where a name may stand: to the right and up of its capital, best first."""
 
 
 class PlacedName(NamedTuple):
@@ -44,14 +49,17 @@ class PlacedName(NamedTuple):
 
 
 def map_table(result: AnalysedResult) -> pd.DataFrame:
-    """Return the table of dyads with arc: it is drawn, since its effect is not zero,
-    both states have a place, and fewer than MOST_ARCS are further from zero."""
+    """Return the table of dyads with arc: it is drawn, since its effect is not zero and
+    at least LEAST_SHARE of the largest, both states have a place, and fewer than
+    MOST_ARCS are further from zero."""
     dyads = dyads_table(result)
     if dyads.empty:
         return dyads
     layout = layout_of(result.scenario)
     is_placed = dyads[["a", "b"]].isin(list(layout.spots)).all(axis=1)
-    arcs = by_size(dyads[dyads["clear"] & is_placed]).index[:MOST_ARCS]
+    sizes = dyads["effect"].abs().where(dyads["clear"] & is_placed, 0.0)
+    is_large = (sizes > 0) & (sizes >= LEAST_SHARE * sizes.max())
+    arcs = by_size(dyads[is_large]).index[:MOST_ARCS]
     dyads = dyads.assign(arc=dyads.index.isin(arcs))
     dyads.attrs["layout"] = layout
     return dyads
@@ -122,7 +130,7 @@ def draw_map(
         shown = by_size(rows[rows["clear"]]).head(MOST_LISTED)
         if len(shown):
             lines.append((0.0, heading, style.QUIET))
-        places = max(say.digits(*shown["effect"]), 3)
+        places = say.effect_digits(*shown["effect"])
         for row in shown.to_dict("records"):
             ink = style.BLUE if row["effect"] > 0 else style.readable(style.ORANGE)
             words = f"{say.signed(row['effect'], places)}  {row[label]}"
@@ -166,12 +174,15 @@ def draw_states(
     ax.set(xlim=(west, east), ylim=(south, north), aspect="equal", anchor="NW")
 
 
-def write_names(ax: style.Axes, names: list[PlacedName]) -> None:
-    """Write names of states on a map."""
+def write_names(
+    ax: style.Axes, names: list[PlacedName], inks: Mapping[str, str] | None = None
+) -> None:
+    """Write names of states on a map, in ink or in a colour of their own."""
     for name, x, y, bold in names:
         weight = "bold" if bold else "normal"
         label = ax.text(x, y, name, ha="center", va="center", fontweight=weight)
-        label.set(fontsize=style.SMALL, bbox=LABEL, zorder=6)
+        colour = style.readable((inks or {}).get(name, style.INK))
+        label.set(fontsize=style.SMALL, bbox=LABEL, zorder=6, color=colour)
 
 
 def write_list(ax: style.Axes, lines: Sequence[style.Label]) -> None:
@@ -225,7 +236,8 @@ def _draw_arcs(ax: style.Axes, arcs: pd.DataFrame, layout: Layout) -> None:
 def named_spots(
     arcs: pd.DataFrame, states: pd.DataFrame, layout: Layout, letter: float
 ) -> list[PlacedName]:
-    """Return names and the middle of each, none on top of another.
+    """Return names and the middle of each, none on top of another, each where it hides
+    fewest arcs and capitals.
 
     Named are the participants, in bold, the states at the ends of most arcs, then those
     that change most.
@@ -237,6 +249,8 @@ def named_spots(
     west, east, south, north = layout.box
     letter *= east - west
     line = 2.5 * letter
+    ways = [layout.arc(a, b) for a, b in zip(arcs["a"], arcs["b"], strict=True)]
+    marks = [*itertools.chain(*ways), *map(np.atleast_2d, layout.spots.values())]
     placed = states[states["code"].isin(list(layout.spots))]
     ends = pd.concat([arcs["a"], arcs["b"]]).value_counts()
     ranked = placed.assign(
@@ -249,15 +263,21 @@ def named_spots(
     for state in ranked.head(MOST_NAMES).to_dict("records"):
         name, (x, y) = str(state["name"]), layout.spots[state["code"]]
         half = 0.55 * letter * len(name)
-        for dx, dy in ((0, -line), (0, line), (half + line, 0), (-half - line, 0)):
-            spot = PlacedName(name, x + dx, y + dy, bool(state["participant"]))
-            is_inside = west + half < spot.x < east - half and south < spot.y < north
-            is_free = all(
-                abs(spot.x - neighbour.x) > half + 0.55 * letter * len(neighbour.name)
-                or abs(spot.y - neighbour.y) > line
-                for neighbour in names
+        free: list[tuple[int, int, Spot]] = []
+        for right, up in PLACES:
+            aside = half + line / 2 if right and not up else half / 2
+            spot = (x + right * aside, y + up * line)
+            is_inside = west + half < spot[0] < east - half and south < spot[1] < north
+            is_apart = all(
+                abs(spot[0] - other.x) > half + 0.55 * letter * len(other.name)
+                or abs(spot[1] - other.y) > line
+                for other in names
             )
-            if is_inside and is_free:
-                names.append(spot)
-                break
+            if is_inside and is_apart:
+                box = np.array((half, 0.6 * line))
+                inside = [(np.abs(mark - spot) < box).all(axis=1) for mark in marks]
+                hidden = sum(bool(points.any()) for points in inside)
+                free.append((hidden, len(free), spot))
+        if free:
+            names.append(PlacedName(name, *min(free)[2], bool(state["participant"])))
     return names
