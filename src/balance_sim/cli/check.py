@@ -260,7 +260,7 @@ def world_lines(start: WorldAtStart) -> Iterator[str]:
     start : of the control arm, by the expected estimator
     """
     title = arm_title(start.scenario, start.scenario.reference_arm)
-    yield from wrapped(f"Start of the control arm ({title}), at the values in use")
+    yield from wrapped(f"Start of the control arm ({title}), at the point values")
     names = state_names(start.scenario)
     members: dict[str, list[str]] = {}
     for code, role in zip(start.codes, start.listed, strict=True):
@@ -270,9 +270,9 @@ def world_lines(start: WorldAtStart) -> Iterator[str]:
         yield from wrapped(f"  {words}: {', '.join(sorted(members[role]))}", "    ")
     share = percent(start.scenario.parameters.tau)
     yield from wrapped(
-        "  Threatened: aligned with nobody who takes part, and their threat is more "
-        f"than {share} of its balance (all threats and its own defence); wary: more "
-        "than a quarter of that.",
+        f"  Threatened: those who take part make up more than {share} of the state's "
+        "balance (all threats and its own defence), and it is aligned with none of "
+        "them. Wary: more than a quarter of that.",
         "  ",
     )
     expected, classes = start.a_year(), start.as_dict()["classes"]

@@ -115,7 +115,7 @@ def _wants(table: pd.DataFrame) -> dict[str, Any]:
 def first_lines(game: Game) -> Iterator[str]:
     """What can be said before anything is simulated: each side's best strategy and what
     it would bring more, by the expected estimator at the point values."""
-    yield f"first answer, {say.AT_POINT}, by the expected estimator:"
+    yield f"First answer, {say.AT_POINT}, before anything is simulated:"
     effects = expected_effects(game, game.scenario)[None]
     titles = tables.titles_of(game)
     for name, choice in recommendations(game, effects).items():

@@ -371,12 +371,12 @@ def choice_sentences(played: PlayedGame, player: str) -> list[str]:
         for row in decisive.to_dict("records")
     ]
     if len(words) == 1:
-        sentences.append(f"It hangs on one assumption, {words[0]}.")
+        sentences.append(f"One assumption decides it: {words[0]}.")
     elif words:
-        count = f"{len(words)} assumptions, on each by itself"
-        sentences.append(f"It hangs on {count}: {'; '.join(words)}.")
+        count = f"Each of {len(words)} assumptions decides it by itself"
+        sentences.append(f"{count}: {'; '.join(words)}.")
     else:
-        sentences.append("It hangs on no single one of the assumptions left out.")
+        sentences.append("No single assumption decides it.")
     return sentences
 
 
@@ -420,10 +420,10 @@ def equilibria_words(solution: Solution) -> str:
     words = f"At the point values, equilibria in pure strategies: {kinds.count('pure')}"
     if equilibria["complete"]:
         words += f", in mixed ones: {kinds.count('mixed')}"
-    is_one = "one" if observed["equilibrium"] else "none"
+    is_one = "an equilibrium" if observed["equilibrium"] else "no equilibrium"
     regret, bound = observed["regret"], observed["bound"]
-    words += f"; what was observed is {is_one} (epsilon-regret {regret:.3g}, 95 % "
-    return f"{words}bound {bound:.3g})"
+    words += f". What was observed is {is_one}: by another strategy a side would gain "
+    return f"{words}at most {regret:.3g} (epsilon-regret; 95 % bound {bound:.3g})"
 
 
 def _mixture(shares: Mapping[str, float], titles: Mapping[str, str]) -> str:

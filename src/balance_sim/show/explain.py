@@ -124,8 +124,8 @@ def dyad_answer(dyad: DyadTerms, scenario: Scenario, width: int) -> Iterator[str
     moment = next((name for name in dates if name.startswith("+")), [*dates][-1])
     yield from said(_signing_words(dyad, names), width)
     minds = "; ".join(_mind_words(dyad, moment, side, names) for side in sides)
-    opening = f"{_moment_words(moment)}, asked for {one_of_kind(dyad.kind)}"
-    yield from said(f"{opening}, {minds}.", width)
+    opening = f"{_moment_words(moment)}, if asked for {one_of_kind(dyad.kind)}"
+    yield from said(f"{opening}: {minds}.", width)
     yield from said(_feared_words(dyad, moment, names), width)
     alarm = [_alarm_words(dyad, moment, side, names) for side in sides]
     if any(alarm):
@@ -166,15 +166,15 @@ def _signing_words(dyad: DyadTerms, names: Names) -> str:
     words = (
         f"{both_states(names, dyad.a, dyad.b)} sign a new security agreement "
         f"{say.within(dyad.window)} in {signing['arm']:,} of "
-        f"{say.plural(signing['of'], 'replication')}, in {signing['control']:,} of the "
-        "control arm"
+        f"{say.plural(signing['of'], 'replication')}, and in {signing['control']:,} of "
+        "the control arm's"
     )
     for row in dyad.shares.to_dict("records"):
         places = max(say.decimals(row["mcse"], row["lo"], row["hi"]), 2)
-        levels = f"{row['mean']:.{places}f} agreements instead of "
+        levels = f"{row['mean']:.{places}f} instead of "
         levels += f"{row['mean_control']:.{places}f}"
         effect = say.effect_words(row["effect"], row["lo"], row["hi"], row["mcse"])
-        words += f"; expected are {levels} ({effect})"
+        words += f"; {levels} are expected ({effect})"
     return f"{say.capital(words)}."
 
 
@@ -190,9 +190,9 @@ def _mind_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
     term = max(shares, key=lambda part: shares[part])
     verb = "readier" if change > 0 else "less ready"
     return (
-        f"{state} is {verb} ({100 * consent['reference']:.2f} to "
-        f"{100 * consent['arm']:.2f} %), {say.percent(min(shares[term], 1.0))} of it "
-        f"by {say.term_words(term)}"
+        f"{state} is {verb} ({100 * consent['arm']:.2f} instead of "
+        f"{100 * consent['reference']:.2f} %), {say.percent(min(shares[term], 1.0))} "
+        f"of it by {say.term_words(term)}"
     )
 
 

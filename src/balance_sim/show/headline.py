@@ -221,21 +221,21 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
             f"The sign is the theory's, not the data's: {prior_share} of draws are "
             f"above zero before the data, {posterior_share} after."
             if headline.is_sign_assumed
-            else f"{posterior_share} of draws are above zero ({prior_share} before the "
-            "data)."
+            else "Under the scenario's theory the effect is above zero in "
+            f"{posterior_share} of draws, and in {prior_share} before the data."
         )
     if headline.mcse is not None:
         places = say.decimals(headline.mcse) + 1
         error = say.number(headline.mcse, places)
         sentences.append(
-            f"Row 3 is simulated ({replications}; Monte Carlo error {error})."
+            f"The last row is simulated ({replications}; Monte Carlo error {error})."
         )
         sentences += [TOO_FEW_WORDS] * headline.has_too_few_runs
         if headline.expected is not None:
-            row = "the effect at the point values" if headline.drawn else "row 3"
+            row = f" {say.AT_POINT}" if headline.drawn else ""
             note = (
-                "Rows 1 and 2 hold partners as at the start; so computed, "
-                f"{row} would be {say.signed(headline.expected, places)}"
+                f"With partners as at the start, as in the other rows, it{row} would be "
+                f"{say.signed(headline.expected, places)}"
             )
             if headline.distance is not None:
                 side = "more" if headline.distance > 0 else "less"
@@ -355,16 +355,16 @@ def channel_words(
     going = [name for name in PARTS if abs(channels[name]) >= LEAST]
     if len(going) == 1:
         return (
-            f"Channels, {where}: all of it ({words['total']}) is through "
+            f"All of the effect {where} ({words['total']}) comes from "
             f"{PARTS[going[0]]}, with partners as at the start."
         )
     others = ""
     if abs(channels["rest"]) >= LEAST:
-        others = f", {PARTS['rest']} {words['rest']}"
+        others = f", {words['rest']} from {PARTS['rest']}"
     return (
-        f"Channels, {where}: {PARTS['picture']} {words['picture']}, {PARTS['threat']} "
-        f"{words['threat']}{others}; {words['total']} in all, with partners as at the "
-        "start."
+        f"Of the effect {where} {words['picture']} comes from {PARTS['picture']} and "
+        f"{words['threat']} from {PARTS['threat']}{others}: {words['total']} in all, "
+        "with partners as at the start."
     )
 
 
@@ -392,12 +392,12 @@ def width_words(uncertainty: Mapping[str, Any] | None) -> str:
         return ""
     order = sorted(variance["shares"].items(), key=lambda item: (-item[1], item[0]))
     shares = [
-        f"{name} {say.percent(share)}"
+        f"{name} ({say.percent(share)})"
         for name, share in order[:MOST_GROUPS]
         if share > SMALLEST_SHARE
     ]
     carriers = (
-        f"What carries the width of the {variance['source']}: {', '.join(shares)}."
+        f"The width of the {variance['source']} comes from {say.listed(shares)}."
     )
     if not variance["sd_if_known"]:
         return carriers

@@ -25,10 +25,10 @@ DIRECTIONS = {
     "other": "other",
     "all": "all",
 }
-NO_DYAD = "No dyad differs from zero in the simulation."
+NO_DYAD = "In the simulation no dyad has an effect that differs from zero."
 COUNTER_BALANCING = (
-    "An agreement counts as counter-balancing if neither of the two takes part in the "
-    "event, both fear those who do, and neither is aligned with them."
+    "An agreement counts as counter-balancing if neither of its two states takes part "
+    "in the event, both fear those who do, and neither is aligned with them."
 )
 CAVEAT = "The CI reflects Monte Carlo error only."
 AT_POINT = "at the point values"
@@ -41,6 +41,7 @@ SOURCES = {
 """What a study draws parameters from, in words."""
 ABBREVIATIONS = {"us", "eu", "uk", "un", "nato"}
 MOST_DECIMALS = 6
+NO_BREAK = "\u00a0"
 
 # -- numbers ---------------------------------------------------------------------------
 
@@ -414,15 +415,15 @@ def page_width() -> int:
 
 def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
     """Return lines of at most `width` characters, all but the first indented; a longer
-    word stays whole."""
+    word stays whole, and a per cent sign with its number."""
     lines = textwrap.wrap(
-        text,
+        text.replace(" %", f"{NO_BREAK}%"),
         width,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return lines or [""]
+    return [line.replace(f"{NO_BREAK}%", " %") for line in lines] or [""]
 
 
 def said(text: str, width: int = WIDTH) -> list[str]:
