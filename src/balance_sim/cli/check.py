@@ -63,9 +63,9 @@ class CheckedFile:
 @click.option(
     "--world/--no-world",
     default=True,
-    help="Of a scenario also the start of the control arm: roles in the event, what "
-    "can count, what is expected; with --json who fears whom. And what standard acts "
-    "would do, beside what states on record did.",
+    help="Print of a scenario who has which role in its event, which dyads can count, "
+    "what is expected, and what standard acts would do; with --json also who fears "
+    "whom.",
 )
 @click.option(
     "--seal",

@@ -61,9 +61,9 @@ def effect(
     """Print the expected effect of an arm of SCENARIO over the control arm, with its
     channels and dyads.
 
-    The network of agreements is that of the start, and no random numbers are drawn:
-    what agreements made on the way change is left out. `run` simulates it, and prints
-    the gap between the two."""
+    No random numbers are drawn. The network of agreements stays as at the start, so
+    nothing follows from agreements that are signed on the way. `run` simulates them,
+    and prints the gap between the two."""
     from balance_sim.effects.expected_effect import expected_effect
     from balance_sim.effects.headline import (
         headline_of,

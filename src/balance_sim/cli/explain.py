@@ -61,8 +61,8 @@ Answer = tuple[dict[str, Any], list[str]]
     "--runs",
     type=click.IntRange(1),
     metavar="N",
-    help="Replications that are attributed, and that a dyad is averaged over  "
-    "[default: up to 400, and 64]",
+    help="Over how many replications an effect is attributed, or a dyad averaged  "
+    "[default: up to 400, or 64]",
 )
 @click.option(
     "--arm",

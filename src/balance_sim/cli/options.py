@@ -97,7 +97,7 @@ timeout_option = click.option(
     "--run-timeout",
     type=FiniteRange(min=0.001),
     metavar="SECONDS",
-    help="Give up a replication after so long.",
+    help="Give up a replication that takes longer.",
 )
 
 
@@ -126,14 +126,14 @@ own_model_option = _code_option(
     "--model",
     metavar="MODULE:CLASS",
     words="Your own StateAgent subclass, from a module in this folder or on "
-    "PYTHONPATH; of a study that has one, allow it",
+    "PYTHONPATH; a study that has one needs it named again",
 )
 own_outcomes_option = _code_option(
     "--outcomes",
     "own",
     metavar="MODULE",
-    words="A module of yours whose public functions are measured as outcomes too; of a "
-    "study that has some, allow them",
+    words="A module of yours whose public functions are measured as outcomes too; a "
+    "study that has some needs it named again",
 )
 
 

@@ -28,8 +28,8 @@ TABLES: dict[str, Literal["runs", "accords"]] = {
     "--list",
     "only_list",
     is_flag=True,
-    help="Print the figures there are and what each answers; of RESULTS alone where "
-    "they are given.",
+    help="Print the figures there are and what each answers; with RESULTS, only those "
+    "that these have.",
 )
 @click.option(
     "--outcome",

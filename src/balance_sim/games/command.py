@@ -72,13 +72,13 @@ SECONDS = {
     "--play",
     "in_stages",
     is_flag=True,
-    help="What the sides do who choose again while the world runs: `play` in FILE.",
+    help="What sides do that choose again, at the dates of `play` in FILE.",
 )
 @click.option(
     "--discover",
     is_flag=True,
     help="Find the futures in which each strategy fails, early signs of it, and the "
-    "worst plan of the file's red team; takes the draws once more.",
+    "worst plan of the file's red team. It works through the draws once more.",
 )
 @options.timeout_option
 @options.figures_option
@@ -104,9 +104,9 @@ def game(
     """Play the game in FILE: payoffs of every profile, best replies, equilibria,
     regret.
 
-    FILE is a path, or a name as `balance-sim list` gives it. What is said holds under
-    the payoffs of the file; it is no advice. The same command goes on where it stopped;
-    with other payoffs the same replications are read again."""
+    FILE is a path, or a name as `balance-sim list` gives it. The answer holds
+    under the payoffs of the file; it is no advice. The same command goes on where it
+    stopped, and other payoffs need no new replications."""
     if in_stages:
         _answer_play(file, draws, workers, {"set": settings, "theory": theory})
         return

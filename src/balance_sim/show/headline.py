@@ -234,8 +234,8 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
         if headline.expected is not None:
             row = f" {say.AT_POINT}" if headline.drawn else ""
             note = (
-                f"With partners as at the start, as in the other rows, it{row} would be "
-                f"{say.signed(headline.expected, places)}"
+                f"With partners as at the start, as in the other rows, it{row} would "
+                f"be {say.signed(headline.expected, places)}"
             )
             if headline.distance is not None:
                 side = "more" if headline.distance > 0 else "less"
@@ -396,9 +396,7 @@ def width_words(uncertainty: Mapping[str, Any] | None) -> str:
         for name, share in order[:MOST_GROUPS]
         if share > SMALLEST_SHARE
     ]
-    carriers = (
-        f"The width of the {variance['source']} comes from {say.listed(shares)}."
-    )
+    carriers = f"The width of the {variance['source']} comes from {say.listed(shares)}."
     if not variance["sd_if_known"]:
         return carriers
     path, sd = min(variance["sd_if_known"].items(), key=lambda item: item[1])

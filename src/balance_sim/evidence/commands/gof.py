@@ -22,7 +22,13 @@ from balance_sim.evidence.commands.documents import figure_option, own_folder
     show_default=True,
     help="Replications.",
 )
-@click.option("--seed", type=options.SHORT_SEED, default=1, show_default=True)
+@click.option(
+    "--seed",
+    type=options.SHORT_SEED,
+    default=1,
+    show_default=True,
+    help="Random numbers.",
+)
 @click.option(
     "--from",
     "first",

@@ -50,11 +50,11 @@ def posterior(
     """Draw SCENARIO's parameters from their posterior, and write the draws to a table
     that it names by `posterior:`.
 
-    From the priors, the record of agreements, the scenario's own record where it is
-    calibrated, and event data. The headline effect is worked out of every draw, and of
-    as many of the prior: minutes. posterior.csv.gz holds the draws, a line a key path,
-    posterior.yaml how they were made and which parameters data inform. The same bytes
-    whenever it is written."""
+    It combines the priors, the record of agreements, the scenario's own record where it
+    is calibrated, and event data. It also works out the headline effect of every draw,
+    and of as many draws of the prior, which takes minutes. posterior.csv.gz holds the
+    draws, a line for each key path; posterior.yaml says how they were made and which
+    parameters data inform. Written again, they have the same bytes."""
     use_one_thread()
     from balance_sim.evidence.forecast.theories import theory_scores_beside
     from balance_sim.evidence.posterior import files, power_scaling

@@ -52,7 +52,7 @@ ABOUT = ("first", "last", "kinds", "stage", "about")
     type=click.IntRange(min=1),
     default=32,
     show_default=True,
-    help="Of a results folder: replications simulated again, those it holds at most.",
+    help="Of a results folder: how many of its replications are simulated again.",
 )
 @click.option(
     "--freeze",
