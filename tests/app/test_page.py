@@ -110,6 +110,14 @@ def test_mesas_front_end_takes_the_model() -> None:
     context.close()
 
 
+def test_a_wrong_arm_is_told_on_the_page() -> None:
+    for wrong, nearest in (({"arm": "sumit"}, "summit"), ({"seed": -1}, "seed"), ({"scenario": "five_state"}, "E001")):
+        element = mesa_view.model_view(**{"scenario": SMOKE, **wrong})
+        _, context = solara.render(element, handle_error=False)
+        assert nearest in str(element.args) + str(element.kwargs)
+        context.close()
+
+
 def test_the_map_of_the_model_has_a_line_for_each_agreement() -> None:
     model = BalanceModel(load_scenario(SMOKE, set=["base_rate=10"]), seed=3)
     before = mesa_view.world_figure(model).axes[0].collections[-1].get_segments()
