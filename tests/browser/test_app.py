@@ -164,6 +164,9 @@ def test_a_date_out_of_range_is_refused_in_words_and_set_back(opened: Any) -> No
     page.locator("#on").uncheck()
     one.answered(1)
     assert page.locator("#refused").inner_text() == ""
+    page.get_by_label("changes whom it is aimed at").check()
+    page.locator(".map .state").first.dispatch_event("click")  # of an event that is off
+    assert page.locator("#refused").inner_text() != "" and page.locator("#answer").get_attribute("data-number") == "1"
     box = page.locator("#sticky").bounding_box()  # the answer, where its section is out of view
     assert box is not None and 0 < box["y"] < box["y"] + box["height"] <= 900
 

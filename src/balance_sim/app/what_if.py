@@ -300,7 +300,7 @@ def sentences(answer: Answer) -> list[str]:
     effects = answer.effect, answer.effect_as_written
     places = say.digits(*effects)
     with_changes, as_written = (
-        say.signed(effect, max(places, 3)) for effect in effects
+        say.signed(effect, max(places, 3)) if effect else "zero" for effect in effects
     )
     control = say.arm_title(scenario, scenario.reference_arm)
     over_control = f"Over the control arm ({control}) the effect is {with_changes}"
