@@ -1,4 +1,4 @@
-"""The same sweep on a Dask cluster: a real scheduler and real workers on loopback, one of them killed."""
+"""The same sweep on a Dask cluster: a real scheduler and real workers on loopback, which are killed one after another."""
 
 import json
 import os
@@ -6,65 +6,91 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from balance_sim.games.plan import load_game
 from balance_sim.games.study import play
+from balance_sim.scenario.errors import WrongRequest
+from balance_sim.study import cluster as dask_cluster
 
 pytest.importorskip("distributed")
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = """
+import sys
+from balance_sim.cli import main
+from balance_sim.study import cluster, plan
+cluster.WORKERLESS_SECONDS = 2
+plan.block_runs = lambda *_: 4
+main(sys.argv[1:])
+"""
 
 
-@pytest.fixture(params=[2])
-def cluster(tmp_path, request):
-    """(address, worker processes): a scheduler and so many workers of one thread each, outside this process."""
-    said = (tmp_path / "scheduler.log").open("w+")
-    started = []
+class DaskProcesses:
+    """A scheduler and workers of one thread each, in processes of their own."""
 
-    def start(*words: str) -> subprocess.Popen[bytes]:
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.started = folder, []
+        self.log = (folder / "scheduler.log").open("w+")
+        self.scheduler = self.start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+        self.address = ""
+
+    def start(self, program: str, *words: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-m", *words], stdout=said, stderr=subprocess.STDOUT, cwd=tmp_path,
-            start_new_session=True,
+            [sys.executable, "-m", f"distributed.cli.{program}", *words, "--no-dashboard"], stdout=self.log,
+            stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
         )  # fmt: skip
-        started.append(process)
+        self.started.append(process)
         return process
 
-    scheduler = start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    address = None
-    until = time.monotonic() + 60
-    while address is None and time.monotonic() < until:
-        found = re.search(r"Scheduler at:\s+(tcp://[\d.:]+)", (tmp_path / "scheduler.log").read_text())
-        address = found[1] if found else None
-        time.sleep(0.05)
-    assert address, (tmp_path / "scheduler.log").read_text()
-    workers = [
-        start("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
-        for _ in range(request.param)
-    ]
-    workers[0].scheduler = scheduler  # type: ignore[attr-defined]
-    yield address, workers
-    for process in started:
+    def worker(self) -> subprocess.Popen[bytes]:
+        until = time.monotonic() + 60
+        while not self.address and time.monotonic() < until:
+            said = re.search(r"Scheduler at:\s+(tcp://[\d.:]+)", (self.folder / "scheduler.log").read_text())
+            self.address = said[1] if said else time.sleep(0.05) or ""
+        assert self.address, (self.folder / "scheduler.log").read_text()
+        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-nanny")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[DaskProcesses]:
+    processes = DaskProcesses(tmp_path)
+    yield processes
+    for process in processes.started:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
-@pytest.mark.fault("F13")
+def kill_after_two_blocks(lab, out: str, process: subprocess.Popen[bytes]) -> None:
+    lab.wait_for(lambda: len(lab.blocks(out)) >= 2, 120)
+    os.kill(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.fault("F13", "F14")
 @pytest.mark.slow
-def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster, undisturbed):
-    address, workers = cluster
-    process = lab.start("sweep", "exp.yaml", "--out", "there", "--scheduler", address, block=4)
-    lab.wait_for(lambda: len(lab.blocks("there")) >= 2, 120)
-    os.kill(workers[0].pid, signal.SIGKILL)
-    assert process.wait(timeout=180) == 0
-    assert lab.digest("there") == undisturbed
-    _a_game_too(lab, address)
+def test_a_cluster_loses_a_worker_then_all_and_then_its_scheduler(lab, cluster, undisturbed, monkeypatch) -> None:
+    """With a worker left, the digest is that of this machine, and that of a game is. A scheduler that dies ended in a
+    traceback; without any worker the command waited for ever, in silence."""
+    first, second = cluster.worker(), cluster.worker()
+    monkeypatch.setattr("balance_sim.study.plan.block_runs", lambda *_: 4)
+    killer = threading.Thread(target=kill_after_two_blocks, args=(lab, "there", first))
+    killer.start()
+    done = lab.ask("sweep", "exp.yaml", "--out", "there", "--scheduler", cluster.address)
+    killer.join()
+    assert done.returncode == 0, done.stderr
+    assert first.wait(10) == -signal.SIGKILL and lab.digest("there") == undisturbed
+    game_as_here(lab, cluster.address)
+    lab.edit("runs: 24", "runs: 4000")
+    lost_as_told(lab, cluster, second, "has had no worker for 2 s")
+    cluster.worker()
+    lost_as_told(lab, cluster, cluster.scheduler, "the Dask scheduler is gone")
 
 
-def _a_game_too(lab, address: str) -> None:
-    """Profiles simulated on the worker that is left: the digest is that of this machine."""
+def game_as_here(lab, address: str) -> None:
     dilemma = str(ROOT / "games" / "security_dilemma.yaml")
     words = ["game", dilemma, "--runs", "12", "--draws", "0", "--no-figures", "--json"]
     there = lab.ask(*words, "--out", "game-there", "--scheduler", address)
@@ -72,35 +98,19 @@ def _a_game_too(lab, address: str) -> None:
     assert json.loads(there.stdout)["digest"] == play(load_game(dilemma), 12).result.digest
 
 
-@pytest.mark.fault("F14")
-@pytest.mark.slow
-@pytest.mark.parametrize("cluster", [1], indirect=True, ids=[""])
-@pytest.mark.parametrize("lost", ["scheduler", "workers"])
-def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, lost) -> None:
-    """A scheduler that dies ended in a traceback; without any worker the command waited for ever, in silence."""
-    address, workers = cluster
-    lab.edit("runs: 24", "runs: 20000")
-    program = (
-        "import sys; from balance_sim.study import cluster; cluster.WORKERLESS_SECONDS = 2; "
-        "from balance_sim.study import plan; plan.block_runs = lambda *_: 4; "
-        "from balance_sim.cli import main; main(sys.argv[1:])"
-    )
-    words = [sys.executable, "-c", program, "sweep", "exp.yaml", "--out", "there", "--scheduler", address]
-    process = subprocess.Popen(words, cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    lab.wait_for(lambda: len(lab.blocks("there")) >= 2, 120)
-    for one in workers if lost == "workers" else [workers[0].scheduler]:
-        os.kill(one.pid, signal.SIGKILL)
-    errors = process.communicate(timeout=120)[1]
-    assert process.returncode == 7 and "Traceback" not in errors, errors
-    assert {"scheduler": "the Dask scheduler is gone", "workers": "has had no worker for 2 s"}[lost] in errors
-    assert "What was finished is kept: the same command goes on" in errors
-    assert len(lab.blocks("there")) >= 2
+def lost_as_told(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes], said: str) -> None:
+    """The command ends with 7, with why and with what to do, and what was finished is kept."""
+    out = f"without-{process.pid}"
+    words = [sys.executable, "-c", PROGRAM, "sweep", "exp.yaml", "--out", out, "--scheduler", cluster.address]
+    driver = subprocess.Popen(words, cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    kill_after_two_blocks(lab, out, process)
+    errors = driver.communicate(timeout=120)[1]
+    assert driver.returncode == 7 and "Traceback" not in errors, errors
+    assert said in errors and "What was finished is kept: the same command goes on" in errors
+    assert len(lab.blocks(out)) >= 2
 
 
-def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):
-    from balance_sim.scenario.errors import WrongRequest
-    from balance_sim.study import cluster
-
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+def test_a_scheduler_that_does_not_answer_is_a_wrong_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(WrongRequest, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):
-        cluster.connect("tcp://127.0.0.1:9")
+        dask_cluster.connect("tcp://127.0.0.1:9")

@@ -153,13 +153,12 @@ def test_an_edit_while_a_study_runs_is_told_of_as_it_ends(mine: Path, lab, small
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cluster", [1], indirect=True, ids=[""])
 def test_a_dask_worker_that_holds_a_module_as_it_was_refuses(lab, mine: Path, cluster, monkeypatch) -> None:  # noqa: F811
     """A cluster on which a module was edited between two studies, and one with other rules under the same version."""
     from balance_sim.study.cluster import connect
 
-    address, _ = cluster
-    client = connect(address)
+    cluster.worker()
+    client = connect(cluster.address)
     client.run(lambda folder: sys.path.insert(0, folder), str(mine))
     where = {"client": client, "outcomes": "mine"}
     lab.edit("runs: 24", "runs: 2")

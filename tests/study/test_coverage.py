@@ -16,16 +16,25 @@ import pytest
 from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.evidence.scores import exact_share
 from balance_sim.stats.indices import FEW_POINTS, FEW_ROWS, morris_effects, sobol_indices, variance_split
-from balance_sim.stats.intervals import Sample, mean_interval, paired_interval, t_quantile, welch
+from balance_sim.stats.intervals import (
+    Sample,
+    Sides,
+    mean_interval,
+    paired_half_widths,
+    paired_interval,
+    spread_over,
+    t_quantile,
+    welch,
+)
 from scipy.stats import binom, norm
 
 NOMINAL = 0.95
 FALSE = 1e-6
 DRAWS, LONG = 10_000, 60_000
 
-Bounds = tuple[float, float]
-Interval = Callable[[np.ndarray, np.ndarray], Bounds]  # of an arm's and the reference's values, run by run
-Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
+Bounds = tuple[np.ndarray, np.ndarray]
+Interval = Callable[[np.ndarray, np.ndarray], Bounds]  # of an arm's and the reference's values: runs by studies
+Draw = Callable[[np.random.Generator, tuple[int, int]], tuple[np.ndarray, np.ndarray]]
 
 
 def allowed(draws: int, low: float = NOMINAL, high: float = NOMINAL) -> tuple[int, int]:
@@ -35,9 +44,8 @@ def allowed(draws: int, low: float = NOMINAL, high: float = NOMINAL) -> tuple[in
 
 def held(interval: Interval, draw: Draw, n: int, truth: float, draws: int, seed: int = 1) -> int:
     """How many of `draws` intervals, each from n runs of its own, hold the truth."""
-    rng = np.random.default_rng(seed)
-    bounds = (interval(*draw(rng, n)) for _ in range(draws))
-    return sum(low <= truth <= high for low, high in bounds)
+    low, high = interval(*draw(np.random.default_rng(seed), (n, draws)))
+    return int(((low <= truth) & (truth <= high)).sum())
 
 
 def passes(count: int, draws: int, low: float = NOMINAL, high: float = NOMINAL) -> bool:
@@ -57,23 +65,46 @@ def test_the_yardstick_has_the_power_it_claims() -> None:
 # --- the mean of paired differences -----------------------------------------------------------------
 
 
-def paired(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+def paired(arm: np.ndarray, reference: np.ndarray, least: float = 0.0) -> Bounds:
     """Of a filtered estimate, or of an outcome on a scale: days, states of the world."""
-    return paired_interval(arm, reference)[2:]
+    difference = arm - reference
+    sides = Sides.of(difference - np.median(difference, axis=0))
+    spread = np.maximum(spread_over(arm, reference), least)
+    below, above = paired_half_widths(difference.std(axis=0, ddof=1), len(arm), sides, spread)
+    return difference.mean(axis=0) - below, difference.mean(axis=0) + above
 
 
 def counted(arm: np.ndarray, reference: np.ndarray) -> Bounds:
     """Of a number of agreements or of states."""
-    return paired_interval(arm, reference, least=1.0)[2:]
+    return paired(arm, reference, 1.0)
 
 
-def normal(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+def students(arm: np.ndarray, reference: np.ndarray, confidence: float = NOMINAL) -> Bounds:
+    """Student's t, which leans on the few differences that were seen: wrong where few runs differ."""
+    difference, n = arm - reference, len(arm)
+    half = t_quantile(confidence, n - 1) * difference.std(axis=0, ddof=1) / np.sqrt(n)
+    return difference.mean(axis=0) - half, difference.mean(axis=0) + half
+
+
+def test_studies_side_by_side_have_the_intervals_that_each_has_alone() -> None:
+    """Of the two above, for the sake of time, beside the functions that studies are reported by."""
+    arm, reference = counts_of_accords(np.random.default_rng(2), (25, 40))
+    for k, (one, other) in enumerate(zip(arm.T, reference.T, strict=True)):
+        for interval, alone in (
+            (paired, paired_interval(one, other)),
+            (counted, paired_interval(one, other, least=1.0)),
+            (students, mean_interval(one - other)),
+        ):
+            assert [end[k] for end in interval(arm, reference)] == pytest.approx(alone[2:], rel=1e-12)
+
+
+def normal(rng: np.random.Generator, n: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Levels that share most of their luck; the difference has mean 0.3."""
     luck = rng.normal(0, 3, n)
     return luck + rng.normal(0.3, 1, n), luck
 
 
-def counts_of_accords(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+def counts_of_accords(rng: np.random.Generator, n: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Counts as of agreements: some in both arms, some only with the event (0.4), some only without (0.1)."""
     both = rng.poisson(3.0, n)
     return (both + rng.poisson(0.4, n)).astype(float), (both + rng.poisson(0.1, n)).astype(float)
@@ -86,22 +117,22 @@ def test_an_interval_of_the_mean_holds_it_at_the_nominal_rate(n: int) -> None:
     assert passes(held(paired, normal, n, 0.3, DRAWS), DRAWS, 0.95, 0.97 if n < 10 else 0.955)
 
 
-def lognormal(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+def lognormal(rng: np.random.Generator, n: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """A difference that is skewed in every run; the levels vary ten times as much."""
     luck = rng.lognormal(0, 1, n)
     return luck + 0.1 * rng.lognormal(0, 1, n), luck
 
 
-def compound_poisson(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+def compound_poisson(rng: np.random.Generator, n: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Sums of exponential sizes, one a run on average in both arms and one in ten runs with the event alone."""
     both, gained = (rng.gamma(np.maximum(rng.poisson(rate, n), 1e-12)) for rate in (1.0, 0.1))
     return both + gained, both
 
 
-def jumps(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+def jumps(rng: np.random.Generator, n: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """A shift of 0.3 in every run; in two runs of a hundred more by a log-normal size, in one less."""
-    sizes, chance = rng.lognormal(0, 0.5, (3, n)), np.array([[0.5], [0.02], [0.01]])
-    both, gained, lost = sizes * (rng.uniform(size=(3, n)) < chance)
+    sizes, chance = rng.lognormal(0, 0.5, (3, *n)), np.array([0.5, 0.02, 0.01])[:, None, None]
+    both, gained, lost = sizes * (rng.uniform(size=(3, *n)) < chance)
     return both + gained + 0.3 + rng.normal(0, 0.02, n), both + lost
 
 
@@ -119,11 +150,9 @@ def test_a_filtered_effect_is_held_under_skew_where_students_t_is_too_short(skew
 @pytest.mark.parametrize(("n", "longer"), [(10, 0.06), (25, 0.02), (100, 0.005)])
 def test_of_normal_differences_the_interval_is_students_to_within_little(n: int, longer: float) -> None:
     """Levels vary three times as much as the difference; mean length over 400 studies."""
-    rng, length = np.random.default_rng(4), np.zeros(2)
-    for _ in range(400):
-        arm, reference = normal(rng, n)
-        length += [high - low for low, high in (students(arm, reference), paired(arm, reference))]
-    assert 0 <= length[1] / length[0] - 1 < longer
+    arm, reference = normal(np.random.default_rng(4), (n, 400))
+    short, long = ((high - low).mean() for low, high in (students(arm, reference), paired(arm, reference)))
+    assert 0 <= long / short - 1 < longer
 
 
 def test_an_effect_on_counts_is_held_at_the_nominal_rate() -> None:
@@ -133,22 +162,21 @@ def test_an_effect_on_counts_is_held_at_the_nominal_rate() -> None:
 
 def unpaired(arm: np.ndarray, reference: np.ndarray) -> Bounds:
     """Wrong: as if the arms had luck of their own."""
-    middle = arm.mean() - reference.mean()
-    half = 1.96 * np.sqrt((arm.var(ddof=1) + reference.var(ddof=1)) / len(arm))
+    middle = arm.mean(axis=0) - reference.mean(axis=0)
+    half = 1.96 * np.sqrt((arm.var(axis=0, ddof=1) + reference.var(axis=0, ddof=1)) / len(arm))
     return middle - half, middle + half
 
 
 def narrow(arm: np.ndarray, reference: np.ndarray) -> Bounds:
     """Wrong: a 90 % interval sold as one of 95 %."""
-    middle, error, _, _ = mean_interval(arm - reference)
-    half = t_quantile(0.90, len(arm) - 1) * error
-    return middle - half, middle + half
+    return students(arm, reference, 0.90)
 
 
 def normal_quantile(arm: np.ndarray, reference: np.ndarray) -> Bounds:
     """Wrong for few runs."""
-    middle, error, _, _ = mean_interval(arm - reference)
-    return middle - 1.96 * error, middle + 1.96 * error
+    low, high = students(arm, reference)
+    shorter = 1.96 / t_quantile(NOMINAL, len(arm) - 1)
+    return (low + high - shorter * (high - low)) / 2, (low + high + shorter * (high - low)) / 2
 
 
 @pytest.mark.parametrize(("wrong", "n"), [(unpaired, 60), (narrow, 60), (normal_quantile, 5)])
@@ -156,23 +184,12 @@ def test_wrong_estimators_fail_the_same_test(wrong: Interval, n: int) -> None:
     assert not passes(held(wrong, normal, n, 0.3, DRAWS), DRAWS)
 
 
-def students(arm: np.ndarray, reference: np.ndarray) -> Bounds:
-    """Wrong where few runs differ: Student's t, which leans on the few differences that were seen."""
-    middle, error, _, _ = mean_interval(arm - reference)
-    half = t_quantile(NOMINAL, len(arm) - 1) * error
-    return middle - half, middle + half
-
-
 def exact_coverage_of_rare_differences(expected: float, interval: Interval, n: int = 400) -> float:
     """Coverage where each run differs, by one agreement, with chance expected / n: summed over all counts."""
-    share = expected / n
-    runs = np.arange(n + 1)
-    weight = binom.pmf(runs, n, share)
-    hold = np.zeros(n + 1, dtype=bool)
-    for k in np.flatnonzero(weight > 1e-12):
-        low, high = interval(np.repeat([1.0, 0.0], [k, n - k]), np.zeros(n))
-        hold[k] = low <= share <= high
-    return float(weight[hold].sum())
+    share, counts = expected / n, np.arange(n + 1)
+    arm = (np.arange(n)[:, None] < counts).astype(float)
+    low, high = interval(arm, np.zeros_like(arm))
+    return float(binom.pmf(counts, n, share)[(low <= share) & (share <= high)].sum())
 
 
 RARE = (1, 2, 5, 10, 20, 40)  # runs of 400 that are expected to differ
@@ -220,19 +237,21 @@ def test_the_exact_interval_of_a_share(n: int) -> None:
 # --- ratios, slopes and studies that share no luck (mechanisms, compare) ------------------------------
 
 
-def unlike(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+def unlike(rng: np.random.Generator, n: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Two studies with luck of their own, unlike spreads and sizes; the second mean is 0.5 lower."""
-    return rng.poisson(2.5, n).astype(float), rng.poisson(2.0, 3 * n) * 1.0
+    runs, studies = n
+    return rng.poisson(2.5, n).astype(float), rng.poisson(2.0, (3 * runs, studies)) * 1.0
 
 
 def of_welch(left: np.ndarray, right: np.ndarray) -> Bounds:
-    return welch(Sample.of(left), Sample.of(right))[2:]
+    ends = [welch(Sample.of(one), Sample.of(other))[2:] for one, other in zip(left.T, right.T, strict=True)]
+    return tuple(np.array(ends).T)
 
 
 def right_as_if_known(left: np.ndarray, right: np.ndarray) -> Bounds:
     """Wrong: only the left study's error."""
-    low, high = mean_interval(left)[2:]
-    return float(right.mean()) - high, float(right.mean()) - low
+    low, high = students(left, np.zeros_like(left))
+    return right.mean(axis=0) - high, right.mean(axis=0) - low
 
 
 def test_the_difference_of_two_studies_is_held_at_the_nominal_rate() -> None:
@@ -268,7 +287,9 @@ def population_scores(p: np.ndarray, chance: np.ndarray) -> dict[str, float]:
     }  # fmt: skip
 
 
-def score_draws(draws: int, pairs: int = 400, shape: Bounds = (0.6, 3.0)) -> tuple[dict[str, int], dict[str, int]]:
+def score_draws(
+    draws: int, pairs: int = 400, shape: tuple[float, float] = (0.6, 3.0)
+) -> tuple[dict[str, int], dict[str, int]]:
     """By measure: how many intervals hold the true one; as given, and cut to a third. With `less ` in front:
 
     of what the model gains on a forecast that blurs it. No two dyads share a state."""
