@@ -27,7 +27,7 @@ def row(path: Path, count: int) -> str:
     scenario = load_scenario(path, drawn=False)
     arm = headline_arm(chosen_arms(scenario, None))
     assert arm is not None
-    effects = effects_over(scenario, prior_draws(scenario, count), arm)
+    effects = effects_over(scenario, [(prior_draws(scenario, count), True)], arm)[0]
     level, total = (effects[:, COLUMNS.index(name)] for name in ("level", "total"))
     ratio = np.abs(total) / np.maximum(level, 1e-12)
     below = [float((ratio < bound).mean()) for bound in (SMALL, LARGE)]

@@ -106,7 +106,7 @@ def test_the_effect_over_draws_is_that_of_the_table() -> None:
     """The first draws of the table, through the expected estimator: median and spread of level and effect."""
     scenario = load_scenario(SCENARIOS / "solomon_2022.yaml")
     draws, headline = posterior_draws(scenario), scenario.posterior.headline
-    few = effects_over(scenario, draws.first(60), headline["arm"])
+    few = effects_over(scenario, [(draws.first(60), True)], headline["arm"])[0]
     for place, name in enumerate(COLUMNS):
         of = headline["posterior"]["of"][name]
         low, high = of["ci95"]

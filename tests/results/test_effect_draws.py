@@ -52,10 +52,10 @@ def test_the_values_in_use_give_the_expected_effect(scenario: Scenario, arm: str
 def test_a_draw_is_the_scenario_with_its_values(scenario: Scenario, arm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scenario set to a draw by hand has the draw's effect; and parts give what the whole gives, to the last bit."""
     draws = prior_draws(scenario, 6)
-    alone = effects_over(scenario, draws, arm)
+    [alone] = effects_over(scenario, [(draws, True)], arm)
     monkeypatch.setattr(effect_draws, "CHUNK", 4)
-    assert np.array_equal(alone, effects_over(scenario, draws, arm))
-    without_parts = effects_over(scenario, draws, arm, with_parts=False)
+    again, without_parts = effects_over(scenario, [(draws, True), (draws, False)], arm)
+    assert np.array_equal(alone, again)
     assert np.array_equal(without_parts[:, [0, -1]], alone[:, [0, -1]])
     by_hand = dict(zip(draws.paths, draws.values[5].tolist(), strict=True))
     targets = list(coded_targets(scenario, int(by_hand.pop(CODING))))
@@ -68,7 +68,7 @@ def test_two_workers_give_what_one_gives(scenario: Scenario, arm: str, monkeypat
     """To the last bit; in short `test_pool.py` holds it of the processes, and the test above of the parts."""
     monkeypatch.setattr(effect_draws, "CHUNK", 4)
     draws = prior_draws(scenario, 10)
-    alone, shared = (effects_over(scenario, draws, arm, workers=workers) for workers in (1, 2))
+    alone, shared = (effects_over(scenario, [(draws, True)], arm, workers=workers)[0] for workers in (1, 2))
     assert np.array_equal(alone, shared)
 
 
@@ -118,11 +118,11 @@ def test_the_stacked_effect_has_the_width_of_theories_that_are_not_told_apart(sc
 def test_a_walk_exchanges_one_group_a_step() -> None:
     x = np.arange(12.0).reshape(4, 3)
     paths = ("event_kinds.joint_summit.intent", "parameters.beta", "parameters.effort_years")
-    between, order = walks_between(Draws(paths, x, "prior", ""), grouped(paths), 2)
-    assert len(between) == 4 and order.shape == (2, 3)
+    walks = walks_between(Draws(paths, x, "prior", ""), 2)
+    assert len(walks.draws) == 4 and walks.order.shape == (2, 3)
     for walk in range(2):
-        steps = [x[2 * walk], *between.values[2 * walk : 2 * walk + 2], x[2 * walk + 1]]
-        for before, after, group in zip(steps[:-1], steps[1:], order[walk], strict=True):
+        steps = [x[2 * walk], *walks.draws.values[2 * walk : 2 * walk + 2], x[2 * walk + 1]]
+        for before, after, group in zip(steps[:-1], steps[1:], walks.order[walk], strict=True):
             assert [*np.flatnonzero(before != after)] == [group]
 
 
@@ -133,8 +133,9 @@ def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, 
     values = np.tile(draws.values[0], (12, 1))
     values[:, alone] = draws.values[:, alone]
     still = Draws(draws.paths, values, "prior", "")
-    total = effects_over(scenario, still, arm)[:, -1]
-    shares = variance_shares(scenario, still, total, arm, 2)
+    walks = walks_between(still, 2)
+    total, inner = (values[:, -1] for values in effects_over(scenario, [(still, False), (walks.draws, False)], arm))
+    shares = variance_shares(still, total, walks, inner)
     assert shares["shares"]["event weights"] == pytest.approx(1.0)
     assert sum(shares["shares"].values()) == pytest.approx(1.0)
     assert shares["sd"] == pytest.approx(total.std()) and 1 <= len(shares["sd_if_known"]) <= 5
@@ -172,4 +173,6 @@ def test_the_width_that_is_divided_is_that_of_the_posterior(
     draws = replace(prior_draws(scenario, 20, seed=2), source="posterior")
     divided = uncertainty(scenario, draws=20, posterior=draws)
     assert divided["variance"]["source"] == "posterior"
-    assert divided["variance"]["sd"] == pytest.approx(effects_over(scenario, draws, divided["arm"])[:, -1].std())
+    assert divided["variance"]["sd"] == pytest.approx(
+        effects_over(scenario, [(draws, True)], divided["arm"])[0][:, -1].std()
+    )

@@ -6,7 +6,7 @@ so Monte Carlo error is no part of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -73,48 +73,77 @@ def over_draws[R](
 ) -> list[R]:
     """A function of the scenario in each draw, a chunk of them at a time, whatever the
     number of workers."""
-    firsts = range(0, len(draws), chunk)
-    chunks = [range(first, min(first + chunk, len(draws))) for first in firsts]
-    task = partial(_of_chunk, function, DrawnScenarios(scenario, draws))
-    results: list[R] = []
-    for of_chunk in map_in_order(task, chunks, workers):
-        results += of_chunk
+    asked = [(function, draws)]
+    return over_several(asked, scenario, chunk, workers, progress)[0]
+
+
+def over_several[R](
+    asked: Sequence[tuple[Callable[[Scenario], R], Draws]],
+    scenario: Scenario,
+    chunk: int,
+    workers: int,
+    progress: Progress = None,
+) -> list[list[R]]:
+    """`over_draws` of several functions, each with draws of its own, by the same
+    processes."""
+    chunks = [
+        (which, range(first, min(first + chunk, len(draws))))
+        for which, (_, draws) in enumerate(asked)
+        for first in range(0, len(draws), chunk)
+    ]
+    drawn = [(function, DrawnScenarios(scenario, draws)) for function, draws in asked]
+    results: list[list[R]] = [[] for _ in asked]
+    found = map_in_order(partial(_of_chunk, drawn), chunks, workers)
+    for (which, _), of_chunk in zip(chunks, found, strict=True):
+        results[which] += of_chunk
         if progress:
-            progress(len(results), len(draws))
+            done = sum(map(len, results))
+            progress(done, sum(len(draws) for _, draws in asked))
     return results
 
 
 def _of_chunk[R](
-    function: Callable[[Scenario], R], drawn: DrawnScenarios, chunk: range
+    drawn: Sequence[tuple[Callable[[Scenario], R], DrawnScenarios]],
+    chunk: tuple[int, range],
 ) -> list[R]:
-    return [function(drawn[k]) for k in chunk]
+    which, numbers = chunk
+    function, scenarios = drawn[which]
+    return [function(scenarios[k]) for k in numbers]
 
 
 def effects_over(
     scenario: Scenario,
-    draws: Draws,
+    asked: Sequence[tuple[Draws, bool]],
     arm: str,
     *,
-    with_parts: bool = True,
     workers: int = 1,
     progress: Progress = None,
-) -> Floats:
+) -> list[Floats]:
     """(D, 5) COLUMNS of each joint draw of a complete scenario's parameters, as
-    `effect_of` returns them."""
-    function = partial(arm_effect, arm, with_parts=with_parts)
+    `effect_of` returns them.
+
+    asked: draws, and whether the parts are asked for."""
+    functions = [
+        (partial(arm_effect, arm, with_parts=with_parts), draws)
+        for draws, with_parts in asked
+    ]
     with_table = with_classes(scenario)
-    rows = over_draws(function, with_table, draws, CHUNK, workers, progress)
-    return np.array(rows).reshape(-1, len(COLUMNS))
+    results = over_several(functions, with_table, CHUNK, workers, progress)
+    return [np.array(rows).reshape(-1, len(COLUMNS)) for rows in results]
 
 
-def spread_of(draws: Draws, values: Floats) -> dict[str, Any]:
+def spread_of(
+    draws: Draws, values: Floats, *, with_parts: bool = True
+) -> dict[str, Any]:
     """The effect over draws of one distribution of the parameters, for JSON: how many
     `draws`, their `sha256`, and `of` each of COLUMNS its `median`, `mean`, `ci95`
     (2.5 % and 97.5 % quantiles) and share of draws above 0 (`positive`).
 
-    values: (D, 5), as `effects_over` returns them."""
+    values: (D, 5), as `effects_over` returns them; with_parts: as it was asked."""
     by_column = {}
     for name, column in zip(COLUMNS, values.T, strict=True):
+        if name not in ("level", "total") and not with_parts:
+            continue
         low, median, high = np.quantile(column, [0.025, 0.5, 0.975]).tolist()
         by_column[name] = {
             "median": median,

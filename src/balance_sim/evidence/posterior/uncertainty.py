@@ -23,7 +23,7 @@ from balance_sim.evidence.posterior.effect_draws import (
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws
 from balance_sim.evidence.posterior.priors import prior_draws
-from balance_sim.evidence.posterior.variance import variance_shares
+from balance_sim.evidence.posterior.variance import variance_shares, walks_between
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import WrongRequest
@@ -77,7 +77,8 @@ def uncertainty(
     progress: Progress = None,
 ) -> dict[str, Any]:
     """What is not known of an arm's effect, under the names of docs/json.md: over draws
-    of the prior, of the posterior if there is one, and theories.
+    of the prior, of the posterior if there is one, and theories. Channels are worked
+    out of the last of these two.
 
     Parameters
     ----------
@@ -128,14 +129,17 @@ def uncertainty(
         posterior = posterior_draws(scenario)
     if posterior is not None:
         sources.append(posterior.first(draws))
-    work: dict[str, Any] = {"workers": workers, "progress": progress}
-    for source in sources:
-        values = effects_over(scenario, source, arm, **work)
-        result[source.source] = spread_of(source, values)
-    last = sources[-1]
+    last, walks = sources[-1], None
+    asked = [(source, source is last) for source in sources]
     if len(last) >= FEWEST:  # what carries the spread over the last
-        walks, total = len(last) // DRAWS_A_WALK, values[:, -1]
-        result["variance"] = variance_shares(scenario, last, total, arm, walks, **work)
+        walks = walks_between(last, len(last) // DRAWS_A_WALK)
+        asked.append((walks.draws, False))
+    found = effects_over(scenario, asked, arm, workers=workers, progress=progress)
+    for source, values in zip(sources, found, strict=False):  # walks come last
+        result[source.source] = spread_of(source, values, with_parts=source is last)
+    if walks is not None:
+        total, inner = (values[:, -1] for values in found[-2:])
+        result["variance"] = variance_shares(last, total, walks, inner)
     result["theories"] = [
         _by_theory(scenario, arm, name, (scores or {}).get(name)) for name in presets()
     ]

@@ -4,13 +4,12 @@ of groups of them, and what knowing a single one would leave."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from balance_sim.evidence.posterior.effect_draws import Progress, effects_over
 from balance_sim.model.core import Floats, Ints
-from balance_sim.scenario import Scenario
 from balance_sim.stats.variance import known_alone, shapley_effects
 from balance_sim.study.draws import CODING, Draws
 
@@ -43,17 +42,34 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "effort": ("parameters.effort",),
 }
 """Groups of parameters, by what their key paths begin or end with."""
+INERT = {"parameters.tau"}
+"""What no effect over draws depends on: classes of dyads stay as written."""
 
 
-def walks_between(
-    draws: Draws, groups: Mapping[str, Sequence[int]], count: int
-) -> tuple[Draws, Ints]:
-    """The draws between pairs of draws, and (count, G) the order in which groups, taken
-    as independent, are exchanged.
+@dataclass(frozen=True)
+class Walks:
+    """Walks from one draw to the next, one group of parameters after the other.
+
+    Attributes
+    ----------
+    groups : columns of the draws by group
+    draws : those between the ends of each walk, G - 1 of them
+    order : (W, G) in which groups are exchanged
+    """
+
+    groups: Mapping[str, Sequence[int]]
+    draws: Draws
+    order: Ints
+
+
+def walks_between(draws: Draws, count: int) -> Walks:
+    """So many walks between pairs of draws, over groups taken as independent.
 
     Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one
-    group more of the second."""
-    columns, rng = list(groups.values()), np.random.default_rng(len(draws))
+    group more of the second. What is inert is left out."""
+    draws = draws.without(INERT)
+    groups, rng = grouped(draws.paths), np.random.default_rng(len(draws))
+    columns = list(groups.values())
     order = rng.permuted(np.tile(np.arange(len(columns)), (count, 1)), axis=1)
     rows = []
     for walk in range(count):
@@ -63,41 +79,30 @@ def walks_between(
             row[columns[group]] = end[columns[group]]
             rows.append(row.copy())
     values = np.array(rows).reshape(-1, len(draws.paths))
-    return Draws(draws.paths, values, draws.source, ""), order
+    return Walks(groups, Draws(draws.paths, values, draws.source, ""), order)
 
 
 def variance_shares(
-    scenario: Scenario,
-    draws: Draws,
-    total: Floats,
-    arm: str,
-    walks: int,
-    *,
-    workers: int = 1,
-    progress: Progress = None,
+    draws: Draws, total: Floats, walks: Walks, inner: Floats
 ) -> dict[str, Any]:
     """What carries the spread of an arm's effect, for JSON.
 
-    total: (D,) effect of each draw; walks: at most half of the draws. Returned:
-    `source` of the draws; `walks`; `shares`, Shapley effects by group, of the variance
+    total: (D,) effect of each draw; inner: of the walks' own draws. Returned: `source`
+    of the draws; `walks`, how many; `shares`, Shapley effects by group, of the variance
     of the effect's place among all draws, so that no single far draw decides, and their
     `errors`: the sum is 1; `sd` of the effect; `sd_if_known`: what would be left of it,
     on average, if a single parameter were known, for those of which that is least."""
-    groups = grouped(draws.paths)
-    walk_draws, order = walks_between(draws, groups, walks)
-    work: dict[str, Any] = {"workers": workers, "progress": progress}
-    effects = effects_over(scenario, walk_draws, arm, with_parts=False, **work)
-    inner = effects[:, -1].reshape(walks, -1)
-    ends = total[: 2 * walks].reshape(-1, 2)
-    along_walks = np.column_stack([ends[:, 0], inner, ends[:, 1]])
-    shapley = shapley_effects(_places_among(total, along_walks), order)
+    count = len(walks.order)
+    ends = total[: 2 * count].reshape(-1, 2)
+    along_walks = np.column_stack([ends[:, 0], inner.reshape(count, -1), ends[:, 1]])
+    shapley = shapley_effects(_places_among(total, along_walks), walks.order)
     sd, explained = float(total.std()), known_alone(total, draws.values)
     best = np.argsort(-explained, kind="stable")[:MOST_NAMED]
     return {
         "source": draws.source,
-        "walks": walks,
-        "shares": dict(zip(groups, shapley.share.tolist(), strict=True)),
-        "errors": dict(zip(groups, shapley.error.tolist(), strict=True)),
+        "walks": count,
+        "shares": dict(zip(walks.groups, shapley.share.tolist(), strict=True)),
+        "errors": dict(zip(walks.groups, shapley.error.tolist(), strict=True)),
         "sd": sd,
         "sd_if_known": {
             draws.paths[k]: sd * float(np.sqrt(1.0 - explained[k]))
