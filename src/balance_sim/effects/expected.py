@@ -60,20 +60,17 @@ ALL_TYPES: Any = np.s_[:]
 class Expected:
     """Expected new agreements of one arm, and what its states arm.
 
-    signed: by window, (P, M). effort: by window that ends within the scenario, (n,)
+    signed: by window, (P, M). security: (M,) which of the types are security
+    agreements. effort: by window that ends within the scenario, (n,)
     rise of capability in the step in which it ends, as replications record it.
     accessions: by window, where states can join pacts."""
 
     world: World
     windows: Windows
+    security: Bools
     signed: Mapping[int, Floats]
     effort: Mapping[int, Floats]
     accessions: Mapping[int, float]
-
-    @property
-    def security(self) -> Bools:
-        """(M,) which agreement types are security agreements."""
-        return self.world.ladder.security
 
     def by_direction(
         self, direction: Ints, window: int, kinds: Bools | None = None
@@ -130,7 +127,8 @@ class Reach:
 
 class ExpectedSignatures:
     """What talks lead to that open in spans with these edges, (K + 1,) days: the same
-    for all arms of a scenario. dyads: (P,) of which it is, sorted; all if not given."""
+    for all arms of a scenario. dyads, types: (P,) and (M,) of which it is, sorted; all
+    if not given. talks: of these dyads, if at hand."""
 
     def __init__(
         self,
@@ -138,12 +136,15 @@ class ExpectedSignatures:
         edges: Floats,
         talks: TalksAtStart | None = None,
         dyads: Ints | None = None,
+        types: Ints | None = None,
     ) -> None:
         self.world, self.edges = worlds.reference, edges
         self.dyads = np.arange(len(self.world.first)) if dyads is None else dyads
-        self.ladder = self.world.ladder
+        of_all = np.arange(len(self.world.ladder.names))
+        self.types = of_all if types is None else types
+        self.ladder = self.world.ladder.of(self.types)
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
-        self.talks = talks or TalksAtStart(worlds)
+        self.talks = talks or TalksAtStart(worlds, dyads)
         self._reach: dict[float, Reach] = {}
 
     def by(self, moment: float) -> Reach:
@@ -160,7 +161,7 @@ class ExpectedSignatures:
         opened = signed_integral(since, *lag) - signed_integral(until, *lag)
         is_before = (end > begin)[:, None]
         signed = self.talks.signed_by(np.maximum([moment], 0.0))[0]
-        return Reach(np.where(is_before, opened, 0.0), signed)
+        return Reach(np.where(is_before, opened, 0.0), signed[:, self.types])
 
     def rate(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each
@@ -170,9 +171,13 @@ class ExpectedSignatures:
         if has_other:
             openness = mean_openness(wanted.world, self.edges)
         openness = openness[:, wanted.dyads, None]
-        opportunities = opportunity_rate(wanted.world)[wanted.dyads]
-        a_year = wanted.consent * openness * opportunities
+        opportunities = opportunity_rate(wanted.world)[wanted.dyads][:, self.types]
+        a_year = wanted.consent[..., self.types] * openness * opportunities
         return np.asarray(a_year / DAYS_PER_YEAR)
+
+    def places(self, dyads: Ints) -> Ints:
+        """Where some of the dyads stand among those of which it is."""
+        return np.searchsorted(self.dyads, dyads)
 
     @cached_property
     def _openness(self) -> Floats:
@@ -207,7 +212,7 @@ class ExpectedSignatures:
         for moment in moments:
             reach = self.by(moment)
             new = (opens * reach.opened[:, None]).sum(axis=0)
-            by_moment[moment] = new + reach.known[wanted.dyads]
+            by_moment[moment] = new + reach.known[self.places(wanted.dyads)]
         signed = {
             window: by_moment[stop] - by_moment[first]
             for window, (first, stop) in bounds.items()
@@ -219,7 +224,8 @@ class ExpectedSignatures:
             for window, step in ends.items()
             if step is not None
         }
-        return Expected(wanted.world, windows, signed, effort, {})
+        security = self.ladder.security
+        return Expected(wanted.world, windows, security, signed, effort, {})
 
     def accessions(
         self, world: World, baseline: Baseline, windows: Windows
@@ -263,7 +269,7 @@ class ExpectedSignatures:
         """The same where talks would open at these rates a day, (..., K, P, M)."""
         length = np.diff(self.edges)
         from_start, kernel = self._clocks
-        busy_from_start = from_start[:, np.searchsorted(self.dyads, dyads)]
+        busy_from_start = from_start[:, self.places(dyads)]
         idle, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):
             busy = busy_from_start[k] + np.einsum(
@@ -315,8 +321,9 @@ class ExpectedSignatures:
         """(K, P, M) probability that what the start found in talks or signed still
         keeps its clock busy."""
         edges = np.concatenate([[0.0], moments])
-        signed = np.diff(self.talks.signed_by(edges)[:, self.dyads], axis=0)
-        in_talks, busy = self.talks.under_way[0, self.dyads], np.empty_like(signed)
+        signed = np.diff(self.talks.signed_by(edges)[..., self.types], axis=0)
+        in_talks = self.talks.under_way[0][:, self.types]
+        busy = np.empty_like(signed)
         middle = (edges[1:] + edges[:-1]) / 2
         since = np.maximum(edges[1:, None] - middle, 0.0)  # of use from the diagonal on
         wait = self.waiting(since[..., None])
@@ -327,15 +334,16 @@ class ExpectedSignatures:
             busy[k] = in_talks + waiting
         initial = self.world.initial
         under_way = (initial.stage < 2) & np.isin(initial.dyad, self.dyads)
-        for row in np.flatnonzero(under_way):
-            place = np.searchsorted(self.dyads, initial.dyad[row])
-            busy[:, place, initial.kind[row]] += self._busy_on_record(int(row), moments)
+        for row in np.flatnonzero(under_way & np.isin(initial.kind, self.types)):
+            place = self.places(initial.dyad[row])
+            kind = int(np.searchsorted(self.types, initial.kind[row]))
+            busy[:, place, kind] += self._busy_on_record(int(row), kind, moments)
         return np.asarray(np.minimum(busy, 1.0))
 
-    def _busy_on_record(self, row: int, moments: Floats) -> Floats:
+    def _busy_on_record(self, row: int, kind: int, moments: Floats) -> Floats:
         """(K,) the same of an agreement on record that is signed, or whose date is
-        fixed."""
-        initial, kind = self.world.initial, int(self.world.initial.kind[row])
+        fixed. kind: its place among the types."""
+        initial = self.world.initial
         in_force, signed = initial.fixed_in_force[row], initial.fixed_signed[row]
         date = signed if np.isnan(in_force) else in_force
         if not np.isnan(date):
@@ -351,14 +359,17 @@ class ExpectedSignatures:
 
 class Estimator:
     """The expected estimator of a scenario: its spans, and what talks lead to, are the
-    same for all arms. dyads: (P,) of which it is, sorted; all if not given."""
+    same for all arms. dyads: (P,) whose security agreements alone are asked for,
+    sorted; all dyads and types, and accessions, if not given."""
 
     def __init__(self, worlds: Worlds, dyads: Ints | None = None) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
         self.dyads, self._worlds = dyads, worlds
         self.edges, self.reference = spans(worlds), worlds.reference
         days = worlds.reference.grid[self.edges]
-        self.signatures = ExpectedSignatures(worlds, days, dyads=dyads)
+        ladder = worlds.reference.ladder
+        types = None if dyads is None else np.flatnonzero(ladder.security)
+        self.signatures = ExpectedSignatures(worlds, days, dyads=dyads, types=types)
 
     @cached_property
     def joint(self) -> Exercises:
@@ -408,16 +419,16 @@ class Estimator:
     ) -> list[Expected]:
         """Expected new agreements of several arms, worked out together."""
         of_all, windows = self.courses_of(worlds), windows or self.windows
+        found = self.signatures.signed_by_arm(of_all, windows)
+        if self.dyads is not None:
+            return found
+        accessions = [
+            self.signatures.accessions(wanted.world, self.baseline, windows)
+            for wanted in of_all
+        ]
         return [
-            replace(
-                expected,
-                accessions=self.signatures.accessions(
-                    wanted.world, self.baseline, windows
-                ),
-            )
-            for wanted, expected in zip(
-                of_all, self.signatures.signed_by_arm(of_all, windows), strict=True
-            )
+            replace(expected, accessions=of_arm)
+            for expected, of_arm in zip(found, accessions, strict=True)
         ]
 
     def exercises(self, world: World) -> dict[str, float]:

@@ -163,13 +163,13 @@ def of_dates(
     grid = np.union1d(world.grid, np.array(days, dtype=float))
     fine = compile_beside(lacking, world.arm, grid, world, world)
     dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
-    talks, start = TalksAtStart(worlds), at_start(fine)
+    talks, start = TalksAtStart(worlds, dyads), at_start(fine)
 
     def effect_on(day: int) -> float:
         """Expected counter-balancing agreements more with the event on a day."""
         edges = edges_around(fine, float(day), window)
         control = in_spans(fine, edges)
-        signatures = ExpectedSignatures(worlds, fine.grid[edges], talks)
+        signatures = ExpectedSignatures(worlds, fine.grid[edges], talks, dyads)
         without = course(control, worlds.baseline, dyads, start=start)
         date = lacking.start + timedelta(days=day)
         dated = event.model_copy(update={"date": date})

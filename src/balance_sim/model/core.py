@@ -90,6 +90,12 @@ class AgreementTypes:
     at_once: Floats  # share that is in force at signature
     reaction: Floats  # elasticity of signing in alarm
 
+    def of(self, types: Ints) -> AgreementTypes:
+        """Some of the types. types: (M,) positions."""
+        names = tuple(self.names[kind] for kind in types)
+        columns = {name: v[types] for name, v in vars(self).items() if name != "names"}
+        return AgreementTypes(names, **columns)
+
 
 @dataclass(frozen=True)
 class InitialAgreements:

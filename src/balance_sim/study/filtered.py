@@ -147,20 +147,21 @@ def in_force_of(
 
 class TalksAtStart:
     """Talks under way at the start: those on record, and unobserved negotiations in
-    their steady state.
+    their steady state. dyads: (P,) of which, sorted; all if not given.
 
     Attributes
     ----------
     chance : (R or 1, P, M)
         probability of unobserved negotiations, but for clocks that the record keeps
         busy
-    on_record : (K,)
-        rows of the initial agreements that are in talks and have no fixed date
+    on_record, dyad : (K,)
+        rows of the initial agreements that are in talks and have no fixed date, and
+        places of their dyads
     collapse : float
         collapses a day
     """
 
-    def __init__(self, worlds: Worlds) -> None:
+    def __init__(self, worlds: Worlds, dyads: Ints | None = None) -> None:
         self.world = worlds.reference
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
         shape = (len(self.world.first), len(self.world.ladder.names))
@@ -171,16 +172,20 @@ class TalksAtStart:
         self.chance[:, initial.dyad[under_way], initial.kind[under_way]] = 0.0
         free = np.isnan(initial.fixed_signed) & np.isnan(initial.fixed_in_force)
         self.on_record = np.flatnonzero((initial.stage == 0) & free)
+        self.dyad = initial.dyad[self.on_record]
+        if dyads is not None:
+            among = np.isin(self.dyad, dyads)
+            self.chance, self.on_record = self.chance[:, dyads], self.on_record[among]
+            self.dyad = np.searchsorted(dyads, self.dyad[among])
 
     @property
     def under_way(self) -> Floats:
         """(R or 1, P, M) expected number of talks under way at the start, but for those
         with a fixed date."""
-        initial, world = self.world.initial, self.world
+        world = self.world
         lasting = share_lasting(world.ladder, world.rules.collapse_rate)
         number = self.chance * lasting
-        rows = self.on_record
-        number[:, initial.dyad[rows], initial.kind[rows]] += 1.0
+        number[:, self.dyad, world.initial.kind[self.on_record]] += 1.0
         return np.asarray(number)
 
     def signed(self, first: float, stop: float) -> Floats:
@@ -237,9 +242,9 @@ class TalksAtStart:
         """(R or 1, P, M) from the probability of each type, (M,), and of each of the
         talks on record, (K,); (D, P, M) from (D, 1, M) and (K, D) on each of D
         days."""
-        number, initial = self.chance * unobserved, self.world.initial
-        for row, chance in zip(self.on_record, recorded, strict=True):
-            number[:, initial.dyad[row], initial.kind[row]] += chance
+        number, kind = self.chance * unobserved, self.world.initial.kind[self.on_record]
+        for place, chance in zip(zip(self.dyad, kind, strict=True), recorded, strict=True):
+            number[:, *place] += chance
         return np.asarray(number)
 
 
