@@ -468,8 +468,9 @@ def at_stated_rate(
     scenario states. start: of the control arm."""
     world, base_rate = arms[scenario.reference_arm], scenario.base_rate
     assert base_rate is not None
+    begun = replace(start.baseline, keen=start.keen(world))
     try:
-        shift = shift_to_rate(world, start.frozen(world), base_rate)
+        shift = shift_to_rate(world, begun, base_rate)
     except ValueError as error:
         mark = Mark(scenario.name, 1, 1)
         raise ScenarioError([problem(mark, "base_rate", "E203", str(error))]) from None
@@ -496,21 +497,15 @@ def _log_odds(keen: Floats) -> Floats:
 
 
 def _bisected(
-    enough: Callable[[Floats], Bools],
-    start: Floats,
-    rounds: int,
-    known: tuple[Floats | float, Floats | float] = (-np.inf, np.inf),
+    enough: Callable[[Floats], Bools], start: Floats, rounds: int
 ) -> Floats:
-    """The least shift, within 60 nats of the start, that is enough. known: a shift that
-    is not, and one that is."""
-    too_small, large = known
+    """The least shift, within 60 nats of the start, that is enough."""
     low, high = start - 60.0, start + 60.0
     for _ in range(rounds):
         middle = (low + high) / 2
         if ((middle == low) | (middle == high)).all():
             break  # no number lies between
-        is_known = ((middle <= too_small) | (middle >= large)).all()
-        is_enough = middle >= large if is_known else enough(middle)
+        is_enough = enough(middle)
         low = np.where(is_enough, low, middle)
         high = np.where(is_enough, middle, high)
     return np.asarray((low + high) / 2)
@@ -523,30 +518,38 @@ def expected_a_year(
     willingness.
 
     shift: nats added to every state's willingness. baseline: with `keen` (P, 2, M)."""
-    return _signed_a_year(world, baseline)(shift)
+    return SignedAYear(world, baseline)(shift)
 
 
-def _signed_a_year(
-    world: World, baseline: Baseline
-) -> Callable[[Floats | float], float]:
+class SignedAYear:
     """`expected_a_year` as a function of the shift alone."""
-    sides = np.ascontiguousarray(baseline.keen.swapaxes(0, 1))  # (2, P, M)
-    log_odds = _log_odds(sides)
-    rate = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
-    signed = share_signed(world.ladder, world.rules.collapse_rate)
 
-    def at(shift: Floats | float) -> float:
-        consents = sides if shift == 0 else consent(log_odds + shift)
-        return float((rate * (consents[0] * consents[1]) * signed).sum())
+    def __init__(self, world: World, baseline: Baseline) -> None:
+        self.sides = np.ascontiguousarray(baseline.keen.swapaxes(0, 1))  # (2, P, M)
+        self.log_odds = _log_odds(self.sides)
+        self.rate = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
+        self.signed = share_signed(world.ladder, world.rules.collapse_rate)
 
-    return at
+    def __call__(self, shift: Floats | float) -> float:
+        consents = self.sides if shift == 0 else consent(self.log_odds + shift)
+        return float((self.rate * (consents[0] * consents[1]) * self.signed).sum())
+
+    @cached_property
+    def _odds_against(self) -> Floats:
+        return np.asarray(np.exp(-self.log_odds))
+
+    def nearly(self, shift: float) -> float:
+        """The same but for the last digits, by odds, which is sooner done."""
+        refusing = 1.0 + self._odds_against * np.exp(-shift)
+        return float((self.rate * self.signed / (refusing[0] * refusing[1])).sum())
 
 
 def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
-    """Nats to add to every intercept so that `expected_a_year` is what is wanted.
+    """Nats to add to every intercept so that `expected_a_year` is what is wanted: the
+    least within 60 that is enough, by bisection.
 
     Raises ValueError for more than all dyads would sign if they never refused."""
-    a_year = _signed_a_year(world, baseline)
+    a_year = SignedAYear(world, baseline)
     highest_rate = a_year(60.0)
     if wanted >= highest_rate:
         raise ValueError(
@@ -554,37 +557,44 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
             "fewer, or raise the ceilings of the kinds."
         )
 
-    def enough(nats: Floats) -> Bools:
-        return np.asarray(a_year(nats) >= wanted)
-
-    def alike(number: float) -> Floats:
+    def alike(number: float) -> float:
         """Nats that make so many a year where all sides are alike."""
         consent_of_side = np.sqrt(number / highest_rate)
-        return np.asarray(np.log(consent_of_side / (1.0 - consent_of_side)))
+        return float(np.log(consent_of_side / (1.0 - consent_of_side)))
 
-    bracket = _bracket(lambda nats: alike(a_year(nats)) - alike(wanted), enough)
-    return float(_bisected(enough, np.zeros(()), 80, bracket))
+    root = _secant(lambda nats: alike(a_year.nearly(nats)) - alike(wanted))
+    too_small, large = root - APART, root + APART
+    if not a_year(too_small) < wanted:
+        too_small = -np.inf
+    if not a_year(large) >= wanted:
+        large = np.inf
+    low, high = -60.0, 60.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break  # no number lies between
+        is_between = too_small < middle < large
+        is_enough = a_year(middle) >= wanted if is_between else middle >= large
+        low, high = (low, middle) if is_enough else (middle, high)
+    return (low + high) / 2
 
 
-def _bracket(
-    excess: Callable[[Floats], Floats], enough: Callable[[Floats], Bools]
-) -> tuple[Floats, Floats]:
-    """A shift that is not enough and one that is, close on either side of the root of
-    `excess` that secants lead to; infinite where they do not."""
-    earlier_shift = np.zeros(())
-    with np.errstate(divide="ignore", invalid="ignore"):
+def _secant(excess: Callable[[float], float]) -> float:
+    """A root that secants lead to from 0, or any number where they do not."""
+    earlier_shift = 0.0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         earlier_value = excess(earlier_shift)
         shift = -earlier_value
         for _ in range(MOST_SECANTS):
             value = excess(shift)
-            step = value * (shift - earlier_shift) / (value - earlier_value)
+            change = value - earlier_value
+            if change == 0 or not abs(shift) < 60:
+                break
+            step = value * (shift - earlier_shift) / change
             earlier_shift, earlier_value, shift = shift, value, shift - step
             if not abs(step) > NEAR:
                 break
-        low, high = shift - APART, shift + APART
-        is_low_enough, is_high_enough = enough(low), enough(high)
-    infinite = np.asarray(np.inf)
-    return -infinite if is_low_enough else low, high if is_high_enough else infinite
+    return shift
 
 
 MOST_SECANTS = 12
@@ -621,12 +631,17 @@ class AtFirst:
         self.parts = [part for _, part in parts(self.everyone)]
         self.first = {name: _by_dyad(self.everyone, TERMS[name]) for name in AT_START}
 
-    def frozen(self, world: World) -> Baseline:
-        """The baseline of the world, or of the same one with other intercepts."""
+    def keen(self, world: World) -> Floats:
+        """(P, 2, M) consent of both sides in the world, or in the same one with other
+        intercepts."""
         u = total(level(replace(self.everyone, world=world)), self.parts)
         by_state = consent(u).reshape(world.n, world.n, len(world.ladder.names))
         sides = world.first, world.second
-        keen = np.stack([by_state[sides], by_state[sides[::-1]]], axis=1)
+        return np.stack([by_state[sides], by_state[sides[::-1]]], axis=1)
+
+    def frozen(self, world: World) -> Baseline:
+        """The baseline of such a world."""
+        keen = self.keen(world)
         frozen = replace(self.baseline, keen=keen, first=self.first)
         return replace(frozen, refusal=mean_refusal(world, keen))
 
