@@ -172,7 +172,8 @@ def test_the_width_that_is_divided_is_that_of_the_posterior(
     monkeypatch.setattr(of_draws, "FEWEST", 20)
     draws = replace(prior_draws(scenario, 20, seed=2), source="posterior")
     divided = uncertainty(scenario, draws=20, posterior=draws)
-    assert divided["variance"]["source"] == "posterior"
+    assert divided["variance"]["source"] == "posterior" and "other" not in divided["variance"]["shares"]
+    assert [*divided["prior"]["of"]] == ["level", "total"] and [*divided["posterior"]["of"]] == [*COLUMNS]
     assert divided["variance"]["sd"] == pytest.approx(
         effects_over(scenario, [(draws, True)], divided["arm"])[0][:, -1].std()
     )

@@ -496,9 +496,7 @@ def _log_odds(keen: Floats) -> Floats:
     return np.asarray(np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16)))
 
 
-def _bisected(
-    enough: Callable[[Floats], Bools], start: Floats, rounds: int
-) -> Floats:
+def _bisected(enough: Callable[[Floats], Bools], start: Floats, rounds: int) -> Floats:
     """The least shift, within 60 nats of the start, that is enough."""
     low, high = start - 60.0, start + 60.0
     for _ in range(rounds):

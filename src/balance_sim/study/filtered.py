@@ -242,9 +242,9 @@ class TalksAtStart:
         """(R or 1, P, M) from the probability of each type, (M,), and of each of the
         talks on record, (K,); (D, P, M) from (D, 1, M) and (K, D) on each of D
         days."""
-        number, kind = self.chance * unobserved, self.world.initial.kind[self.on_record]
-        for place, chance in zip(zip(self.dyad, kind, strict=True), recorded, strict=True):
-            number[:, *place] += chance
+        number, kind = self.chance * unobserved, self.world.initial.kind
+        for k, row in enumerate(self.on_record):
+            number[:, self.dyad[k], kind[row]] += recorded[k]
         return np.asarray(number)
 
 
