@@ -55,7 +55,7 @@ STUDIES: dict[str, dict[str, list[str]]] = {
 }
 """By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
 OF_A_CASE = dict.fromkeys(
-    ("map", "uncertainty", "fears", "allies", "events"), "results/tripartite"
+    ("map", "uncertainty", "fears", "allies"), "results/tripartite"
 )
 """Figures that show more of a case with many states."""
 CATALOGUES = figures.catalogues()
