@@ -5,7 +5,6 @@ A figure that none of them fits is an error: a new figure cannot be left out."""
 from __future__ import annotations
 
 import shlex
-import shutil
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from balance_sim.cli import main
-from balance_sim.scenario import load_scenario
 from balance_sim.show import figures
 from balance_sim.show.plots import open_study
 from balance_sim.show.save import figure_bytes
@@ -28,50 +26,26 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = (
     ROOT / "build" / "gallery"
 )  # where the commands are given; pictures go to `pictures` in it
-STUDIES: dict[str, dict[str, list[str]]] = {
+STUDIES: dict[str, dict[str, str]] = {
     "run": {
-        "results/what_if": [
-            "run experiments/smoke/what_if.yaml --set plugins=[article] --runs 300 --no-figures --workers 1 --out results/what_if",
-        ],
-        "results/tripartite": [
-            "run tripartite_1940 --set plugins=[article] --runs 100 --no-figures --workers 1 --out results/tripartite",
-        ],
+        "results/beijing_2025": "run beijing_2025 --no-figures --workers 1 --out results/beijing_2025",
     },
     "sweep": {
-        "results/smoke": ["sweep smoke --runs 20 --workers 1"],
-        "results/theories": [
-            "sweep theories_small.yaml --workers 1 --out results/theories"
-        ],
-        "results/sobol": ["sweep sobol_small.yaml --workers 1 --out results/sobol"],
+        "results/visibility_attention": "sweep visibility_attention --no-figures --workers 1 --out results/visibility_attention",
+        "results/screening": "sweep screening --no-figures --workers 1 --out results/screening",
     },
     "game": {
-        "results/game": [
-            "game security_dilemma --runs 16 --draws 4 --no-figures --workers 1 --out results/game"
-        ],
-        "results/neighbours": [
-            "game neighbours --discover --runs 16 --draws 210 --no-figures --workers 1 --out results/neighbours"
-        ],
+        "results/neighbours": "game neighbours --discover --runs 16 --draws 210 --no-figures --workers 1 --out results/neighbours"
     },
 }
-"""By kind of study: what `plot` is given, and the commands that make it. Each figure is of the first that it fits."""
-OF_A_CASE = dict.fromkeys(
-    ("map", "uncertainty", "fears", "allies"), "results/tripartite"
-)
-"""Figures that show more of a case with many states."""
-CATALOGUES = figures.catalogues()
+"""By kind of study: what `plot` is given, and the command that makes it. Each figure is of the first that it fits."""
 REGISTRY = {
-    "run": CATALOGUES["run"],
-    "sweep": CATALOGUES["sweep"],
-    "game": CATALOGUES["game"],
+    kind: names for kind, names in figures.catalogues().items() if kind in STUDIES
 }
-SMALL = """\
-schema: 1
-title: "{title}"
-scenario: experiments/smoke/what_if.yaml
-factors: {{{factors}}}
-arms: [no_summit, summit]
-runs: 8
-seed: 1
+HEAD = """<!doctype html><meta charset=utf-8><title>Figures</title><meta name=viewport content=width=device-width>
+<style>body { font: 14px sans-serif; margin: 8px } figure { margin: 0 0 16px } img { width: 960px; max-width: 100% }
+@media (prefers-color-scheme: dark) { body { background: #181a1b; color: #ddd } img { filter: invert(.9) hue-rotate(180deg) } }
+</style>
 """
 
 
@@ -85,99 +59,48 @@ class Drawn:
     results: str
 
 
-def prepare() -> None:
-    """The folder that commands are given in: what the clone has, and inputs made for the gallery."""
-    import pandas as pd
-
-    for name in ("experiments", "docs/forecasts"):
-        shutil.copytree(ROOT / name, HOME / name, dirs_exist_ok=True)
-    for name in ("results", "pictures"):
-        (HOME / name).mkdir(exist_ok=True)
-    theories = "theory.preset: [balance_of_threat, balance_of_power, bandwagoning, hub_doubt, 'null']"
-    sobol = ", ".join(
-        f"{path}: {{min: {low}, max: {high}}}"
-        for path, low, high in (
-            ("events.summit.visibility", 0.2, 1),
-            ("parameters.beta", 0.1, 0.6),
-        )
-    )
-    design = "design: {method: sobol, samples: 4, seed: 1}\n"
-    (HOME / "theories_small.yaml").write_text(
-        SMALL.format(title="Theories side by side", factors=theories)
-    )
-    (HOME / "sobol_small.yaml").write_text(
-        SMALL.format(title="A Sobol design", factors=sobol) + design
-    )
-    responses = pd.read_csv(ROOT / "experiments" / "case_responses.csv")
-    roster = load_scenario("sinosov_1950").codes
-    mine = responses[
-        responses["state_a"].isin(roster) & responses["state_b"].isin(roster)
-    ]
-    mine = mine[mine["case_id"] == "SINOSOV1950"]
-    names = {"state_a": "iso3_a", "state_b": "iso3_b", "agreement_id": "id"}
-    mine.rename(columns=names)[[*names.values(), "kind", "date"]].to_csv(
-        HOME / "outcomes.csv", index=False
-    )
-
-
 def give(command: str) -> None:
     """Give a command of the program in this process. Raises RuntimeError where it fails."""
-    words, _, target = command.partition(" > ")
-    done = CliRunner().invoke(main, shlex.split(words))
+    done = CliRunner().invoke(main, shlex.split(command))
     if done.exit_code:
         raise RuntimeError(f"{command}\nexit code {done.exit_code}\n{done.output}")
-    if target:
-        Path(target).write_text(done.stdout, encoding="utf-8")
 
 
 def draw_all() -> dict[str, list[Drawn]]:
     """Make the studies and draw each figure from the first that it fits. Raises RuntimeError for one that fits none."""
-    prepare()
+    (HOME / "pictures").mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Drawn]] = {}
     with chdir(HOME):
         for kind, studies in STUDIES.items():
-            left = dict(REGISTRY[kind])
-            drawn = []
-            for results, commands in studies.items():
-                for command in commands:
-                    give(command)
+            drawn: dict[str, Drawn] = {}
+            for results, command in studies.items():
+                give(command)
                 study = open_study(results)
-                specs = figures.figures_of(study)
                 for name, table in figures.fitting(study).items():
-                    spec = specs[name]
-                    if (
-                        OF_A_CASE.get(name, results) != results
-                        or left.pop(name, None) is None
-                    ):
+                    if name in drawn:
                         continue
+                    spec = REGISTRY[kind][name]
                     figure = spec.draw(study, table)
                     Path("pictures", f"{kind}-{name}.png").write_bytes(
                         figure_bytes(figure, "png")
                     )
-                    drawn.append(
-                        Drawn(name, spec.question, figures.words_of(figure), results)
-                    )
-            if left:
-                raise RuntimeError(
-                    f"gallery: no study of kind {kind} fits {', '.join(left)}"
-                )
-            found[kind] = sorted(
-                drawn, key=lambda one: list(REGISTRY[kind]).index(one.name)
-            )
+                    finding = figures.words_of(figure)
+                    drawn[name] = Drawn(name, spec.question, finding, results)
+            if left := REGISTRY[kind].keys() - drawn:
+                raise RuntimeError(f"gallery: no study of kind {kind} fits {left}")
+            found[kind] = [drawn[name] for name in REGISTRY[kind]]
     return found
 
 
 def page_of(pictures: Path) -> Path:
-    """A page of all pictures of a folder, each at the width of a slide."""
+    """A page of all pictures of a folder, each as wide as a slide where there is room, dark where the reader's
+    screen is."""
     tiles = [
-        f'<figure><img src="{path.name}" width="960"><figcaption>{path.stem}</figcaption></figure>'
+        f'<figure><img src="{path.name}" alt=""><figcaption>{path.stem}</figcaption></figure>'
         for path in sorted(pictures.glob("*.png"))
     ]
     page = pictures / "index.html"
-    page.write_text(
-        "<!doctype html><meta charset=utf-8><title>Figures</title>" + "\n".join(tiles),
-        encoding="utf-8",
-    )
+    page.write_text(HEAD + "\n".join(tiles), encoding="utf-8")
     return page
 
 
@@ -189,45 +112,40 @@ class Studies(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """The block."""
         made = [
-            f"balance-sim {command}"
-            for every in STUDIES[self.arguments[0]].values()
-            for command in every
+            f"balance-sim {command}" for command in STUDIES[self.arguments[0]].values()
         ]
         return self.parse_text_to_nodes("\n".join(["```console", *made, "```"]))
 
 
 class Gallery(SphinxDirective):
-    """The figures of a kind of study: question, picture, finding in words, and the command that draws it."""
+    """The figures of a kind of study as tiles: picture, question, and the command that draws it."""
 
     required_arguments = 1
     drawn: ClassVar[dict[str, list[Drawn]]] = {}
 
     def run(self) -> list[nodes.Node]:
-        """The sections."""
+        """The tiles."""
         kind = self.arguments[0]
         if not Gallery.drawn:
             Gallery.drawn = draw_all()
-        text = []
+        text = ["::::{grid} 1 2 2 2", ":gutter: 3", ":class-container: gallery"]
         for one in Gallery.drawn[kind]:
-            picture = f"/../build/gallery/pictures/{kind}-{one.name}.png"
+            picture = f"../build/gallery/pictures/{kind}-{one.name}.png"
             alt = one.finding.replace("]", ")").replace("[", "(")
             text += [
-                f"### {one.name.replace('_', ' ').capitalize()}",
-                "",
-                f"*{one.question}* {one.finding}",
-                "",
-                f"```{{image}} {picture}",
+                ":::{grid-item-card}",
+                f"```{{image}} /{picture}",
                 f":alt: {alt}",
                 ":class: figure",
-                f":target: ../build/gallery/pictures/{kind}-{one.name}.png",
+                f":target: {picture}",
                 "```",
                 "",
-                "```console",
-                f"balance-sim plot {one.results} {one.name}",
-                "```",
+                f"{one.question}",
                 "",
+                f"`plot {one.results} {one.name}`",
+                ":::",
             ]
-        return self.parse_text_to_nodes("\n".join(text), allow_section_headings=True)
+        return self.parse_text_to_nodes("\n".join([*text, "::::"]))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def test_two_names_of_one_key_are_one_axis(told):
 def test_every_shipped_experiment_is_good():
     folder = Path(__file__).parents[2] / "experiments"
     for name in (
-        "initial_tension", "patron_reliability", "smoke", "visibility_attention", "who_attends", "guessed_parameters",
+        "initial_tension", "patron_reliability", "smoke", "visibility_attention", "who_attends", "screening", "guessed_parameters",
     ):  # fmt: skip
         guessed, problems = check_experiment(folder / f"{name}.yaml")
         assert guessed is not None, problems

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,8 @@ def test_the_page_says_the_finding_in_every_format(results: Path, tmp_path: Path
     (slide,) = deck.slides
     texts = [shape.text_frame.text for shape in slide.shapes if shape.has_text_frame]
     assert any(answer in text for text in texts)
-    (picture,) = [shape for shape in slide.shapes if not shape.has_text_frame]
+    picture, table = [shape for shape in slide.shapes if not shape.has_text_frame]
+    assert [cell.text for cell in table.table.iter_cells()] == [*chain(*brief_of(open_result(results)).difference)]
     assert picture.width <= Inches(7.4) and picture.top + picture.height <= Inches(6.6)
 
 

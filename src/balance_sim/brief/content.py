@@ -97,8 +97,8 @@ def _sign_and_size(result: AnalysedResult) -> list[str]:
         causes = [f"{name} ({say.percent(share)})" for name, share in order[:2]]
         size += (
             f" Most of that comes from {' and '.join(causes)}. Where no data inform "
-            "these, the size rests on guesses: `balance-sim parameters "
-            f"{result.scenario.name}` says which."
+            "these, the size rests on guesses: “balance-sim parameters "
+            f"{result.scenario.name}” says which."
         )
     return [direction, size]
 
@@ -114,15 +114,17 @@ def _limits(result: AnalysedResult) -> list[str]:
             "year. The effect is proportional to this number; where it is a guess, so "
             "is the effect."
         )
-    if headline.mcse is not None:
+    if headline.estimate["ci95"]:
         runs = say.plural(result.finished, "replication")
-        mean = headline.estimate["mean"]
-        where = say.values_words(headline.estimate.get("source"))
-        error = say.number(headline.mcse, say.decimals(headline.mcse) + 1)
+        mean, (low, high) = (headline.estimate[name] for name in ("mean", "ci95"))
+        where, places = (
+            say.values_words(headline.estimate.get("source")),
+            say.effect_digits(mean),
+        )
         texts.append(
-            f"Simulation: {runs} with and without the event, {where}, "
-            f"give {say.signed(mean, say.effect_digits(mean))}; chance alone moves "
-            f"that by about {error}."
+            f"Simulation: {runs} with and without the event, {where}, give "
+            f"{say.signed(mean, places)}; chance alone leaves it between "
+            f"{say.number(low, places)} and {say.number(high, places)}."
         )
     texts += [TOO_FEW_WORDS] * headline.has_too_few_runs
     texts += [FAR_WORDS] * headline.is_far

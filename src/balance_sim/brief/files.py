@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.brief.content import Brief
+from balance_sim.show.figures.style import BLUE
 from balance_sim.show.save import INK, QUIET, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+type Place = tuple[float, float, float]
+"""Left, top and width of a box on a slide, in inches."""
 WIDTH, HEIGHT, MARGIN = 595.3, 841.9, 42.0
 """Of A4, in points."""
 LEADING = 1.35
 """From one base line to the next, as a share of the size of the type."""
-COLUMNS = (0.0, 0.62, 0.72, 0.82)
+COLUMNS = (0.0, 0.48, 0.61, 0.74)
 """Where the columns of the table begin, as shares of the text's width."""
 ENDS = (*COLUMNS[1:], 1.0)
 """Where they end."""
 PICTURE_SHARES = (1.0, 0.8, 0.6, 0.4)
 """Of the text's width, the first with which all fits the page."""
-BLUE = "#0072b2"
 
 
 def html_of(brief: Brief) -> bytes:
@@ -143,33 +146,52 @@ def _filled(brief: Brief, share: float) -> _Page:
 def pptx_of(brief: Brief) -> bytes:
     """Return the page as one slide of 16 to 9 that can be edited."""
     from pptx import Presentation
+    from pptx.dml.color import RGBColor
     from pptx.util import Inches, Pt
 
     deck = Presentation()
     deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
     slide = deck.slides.add_slide(deck.slide_layouts[6])
 
-    def text(words: Iterable[str], x: float, y: float, width: float, size: int) -> Any:
-        """Write paragraphs into a box at so many inches; return its text."""
-        box = slide.shapes.add_textbox(Inches(x), Inches(y), Inches(width), Inches(0.4))
-        box.text_frame.word_wrap = True
-        box.text_frame.text = "\n".join(words)
-        for paragraph in box.text_frame.paragraphs:
+    def fill(shape: Any, words: Iterable[str], size: int, ink: str = INK) -> None:
+        """Write paragraphs into a box or a cell."""
+        shape.text_frame.text = "\n".join(words)
+        for paragraph in shape.text_frame.paragraphs:
             paragraph.font.size, paragraph.space_after = Pt(size), Pt(4)
-        return box.text_frame
+            paragraph.font.bold = size > 20
+            paragraph.font.color.rgb = RGBColor.from_string(  # type: ignore[no-untyped-call]
+                ink[1:].upper()
+            )
 
-    text([brief.title], 0.4, 0.25, 12.5, 26).paragraphs[0].font.bold = True
-    text([brief.question], 0.4, 0.8, 12.5, 14)
+    def box(place: Place, words: list[str], size: int, ink: str = INK) -> float:
+        """Write paragraphs into a box of their own; return where it ends."""
+        x, y, width = place
+        shape = slide.shapes.add_textbox(*map(Inches, (x, y, width, 0.4)))
+        shape.text_frame.word_wrap = True
+        fill(shape, words, size, ink)
+        lines = [_lines(text, 72 * width - 20, size, "normal") for text in words]
+        return y + 0.1 + (LEADING * size * sum(map(len, lines)) + 4 * len(lines)) / 72
+
     picture = io.BytesIO(brief.picture)
     map_shape = slide.shapes.add_picture(picture, Inches(0.4), Inches(1.4))
     scale = min(Inches(7.4) / map_shape.width, Inches(5.1) / map_shape.height)
     map_shape.width = int(scale * map_shape.width)
     map_shape.height = int(scale * map_shape.height)
-    text(brief.answer, 8.0, 1.35, 5.0, 15)
-    rows = [", ".join(filter(None, row)) for row in brief.difference]
-    text(rows, 8.0, 3.5, 5.0, 11)
-    text(brief.doubts, 8.0, 4.7, 5.0, 10)
-    text(brief.sources, 0.4, 6.6, 7.4, 9)
+    with style():
+        box((0.4, 0.25, 12.5), [brief.title], 26)
+        box((0.4, 0.8, 12.5), [brief.question], 14, QUIET)
+        y = box((8.0, 1.35, 5.0), brief.answer, 14, BLUE)
+        size = (len(brief.difference), len(COLUMNS))
+        place = map(Inches, (8.0, y + 0.1, 5.0, 0.27 * size[0]))
+        table = slide.shapes.add_table(*size, *place).table
+        box((8.0, y + 0.2 + 0.27 * size[0], 5.0), brief.doubts, 10)
+        box((0.4, 6.4, 7.4), brief.sources, 9, QUIET)
+    for column, start, end in zip(table.columns, COLUMNS, ENDS, strict=True):
+        column.width = int(Inches(5.0) * (end - start))
+    cells = itertools.chain(*brief.difference)
+    for cell, words in zip(table.iter_cells(), cells, strict=True):
+        cell.fill.background()
+        fill(cell, [words], 10, QUIET if words in brief.difference[0] else INK)
     with io.BytesIO() as sink:
         deck.save(sink)
         return sink.getvalue()

@@ -143,7 +143,7 @@ def map_content(result: AnalysedResult) -> dict[str, Any]:
         "states": states[has_mark].to_dict("records"),
         "arcs": arcs.to_dict("records"),
         "names": names,
-        "reach": say.number(reach, say.digits(reach)),
+        "reach": say.number(reach, say.effect_digits(reach)),
         "estimator": estimator_words(table) if len(table) else "",
         "replay": replay,
         "data": data,

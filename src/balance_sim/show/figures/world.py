@@ -13,7 +13,7 @@ import pandas as pd
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import atlas
 from balance_sim.show import wording as say
-from balance_sim.show.atlas import Layout, Spot, layout_of
+from balance_sim.show.atlas import Layout, Ring, Spot, layout_of
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import (
     NONE,
@@ -237,7 +237,7 @@ def named_spots(
     arcs: pd.DataFrame, states: pd.DataFrame, layout: Layout, letter: float
 ) -> list[PlacedName]:
     """Return names and the middle of each, none on top of another, each where it hides
-    fewest arcs and capitals.
+    fewest arcs and capitals and is not nearer to the capital of another.
 
     Named are the participants, in bold, the states at the ends of most arcs, then those
     that change most.
@@ -250,17 +250,9 @@ def named_spots(
     letter *= east - west
     line = 2.5 * letter
     ways = [layout.arc(a, b) for a, b in zip(arcs["a"], arcs["b"], strict=True)]
-    marks = [*itertools.chain(*ways), *map(np.atleast_2d, layout.spots.values())]
-    placed = states[states["code"].isin(list(layout.spots))]
-    ends = pd.concat([arcs["a"], arcs["b"]]).value_counts()
-    ranked = placed.assign(
-        ends=placed["code"].map(ends).fillna(0), size=placed["effect"].abs()
-    ).sort_values(
-        ["participant", "ends", "clear", "size", "code"],
-        ascending=[False, False, False, False, True],
-    )
+    lines = [*itertools.chain(*ways)]
     names: list[PlacedName] = []
-    for state in ranked.head(MOST_NAMES).to_dict("records"):
+    for state in _ranked(arcs, states, layout).to_dict("records"):
         name, (x, y) = str(state["name"]), layout.spots[state["code"]]
         half = 0.55 * letter * len(name)
         free: list[tuple[int, int, Spot]] = []
@@ -274,10 +266,37 @@ def named_spots(
                 for other in names
             )
             if is_inside and is_apart:
-                box = np.array((half, 0.6 * line))
-                inside = [(np.abs(mark - spot) < box).all(axis=1) for mark in marks]
-                hidden = sum(bool(points.any()) for points in inside)
-                free.append((hidden, len(free), spot))
+                cost = _cost(spot, (x, y), (half, 0.6 * line), lines, layout)
+                free.append((cost, len(free), spot))
         if free:
             names.append(PlacedName(name, *min(free)[2], bool(state["participant"])))
     return names
+
+
+def _ranked(arcs: pd.DataFrame, states: pd.DataFrame, layout: Layout) -> pd.DataFrame:
+    """Return the states that are to be named, the most important first."""
+    placed = states[states["code"].isin(list(layout.spots))]
+    ends = pd.concat([arcs["a"], arcs["b"]]).value_counts()
+    ranked = placed.assign(
+        ends=placed["code"].map(ends).fillna(0), size=placed["effect"].abs()
+    )
+    order = ["participant", "ends", "clear", "size", "code"]
+    down = [False, False, False, False, True]
+    return ranked.sort_values(order, ascending=down).head(MOST_NAMES)
+
+
+def _cost(
+    spot: Spot, own: Spot, half: Spot, lines: Sequence[Ring], layout: Layout
+) -> int:
+    """Return how many arcs and capitals a name would hide, and three more where it
+    would stand nearer to another capital than to its own.
+
+    Parameters
+    ----------
+    half : half the width and the height of the name's box
+    """
+    capitals = np.array([*layout.spots.values()])
+    marks = [*lines, *capitals[:, None]]
+    hidden = sum(bool((np.abs(m - spot) < half).all(axis=1).any()) for m in marks)
+    nearest = np.hypot(*(capitals - spot).T).min()
+    return hidden + 3 * bool(nearest < 0.99 * np.hypot(*np.subtract(own, spot)))
