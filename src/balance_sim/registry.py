@@ -80,6 +80,7 @@ ROOMS = (
                 "gof": "evidence.commands.gof:gof",
                 "hindcast": "evidence.commands.hindcast:hindcast",
                 "posterior": "evidence.commands.posterior:posterior",
+                "record": "evidence.commands.record:record",
                 "score": "evidence.commands.score:score",
             },
             "new": {"world": "evidence.cases.world:build_world"},

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import replace
 from pathlib import Path
@@ -13,13 +14,17 @@ import pytest
 import yaml
 from balance_sim.cli import main
 from balance_sim.evidence.commands.documents import own_folder
+from balance_sim.evidence.data.agreements import AGREEMENTS
 from balance_sim.evidence.data.codes import state_codes
-from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.extracts import EXTRACTS
+from balance_sim.evidence.data.history import History, load_history
+from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.estimation.features import feature_years
 from balance_sim.evidence.forecast.baselines import Logit, fit_baselines
 from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of
 from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.score import WAY
+from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.errors import WrongRequest
 from click.testing import CliRunner, Result
 from invented import invented
@@ -49,9 +54,17 @@ def made() -> History:
 
 @pytest.fixture(scope="module")
 def found(made: History) -> dict[str, Any]:
-    said: list[str] = []
-    found = hindcast_of(PLAN, made, said.append)
-    assert said == [*STEPS]
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def begin(step: str) -> Callable[[int, int], None]:
+        told[step] = []
+        return lambda *counts: told[step].append(counts)
+
+    found = hindcast_of(PLAN, made, begin)
+    assert [*told] == [*STEPS]
+    for step, unit in STEPS.items():
+        assert [done for done, _ in told[step]] == [*range(1, len(told[step]) + 1)] and bool(unit) == bool(told[step])
+        assert all(done <= wanted for done, wanted in told[step])
     return found
 
 
@@ -134,7 +147,8 @@ def test_the_same_fit_left_as_it_was_stands_beside_it(found: dict[str, Any]) -> 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `data`, an outcomes file and a plan: DCAD's columns, invented agreements of real states."""
+    """A folder with `data`, an outcomes file and a plan: invented agreements of real states, in the generic columns
+    and in DCAD's."""
     rng = np.random.default_rng(1)
     folder = tmp_path_factory.mktemp("hindcast")
     states = pd.read_csv(ROOT / "tests" / "evidence" / "data" / "nmc_state_year.csv")["ccode"].unique()
@@ -145,13 +159,17 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [(code, year, share[code]) for code in everyone for year in range(1999, 2003)]
     pd.DataFrame(rows, columns=["ccode", "year", "cinc"]).to_csv(data / "nmc_state_year.csv", index=False)
     pairs = [(a, b) for k, a in enumerate(states) for b in states[k + 1 :]]
-    for first, last, path in ((1999, 2001, data / "dcad_agreements.csv"), (2002, 2003, folder / "later.csv")):
-        signed = [
-            (n, *pairs[rng.integers(len(pairs))], 1, 1 + n % 12, year, ("general", "sector")[n % 2], "TREX")
-            for n, year in enumerate(np.repeat(np.arange(first, last + 1), 12))
-        ]
-        names = ["DCAid", "ccode1", "ccode2", "signDay", "signMonth", "signYear", "type", "category1"]
-        pd.DataFrame(signed, columns=names).to_csv(path, index=False)
+    signed = [
+        (n, *pairs[rng.integers(len(pairs))], 1, 1 + n % 12, year, ("general", "sector")[n % 2], "TREX")
+        for n, year in enumerate(np.repeat(np.arange(1999, 2004), 12))
+    ]
+    names = ["DCAid", "ccode1", "ccode2", "signDay", "signMonth", "signYear", "type", "category1"]
+    dcad = pd.DataFrame(signed, columns=names)
+    dcad[dcad["signYear"] > 2001].to_csv(folder / "later.csv", index=False)
+    own = dcad[dcad["signYear"] <= 2001].rename(columns={"ccode1": "cow_a", "ccode2": "cow_b"})
+    own["kind"] = own["type"].map({"general": "defence_cooperation", "sector": "logistics"})
+    own["date"] = [f"{row.signYear}-{row.signMonth:02}-01" for row in own.itertuples()]
+    own[["cow_a", "cow_b", "kind", "date"]].to_csv(data / "accords.csv", index=False)
     plan = "{first: 2000, last: 2001, until: 2003, window: 2, terms: [size, activity]}"
     (folder / "plan.yaml").write_text(plan, encoding="utf-8")
     return folder
@@ -178,7 +196,7 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     (folder,) = (files / "results").iterdir()
     assert re.fullmatch("plan-[0-9a-f]{8}", folder.name)
     assert json.loads((folder / "hindcast.json").read_text(encoding="utf-8")) == out
-    assert {row["file"] for row in out["about"]["data"]} >= {"dcad_agreements.csv", "later.csv"}
+    assert {row["file"] for row in out["about"]["data"]} >= {"accords.csv", "later.csv"}
     assert {path.name for path in (folder / "figures").iterdir()} == {"reliability.png", "reliability.svg"}
 
 
@@ -191,3 +209,31 @@ def test_fit_writes_what_the_record_says(files: Path, tmp_path: Path) -> None:
     assert written["covariance"]["names"][:2] == ["theory.weights.size", "theory.weights.activity"]
     assert set(written["parameters"]) == set(written["covariance"]["names"])
     assert written["fitted"]["standard_errors"] == "clustered by pair"
+    text = new_scenario("mine").replace("report: {", "calibration: parameters.yaml\nreport: {")
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    scenario, estimates = load_scenario(tmp_path / "mine.yaml"), written["parameters"]
+    assert scenario.theory.weights["size"] == estimates["theory.weights.size"]["estimate"]
+    assert scenario.kinds["logistics"].intercept == estimates["kinds.logistics.intercept"]["estimate"]
+
+
+def test_a_record_of_too_few_agreements_is_refused(files: Path, tmp_path: Path) -> None:
+    """Of 36 agreements of three years 24 are of the last two: not enough for five terms, at five a term."""
+    terms = ["size", "activity", "proximity", "experience", "ladder"]
+    words = ["evidence", "fit", str(files / "data"), "--first", "2000", "--json", "--out", str(tmp_path / "out.yaml")]
+    done = CliRunner().invoke(main, [*words, "--terms", ",".join(terms)])
+    (error,) = json.loads(done.stdout)["errors"]
+    assert done.exit_code == 4 and error["code"] == "E600" and "at most" in error["suggestion"]
+
+
+def test_the_shipped_record_is_no_cause_and_outcome_at_once(tmp_path: Path) -> None:
+    """Treaties of two states are agreements, and those of more are alliances: all of ATOP that ships, but for some that
+    were signed before both sides were states."""
+    assert CliRunner().invoke(main, ["evidence", "record", str(tmp_path / "data")]).exit_code == 0
+    history, shipped = load_history(tmp_path / "data", 1995, 1996), SOURCES["atop"].of(EXTRACTS).frame
+    alliances = {*SOURCES["atop"].of(tmp_path / "data").frame["alliance_id"]}
+    agreements = {*AGREEMENTS.read(tmp_path / "data" / "accords.csv").frame["accord_id"]}
+    everything = {*shipped["alliance_id"]}
+    assert not alliances & agreements and alliances | agreements < everything
+    assert len(everything - alliances - agreements) < 0.05 * len(agreements)
+    signed = history.agreements["signed"].dt.year == 1995
+    assert (history.agreements["kind"][signed] == "political_declaration").sum() == 13

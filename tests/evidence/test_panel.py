@@ -48,6 +48,20 @@ def test_state_years_are_those_of_the_year_before(history: History) -> None:
     assert history.capability[1, ukraine] == 0.02316366  # a new member: its first year's own value
 
 
+def test_a_region_is_the_same_among_its_states_alone(history: History) -> None:
+    region = history.among(["usa", "RUS", "KOR"])
+    assert region.iso3 == ("KOR", "RUS", "USA")
+    places = place(history, *region.iso3)
+    assert np.array_equal(region.distance, history.distance[:, places][..., places])
+    assert np.array_equal(region.capability, history.capability[:, places], equal_nan=True)
+    mine = history.agreements["a"].isin(places) & history.agreements["b"].isin(places)
+    assert region.agreements["accord_id"].tolist() == history.agreements["accord_id"][mine].tolist() != []
+    for side in ("a", "b"):
+        assert [places[i] for i in region.agreements[side]] == history.agreements[side][mine].tolist()
+    with refused("E600", column="states"):
+        history.among(["USA", "ZZZ"])
+
+
 def test_gaps_are_carried_for_five_years_and_no_more() -> None:
     """The extract ends in 1993: 1999 still has a value and 2000 has none."""
     long = load_history(DATA, 1998, 2000)

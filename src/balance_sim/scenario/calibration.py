@@ -1,12 +1,14 @@
 """The calibration and the posterior that a scenario names, as `balance-sim evidence
-calibrate` and `posterior` wrote them.
+calibrate` and `posterior` wrote them; in place of a calibration also a fit, as `fit`
+wrote it.
 
 What a calibration holds goes where it would stand in a scenario: intercepts under
 `kinds`, propensities in `states`, weights under `theory`, factors of dyads in
 `frailties`. A value that the scenario's file gives itself stays. A file of another
 record is refused. A posterior is the head of a table of joint draws;
 `evidence/posterior/parameter_draws.py` reads the table when draws are asked for. The
-means of the draws are the values in use, where the file gives none."""
+means of the draws are the values in use, where the file gives none; so are the
+estimates of a fit, 0 for a term in conflict with theory."""
 
 from __future__ import annotations
 
@@ -26,9 +28,10 @@ NEEDED = {
     "calibration": "calibrated variances weights intercepts states declarations dyads "
     "covariance",
     "posterior": "command draws sha256 scenario_sha256 priors_sha256 count values",
+    "fit": "fitted parameters",
 }
 """Keys that the file has which stands under a key of a scenario; `headline` of a
-posterior may be missing."""
+posterior may be missing. A fit stands under `calibration`."""
 INTERCEPTS_OF_STATES = {
     "states": "propensity",
     "declarations": "propensity_declarations",
@@ -63,7 +66,8 @@ def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
         base = sources.names.get(node.mark.file, sources.path.name)
         file = sources.beside(node, base, key)
         read, wrong = read_document(file.text, file.shown)
-        for name in NEEDED[key].split():
+        is_fit = key == "calibration" and "fitted" in read.fields
+        for name in NEEDED["fit" if is_fit else key].split():
             if read.get(name) is None:
                 wrong.add(read, name, "E103", f"`{name}` is required", hint)
         if wrong:
@@ -73,7 +77,7 @@ def with_results(tree: Node, sources: Sources, problems: Diagnostics) -> Node:
             for code, place in read.below(part).without(*roster).fields.items():
                 why = "no state of the scenario"
                 problems.add(place.at, f"{part}.{code}", "E301", why, hint)
-        tree = overlay(tree, read, file.name)
+        tree = _with_fit(tree, read) if is_fit else overlay(tree, read, file.name)
     return tree
 
 
@@ -92,15 +96,26 @@ def _with_draws(tree: Node, head: Node, name: str) -> Node:
     if {"/", "\\"} & {*draws}:
         raise refused(head.fields["draws"], "draws", "E501", "no file beside this one")
     values |= {"file": name, "draws": posixpath.join(posixpath.dirname(name), draws)}
-    return _over_means(tree, head).with_fields(
+    return _over_means(tree, head.below("values")).with_fields(
         {"posterior": from_plain(values, head.mark)}
     )
 
 
-def _over_means(tree: Node, head: Node) -> Node:
-    """The scenario's tree over the means of its draws. What the file gives stays, and
-    what it fixes with that."""
-    means, below = head.below("values").fields, Node({}, head.mark)
+def _with_fit(tree: Node, read: Node) -> Node:
+    """The scenario's tree over the estimates of a fit."""
+    estimates = {
+        path: node.below("estimate")
+        for path, node in read.below("parameters").fields.items()
+    }
+    conflicts = read.below("in_conflict").fields.items()
+    estimates |= {path: node.with_value(0.0) for path, node in conflicts}
+    return _over_means(tree, read.with_value(estimates))
+
+
+def _over_means(tree: Node, values: Node) -> Node:
+    """The scenario's tree over means or estimates by key path. What the file gives
+    stays, and what it fixes with that."""
+    means, below = values.fields, Node({}, values.mark)
     for path in means.keys() - given_in(tree, means):
         below = below.with_path(path, means[path])
     weights = below.at_path("theory.weights")

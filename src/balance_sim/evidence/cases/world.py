@@ -21,6 +21,7 @@ from balance_sim.evidence.cases.scenario import (
     tables_of,
 )
 from balance_sim.evidence.cases.tables import Actor, actor, is_state_in
+from balance_sim.evidence.data.extracts import EXTRACTS
 from balance_sim.model.baseline import compile_worlds, fear_of, standing, step_before
 from balance_sim.model.classes import LISTS
 from balance_sim.model.core import Bools
@@ -41,7 +42,6 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.spans import at_start
 
-EXTRACTS = Path(__file__).parents[1] / "record"
 FIRST_YEAR, LAST_YEAR = 1947, 2026
 """Years before whose first day the extracts hold a year."""
 FEWEST_STATES = 3

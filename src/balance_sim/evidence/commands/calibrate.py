@@ -88,25 +88,28 @@ def calibrate(
         raise click.UsageError(
             f"--until {end} lies after the scenario's start, {raw.start}"
         )
-    record = choices.own_record(raw, window + card_years, until=end)
-    last = record.years[-1]
-    calibrated = record.within(last - window + 1, last)
-    posterior = calibration.calibrate(calibrated, prior)
-    command = _command(sources.path, raw, end, window)
-    made_by = {"command": command, "version": version()}
-    written: Any = parameter_files.calibration_record(
-        raw, calibrated, posterior, prior, window, made_by
-    )
-    file = out or _usual_file(sources.home(), sources.path.stem)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    text = parameter_files.fitted_text(written, parameter_files.CALIBRATION_HEAD)
-    write_atomic(file, text.encode("utf-8"))
-    named = ("calibrated", "variances", "levels")
-    document: dict[str, Any] = {"file": str(file), "skill_card": None}
-    document |= {key: written[key] for key in named}
-    lines = [calibration_lines(posterior, state_names(raw), end)]
-    with Steps(("skill card", "theories")) as steps:
+    names = ["record", "calibration"] + ["skill card"] * card
+    with Steps(names + ["theories"] * with_theories) as steps:
+        record = choices.own_record(raw, window + card_years, until=end)
+        steps.begin("calibration")
+        last = record.years[-1]
+        calibrated = record.within(last - window + 1, last)
+        posterior = calibration.calibrate(calibrated, prior)
+        command = _command(sources.path, raw, end, window)
+        made_by = {"command": command, "version": version()}
+        written: Any = parameter_files.calibration_record(
+            raw, calibrated, posterior, prior, window, made_by
+        )
+        file = out or _usual_file(sources.home(), sources.path.stem)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = parameter_files.fitted_text(written, parameter_files.CALIBRATION_HEAD)
+        write_atomic(file, text.encode("utf-8"))
+        named = ("calibrated", "variances", "levels")
+        document: dict[str, Any] = {"file": str(file), "skill_card": None}
+        document |= {key: written[key] for key in named}
+        lines = [calibration_lines(posterior, state_names(raw), end)]
         if card:
+            steps.begin("skill card")
             progress = steps.lines(card_years)
             skill = skill_card.skill_card(raw, record, prior, window, say=progress)
             document["skill_card"] = plain_data(skill)

@@ -21,7 +21,11 @@ FORMS = {
     "hostility": (fits.fit_hostility, "hostility.yaml"),
 }
 """What is fitted, and the file that is written."""
-FORMS_OF = {"terms": ("agreements",), "permutations": ("events", "reactions")}
+FORMS_OF = {
+    "terms": ("agreements",),
+    "states": ("agreements",),
+    "permutations": ("events", "reactions"),
+}
 """The fits that read an option."""
 
 
@@ -62,6 +66,12 @@ FORMS_OF = {"terms": ("agreements",), "permutations": ("events", "reactions")}
     help="Only these terms  [default: all that the record can tell]",
 )
 @click.option(
+    "--states",
+    metavar="A,B,...",
+    help="Only what these states (ISO alpha-3) sign among themselves: for a record of "
+    "a region  [default: all states]",
+)
+@click.option(
     "--permutations",
     type=click.IntRange(0, 9999),
     help="With --events or --reactions: permuted dates, and participants.  [default: "
@@ -92,8 +102,7 @@ def fit(data: Path, form: str | None, out: Path | None, **given: Any) -> None:
     for option, forms in FORMS_OF.items():
         if given[option] is not None and form not in forms:
             raise click.UsageError(f"--{option} has no meaning in a fit of {form}")
-    if form != "agreements":
-        use_one_thread()
+    use_one_thread()
     from balance_sim.evidence.estimation.parameter_files import fitted_text
     from balance_sim.study.atomic_files import write_atomic
 

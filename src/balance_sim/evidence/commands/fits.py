@@ -23,25 +23,24 @@ Fitted = tuple[dict[str, Any], str, Iterator[str]]
 
 def fit_agreements(data: Path, given: Mapping[str, Any]) -> Fitted:
     """Weights of willingness by maximum likelihood. given: the command's options."""
-    from balance_sim.evidence.data.errors import DataError
     from balance_sim.evidence.data.history import load_history
     from balance_sim.evidence.estimation import choices, fitting, parameter_files
     from balance_sim.evidence.estimation.lines import fit_lines
 
     with Steps(("reading", "terms", "weights")) as steps:
         history = load_history(data, *_years(given, (FIRST_YEAR, None)))
+        if given["states"]:
+            history = history.among(given["states"].split(","))
         steps.begin("terms")
         names = given["terms"] and [name.strip() for name in given["terms"].split(",")]
         terms, notes = choices.fitted_terms(history, names)
-        record = choices.choices(history, terms).with_signed_kinds()
-        if not record.kinds:
-            raise DataError(
-                "no agreement was signed in these years",
-                "Give a longer period",
-                path=data,
-            )
+        years = steps.counter("years")
+        record = choices.choices(history, terms, progress=years).with_signed_kinds()
         steps.begin("weights")
-        result = fitting.fit(record, levels=True, cluster=True, signs=True)
+        evaluations = steps.counter("evaluations of the likelihood")
+        result = fitting.fit(
+            record, levels=True, cluster=True, signs=True, progress=evaluations
+        )
     written = parameter_files.fitted_record(result, history, _made_by())
     return written, parameter_files.FITTED_HEAD, fit_lines(result, notes)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from balance_sim.cli import options
+from balance_sim.cli.progress import Steps
 from balance_sim.evidence.commands.documents import figure_option, own_folder
 
 
@@ -81,20 +82,30 @@ def gof(
     from balance_sim.scenario import load_scenario
     from balance_sim.show.save import save_drawn
 
+    names = ["calibration"] * ahead + ["simulation", "figure"]
     loaded = load_scenario(scenario)
     folder = out or Path("results") / f"{scenario.stem}-gof"
     span = own_span(loaded)
     stop = span.stop if until is None else until + timedelta(days=1)
     span = Span(first or span.first, stop)
-    if ahead:
-        loaded = calibrated_before(scenario, span.first)
-    study = goodness_of_fit(
-        loaded, runs=runs, seed=seed, span=span, workers=workers, ahead=ahead
-    )
-    study["about"]["command"] = options.command_line()
-    with own_folder(folder, "gof.json") as store:
-        text = json.dumps(study.as_dict(simulated=True), allow_nan=False)
-        store.write_text("gof.json", f"{text}\n")
-        if figures:
-            save_drawn({"gof": draw_gof.draw(study)}, folder)
+    with Steps(names) as steps:
+        if ahead:
+            loaded = calibrated_before(scenario, span.first)
+        steps.begin("simulation")
+        study = goodness_of_fit(
+            loaded,
+            runs=runs,
+            seed=seed,
+            span=span,
+            workers=workers,
+            ahead=ahead,
+            progress=steps.counter("replications"),
+        )
+        study["about"]["command"] = options.command_line()
+        steps.begin("figure")
+        with own_folder(folder, "gof.json") as store:
+            text = json.dumps(study.as_dict(simulated=True), allow_nan=False)
+            store.write_text("gof.json", f"{text}\n")
+            if figures:
+                save_drawn({"gof": draw_gof.draw(study)}, folder)
     options.answer(study.as_dict, [*gof_lines(study), f"wrote {folder}"], indent=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,7 @@ import click
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps
 from balance_sim.evidence.commands.documents import figure_option, own_folder
-from balance_sim.evidence.forecast.lines import score_lines
-from balance_sim.evidence.forecast.score import WAY
+from balance_sim.evidence.commands.threads import use_one_thread
 from balance_sim.show.wording import printable, wrapped
 
 if TYPE_CHECKING:
@@ -56,6 +55,7 @@ def hindcast(
     Each year is forecast with the history before it known. Scores and a figure go into
     the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml and
     docs/evidence.md."""
+    use_one_thread()
     from balance_sim.evidence.estimation.parameter_files import data_used
     from balance_sim.evidence.forecast.figures import draw_reliability
     from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of, read_history
@@ -65,13 +65,18 @@ def hindcast(
     from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
+
+    def begin(step: str) -> Callable[..., None]:
+        steps.begin(step)
+        return steps.counter(STEPS[step])
+
     with Steps(("reading", *STEPS, "figures")) as steps:
         history = read_history(plan, data, outcomes)
         inputs = {"plan": plan.model_dump(), "data": data_used(history)}
         key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
         folder = out or Path("results") / f"{experiment.stem}-{key[:8]}"
         with own_folder(folder, "hindcast.json") as store:
-            scored = hindcast_of(plan, history, steps.begin)
+            scored = hindcast_of(plan, history, begin)
             origin = {"version": version(), "command": options.command_line()}
             scored["about"] |= origin
             document = plain_data(scored)
@@ -86,6 +91,9 @@ def hindcast(
 def hindcast_lines(scored: dict[str, Any]) -> Iterator[str]:
     """For a terminal: what was forecast from what; the model beside the best baseline,
     then every forecast."""
+    from balance_sim.evidence.forecast.lines import score_lines
+    from balance_sim.evidence.forecast.score import WAY
+
     about, scores = scored["about"], scored[WAY]
     yield printable(about["plan"]["title"])
     (fit_from, fit_to), (first, last) = about["fitted"], about["forecast"]

@@ -10,8 +10,8 @@ through unification (one ISO code); every other actor is one COW number."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -112,6 +112,32 @@ class History:
         share: Floats = np.clip(together, 0.0, 1.0)
         np.fill_diagonal(share, 0.0)
         return share
+
+    def among(self, codes: Sequence[str]) -> History:
+        """The same of some states (ISO alpha-3) alone, with what they signed among
+        themselves. Raises DataError for a code that is on the roster in no year."""
+        wanted = {code.strip().upper() for code in codes}
+        for code in sorted(wanted - {*self.iso3}):
+            years = f"{self.years[0]}-{self.years[-1]}"
+            message = f"no state of {years} has this ISO alpha-3 code"
+            raise DataError(message, "Correct the code", column="states", value=code)
+        keep = np.flatnonzero([code in wanted for code in self.iso3])
+        changes: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray) and value.ndim > 1:
+                squared = value[:, keep]
+                changes[field.name] = squared[..., keep] if value.ndim > 2 else squared
+        frame = self.agreements
+        frame = frame[frame["a"].isin(keep) & frame["b"].isin(keep)]
+        sides = {side: np.searchsorted(keep, frame[side]) for side in ("a", "b")}
+        return replace(
+            self,
+            iso3=tuple(self.iso3[i] for i in keep),
+            names=tuple(self.names[i] for i in keep),
+            agreements=frame.assign(**sides).reset_index(drop=True),
+            **changes,
+        )
 
     def require_record(self, last: int) -> None:
         """Raise DataError where agreements up to the year before `last` are not on

@@ -14,7 +14,7 @@ of it, here as in the model's own experience."""
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, ClassVar
@@ -62,6 +62,9 @@ keeps them apart."""
 NEEDS = {name: term.record for name, term in TERMS.items() if term.record}
 """Layers of the history of which at least one has to be there for a term to say
 anything."""
+FEWEST = 5
+"""Agreements a fitted term, at least: below, estimates are off and intervals do not
+hold. Vittinghoff, McCulloch 2007, American Journal of Epidemiology 165: 710-718."""
 HALF_SPAN_DAYS = {"day": 0, "month": 15, "year": 182}
 """Days from the first of a span, as which an imprecise date is written, to its
 middle."""
@@ -139,9 +142,22 @@ class Choices(DyadYears):
         )
 
     def with_signed_kinds(self) -> Choices:
-        """Only the types of agreement that were signed at all."""
-        counts = zip(self.kinds, self.signed.sum(axis=0), strict=True)
-        return self.with_kinds([kind for kind, count in counts if count > 0])
+        """Only the types of agreement that were signed at all. Raises DataError where
+        agreements are too few for the terms."""
+        counts = dict(zip(self.kinds, self.signed.sum(axis=0), strict=True))
+        total, terms = int(sum(counts.values())), len(self.names)
+        if total < max(FEWEST * terms, 1):
+            years = f"{int(self.year.min())}-{int(self.year.max())}"
+            types = ", ".join(self.kinds)
+            hint = "Give a longer period"
+            if total >= FEWEST:
+                hint += f", or name at most {total // FEWEST} `terms`"
+            raise DataError(
+                f"{total} agreements of {years} are too few for {terms} terms: "
+                f"{FEWEST} a term are needed, {FEWEST * terms}",
+                f"{hint}. Types that count: {types}",
+            )
+        return self.with_kinds([kind for kind, count in counts.items() if count > 0])
 
 
 # --- the record of a history ----------------------------------------------------------
@@ -153,9 +169,10 @@ def choices(
     parameters: Mapping[str, float] | None = None,
     kinds: Sequence[str] = KINDS,
     years: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Choices:
     """All dyads and years of a history. parameters: of beliefs and reach, laid over the
-    defaults.
+    defaults. progress: called with years done and all.
 
     Raises DataError for a year whose past is not on record."""
     wanted = [int(year) for year in (history.years if years is None else years)]
@@ -177,6 +194,7 @@ def choices(
         of_year = _choices_of(scenario, year, terms, kinds, i, j)
         changes: dict[str, Any] = {"exposure": exposure[i, j], "signed": signed}
         by_year.append(replace(of_year, a=a, b=b, states=history.iso3, **changes))
+        progress(len(by_year), len(wanted))
     return Choices.joined(by_year)
 
 

@@ -11,6 +11,7 @@ and is reported as in conflict with what the record says of it."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -53,6 +54,9 @@ SMALLEST_LOAD = 0.2
 """Share of a direction below which a member of it is not named."""
 FLAT = 1e-7
 """The same, below which they are not told apart at all."""
+USUAL_EVALUATIONS = 38
+"""Of the restricted likelihood, until the search of variances settles: what progress
+is measured by."""
 Row = tuple[str, float, float]
 """Name, estimate and standard error."""
 
@@ -139,23 +143,31 @@ def fit(
     cluster: bool = False,
     signs: bool = False,
     ridge: float = 0.0,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> WeightFit:
     """Fit all the terms that `record` holds. propensities: a random intercept of each
     state. levels: one of each year. cluster: the covariance is clustered by dyad, else
     from the second derivatives. signs: hold those that theory fixes by the prior; a
     term in conflict is left out, the one furthest from 0 in standard errors first.
     ridge: 1 / variance of a normal prior on each weight per standard deviation of its
-    term.
+    term. progress: called with evaluations of the likelihood done, and about how many
+    there will be.
 
     Raises DataError if there is nothing to fit, a term does not vary, a direction is
     flat, or the search does not settle."""
     conflicts: list[Row] = []
+    number = itertools.count(1)
+
+    def evaluated() -> None:
+        done, usual = next(number), USUAL_EVALUATIONS * (1 + len(conflicts))
+        progress(done, max(done, usual))
+
     while True:
         years = tuple(map(int, np.unique(record.year))) if levels else ()
         design = _design(record, propensities=propensities, years=years)
         is_signed = [signs and name in SIGNED for name in record.names]
         prior = ridge + np.array(is_signed, dtype=float) / SIGN_SPREAD**2
-        peak, penalty, variances = _searched(design, prior)
+        peak, penalty, variances = _searched(design, prior, evaluated)
         result = _finished(design, peak, penalty, variances, cluster=cluster)
         against = [
             row for row in result.table if signs and row[0] in SIGNED and row[1] < 0
@@ -189,11 +201,11 @@ def _design(
 
 
 def _searched(
-    design: ConsentDesign, prior: Floats
+    design: ConsentDesign, prior: Floats, evaluated: Callable[[], None]
 ) -> tuple[Maximum, Floats, list[float]]:
     """The maximum of all parameters, with the precision of their prior and the
     variances of states and years. prior: (K + B,) precision of that of each scaled
-    weight.
+    weight; evaluated: called after each evaluation.
 
     The variances maximise the restricted likelihood: what is left of it when weights,
     intercepts and random intercepts are all integrated out. Raises DataError."""
@@ -215,6 +227,7 @@ def _searched(
         slopes, height = partial(derivatives, design), partial(log_likelihood, design)
         peak = highest(design.names, peak.at, slopes, height, penalty)
         place = peak.at
+        evaluated()
         top = height(place) - 0.5 * float(prior @ place[: len(prior)] ** 2)
         return -laplace_marginal(top, place[fixed:], penalty[fixed:], peak.information)
 

@@ -72,22 +72,45 @@ class ConsentDesign:
         self.common = [np.ascontiguousarray(side) for side in sides]
         sides = (choices.by_kind / self.scale[common:]).transpose(1, 2, 0, 3)
         self.by_kind = [np.ascontiguousarray(side).swapaxes(0, 1) for side in sides]
+        nothing = np.zeros(0)
+        self._rated = nothing, (nothing, nothing, nothing)
+
+    @cached_property
+    def columns(self) -> tuple[tuple[Ints, Ints], ...]:
+        """(N,) each, for each side: which of the shrunk parameters is that of who
+        decides, and of the year; how many they are where there is none."""
+        record, size = self.choices, self.states + len(self.years)
+        has_level = np.isin(record.year, self.years)
+        place = np.searchsorted(np.array(self.years), record.year)
+        level = np.where(has_level, self.states + place, size)
+        nobody = np.full(len(record.year), size)
+        deciders = (record.a, record.b) if self.states else (nobody, nobody)
+        return tuple((decider, level) for decider in deciders)
 
     @cached_property
     def members(self) -> tuple[sparse.csr_array, ...]:
         """(N, states + years) who decides, and in which year, for each side."""
-        record, states = self.choices, self.states
-        with_level = np.flatnonzero(np.isin(record.year, self.years))
-        position = np.searchsorted(np.array(self.years), record.year[with_level])
-        with_state = np.arange(len(record.year) if states else 0)
-        rows = np.concatenate([with_state, with_level])
-        shape = (len(record.year), states + len(self.years))
+        shape = (len(self.choices.year), self.states + len(self.years))
         matrices = []
-        for side in (record.a, record.b):
-            columns = np.concatenate([side[with_state], states + position])
-            entries = np.ones(len(rows)), (rows, columns)
+        for columns in self.columns:
+            rows = np.tile(np.arange(shape[0]), len(columns))
+            column = np.concatenate(columns)
+            is_there = column < shape[1]
+            places = rows[is_there], column[is_there]
+            entries = np.ones(len(places[0])), places
             matrices.append(sparse.csr_array(entries, shape=shape))
         return tuple(matrices)
+
+    def crossed_members(self, weight: Floats, side: int, other: int) -> Floats:
+        """(states + years, states + years) sum over rows of weight (N,) times the
+        columns of `members` of two sides."""
+        size = self.states + len(self.years)
+        total = np.zeros((size + 1) ** 2)
+        for row in self.columns[side]:
+            for column in self.columns[other]:
+                place = row * (size + 1) + column
+                total += np.bincount(place, weight, len(total))
+        return total.reshape(size + 1, size + 1)[:size, :size]
 
     @cached_property
     def offset(self) -> Floats:
@@ -109,10 +132,15 @@ class ConsentDesign:
         return tuple(sides)
 
     def log_rate(self, values: Floats) -> tuple[Floats, Floats, Floats]:
-        """(N, M) ln r, and how it grows with the u of each side: 1 - sigma(u)."""
-        u, v = self.willingness(values)
-        log_rate = self.offset - np.logaddexp(0, -u) - np.logaddexp(0, -v)
-        return log_rate, _sigma(-u), _sigma(-v)
+        """(N, M) ln r, and how it grows with the u of each side: 1 - sigma(u).
+
+        What was asked for last is kept: derivatives are wanted where a step was
+        tried."""
+        if not np.array_equal(values, self._rated[0]):
+            u, v = self.willingness(values)
+            log_rate = self.offset - np.logaddexp(0, -u) - np.logaddexp(0, -v)
+            self._rated = values.copy(), (log_rate, _sigma(-u), _sigma(-v))
+        return self._rated[1]
 
 
 def _sigma(u: Floats) -> Floats:
@@ -188,11 +216,10 @@ def _crossed(design: ConsentDesign, weight: Floats, side: int, other: int) -> Fl
     wx = np.einsum("nm,nmb->nb", weight, xk)  # terms by kind, summed over kinds
     wz = np.einsum("nm,nmb->nb", weight, zk)
     weighted_x, weighted_z = x * total[:, None], z * total[:, None]
-    weighted_members = members_z.multiply(total[:, None]).tocsr()
     among_kinds = np.einsum("nm,nmb,nmc->bc", weight, xk, zk, optimize=True)
     kinds_x = np.einsum("nm,nmb->bm", weight, xk)
     kinds_z = np.einsum("nm,nmb->bm", weight, zk)
-    states = (members_x.T @ weighted_members).toarray()
+    states = design.crossed_members(total, side, other)
     intercepts = np.diag(weight.sum(axis=0))
     blocks = [
         [x.T @ weighted_z, x.T @ wz, x.T @ weight, (members_z.T @ weighted_x).T],

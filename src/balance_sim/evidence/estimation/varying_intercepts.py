@@ -22,6 +22,8 @@ Vaupel, Manton, Stallard 1979, Demography 16: 439-454."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,9 +85,10 @@ def chances_ahead(
     memory: float,
     window: int,
     pair_variance: float = 0.0,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Floats:
     """Chances of the rows of each year, from the years before it. pair_variance: of
-    `dyad_frailty`, 0 for none."""
+    `dyad_frailty`, 0 for none. progress: called with years done and all."""
     chances = []
     for year in years:
         current = fit_at(fitted, record, year, memory, window)
@@ -95,6 +98,7 @@ def chances_ahead(
             frailty = dyad_frailty(current, record, year, window, pair_variance)
             p = frailty.opportunities(-np.log1p(-p), rows.a, rows.b)
         chances.append(p)
+        progress(len(chances), len(years))
     return np.concatenate(chances)
 
 
@@ -154,9 +158,14 @@ def _slope_and_curve(
     return np.append(by_state(slope_a, slope_b), total), curve
 
 
-def memory_of(fitted: WeightFit, record: Choices, window: int) -> float:
+def memory_of(
+    fitted: WeightFit,
+    record: Choices,
+    window: int,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> float:
     """The memory that would have forecast the last years of the fit best; nothing after
-    them is looked at.
+    them is looked at. progress: called with forecasts of a year done and all.
 
     1 where the fit has too few years to try any, or no random intercepts of states."""
     first, last = fitted.years
@@ -167,7 +176,15 @@ def memory_of(fitted: WeightFit, record: Choices, window: int) -> float:
     if not years or fitted.propensity_variance <= 0 or signed.sum() == 0:
         return 1.0
 
+    number, trials = itertools.count(1), len(MEMORIES) * len(years)
+
+    def forecast_of_year(*_: int) -> None:
+        progress(next(number), trials)
+
     def score(memory: float) -> float:
-        return log_score(chances_ahead(fitted, rows, years, memory, window), signed)
+        p = chances_ahead(
+            fitted, rows, years, memory, window, progress=forecast_of_year
+        )
+        return log_score(p, signed)
 
     return min(MEMORIES, key=score)

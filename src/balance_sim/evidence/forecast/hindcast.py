@@ -35,12 +35,16 @@ from balance_sim.evidence.forecast.hindcast_plan import HindcastPlan
 from balance_sim.evidence.forecast.score import WAY, score_forecasts
 from balance_sim.evidence.scores import log_score, reliability_table
 
-STEPS = (
-    "terms of the model",
-    "fit and baselines",
-    "one year ahead",
-    "scores",
-)
+Progress = Callable[[int, int], None]
+STEPS = {
+    "terms of the model": "years",
+    "fit": "evaluations of the likelihood",
+    "memory of states": "years",
+    "baselines": "",
+    "one year ahead": "years",
+    "scores": "",
+}
+"""What is done, and what its progress is counted in."""
 
 
 def read_history(
@@ -58,6 +62,8 @@ def read_history(
         plan.until,
         outcomes=None if outcomes is None else (outcomes, plan.last),
     )
+    if plan.states:
+        history = history.among(plan.states)
     end = history.agreement_years[1]
     if end < plan.until:
         hint = f"Give the outcomes up to {plan.until}, or set `until` earlier"
@@ -67,38 +73,43 @@ def read_history(
     return last_carried_forward(history)
 
 
-def fit_plan(plan: HindcastPlan, record: Choices) -> WeightFit:
-    """The model fitted on the window that ends with the plan's last year."""
+def fit_plan(
+    plan: HindcastPlan, record: Choices, progress: Progress = lambda *_: None
+) -> WeightFit:
+    """The model fitted on the window that ends with the plan's last year. progress:
+    called with evaluations done, and about how many there will be."""
     window = record.within(max(plan.first, plan.last - plan.window + 1), plan.last)
-    signed = window.with_signed_kinds()
-    return fit(signed if signed.kinds else window, propensities=True, signs=True)
+    return fit(window.with_signed_kinds(), signs=True, progress=progress)
 
 
 def hindcast_of(
     plan: HindcastPlan,
     history: History,
-    begin: Callable[[str], None] = lambda _: None,
+    begin: Callable[[str], Progress] = lambda _: lambda *_: None,
 ) -> dict[str, Any]:
     """Run a plan on a history that reaches its last year: the document of `hindcast
     --json` but for version and command, with NaN for null. begin: called with the step
-    of STEPS that begins."""
-    begin(STEPS[0])
+    of STEPS that begins; returns what is called with how much of it is done, and of how
+    much."""
+    progress = begin("terms of the model")
     terms, notes = fitted_terms(history, plan.terms)
-    rows = feature_years(history)
-    begin(STEPS[1])
-    record = choices(history, terms)
-    weights = fit_plan(plan, record)
+    record = choices(history, terms, progress=progress)
+    weights = fit_plan(plan, record, begin("fit"))
     record = record.with_kinds(weights.kinds)
-    memory = memory_of(weights, record.within(plan.first, plan.last), plan.window)
+    progress = begin("memory of states")
+    known = record.within(plan.first, plan.last)
+    memory = memory_of(weights, known, plan.window, progress)
+    begin("baselines")
+    rows = feature_years(history)
     fitted_rows = rows.within(plan.first, plan.last)
     baselines = fit_baselines(fitted_rows, plan.baselines, plan.window)
-    begin(STEPS[2])
+    progress = begin("one year ahead")
     ahead = rows.within(plan.last + 1, plan.until)
-    options = (plan.years, memory, plan.window, plan.pair_variance)
+    options = (plan.years, memory, plan.window, plan.pair_variance, progress)
     forecasts = {"model": chances_ahead(weights, record, *options)}
     forecasts |= {name: predict(ahead) for name, predict in baselines.items()}
     unchanged = weights.opportunities(record.within(plan.last + 1, plan.until))
-    begin(STEPS[3])
+    begin("scores")
     about: dict[str, Any] = {
         "fitted": list(weights.years),
         "forecast": [plan.years[0], plan.until],

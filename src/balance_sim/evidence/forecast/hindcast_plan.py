@@ -19,11 +19,13 @@ Count = Annotated[int, Field(ge=1)]
 class HindcastPlan(Strict):
     """The plan of a hindcast.
 
-    first: of the history. last: last year of the fit. until: last year forecast.
+    states: among which (ISO alpha-3), all if none are given. first: of the history.
+    last: last year of the fit. until: last year forecast.
     window: years that the fit and the baselines look back. pair_variance: of the
     dyads' factors (`dyad_frailty`)."""
 
     title: Text = ""
+    states: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
     first: Year = 1985
     last: Year = 2003
     until: Year = 2010

@@ -24,6 +24,7 @@ from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.load import ScenarioSource, load_scenario, scenario_from
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.jobs import Progress
 from balance_sim.study.machine import version
 
 RUNS = 128
@@ -58,6 +59,7 @@ def goodness_of_fit(
     span: Span | None = None,
     workers: int = 1,
     ahead: bool = False,
+    progress: Progress | None = None,
 ) -> GoodnessOfFit:
     """Simulate years of a scenario's record and compare the network of new agreements
     with the observed one.
@@ -71,6 +73,7 @@ def goodness_of_fit(
         scenario's start and more if not given
     ahead : the scenario is calibrated on no year of the span (`calibrated_before`):
         each replication draws parameters and level, as of a forecast
+    progress : called with replications simulated, asked for, failed
 
     Returns
     -------
@@ -98,7 +101,12 @@ def goodness_of_fit(
         hint = "set --from and --until"
         raise WrongRequest(f"{count} to {span.last}: too few to compare; {hint}")
     result = run(
-        at_span_start, runs=runs, seed=seed, workers=workers, draw_parameters=ahead
+        at_span_start,
+        runs=runs,
+        seed=seed,
+        workers=workers,
+        draw_parameters=ahead,
+        progress=progress,
     )
     if result.failed:
         first = min(row["run"] for row in result.failed)
