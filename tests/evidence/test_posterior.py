@@ -183,12 +183,12 @@ def test_silent_parameters_keep_the_draws_of_their_priors(small: Drawn) -> None:
 
 
 def test_parameters_that_data_inform_are_narrower_than_their_priors(small: Drawn) -> None:
-    prior = prior_draws(load_scenario(SOLOMON), 2000)
-    wider, (draws, made) = [], small
+    scenario, (draws, made) = load_scenario(SOLOMON), small
+    prior, declared, wider = prior_draws(scenario, 2000), drawn_priors(scenario), []
     for path, (word, to_prior, to_likelihood, _) in made["informed"].items():
         if word == INFORMED and to_likelihood > 2 * to_prior:
             before, after = prior.column(path), draws.column(path)
-            if joint._is_log_normal(path, drawn_priors(load_scenario(SOLOMON))):
+            if joint._is_log_normal(path, declared):
                 before, after = np.log(np.abs(before)), np.log(np.abs(after))
             wider += [path] if after.std() > 1.1 * before.std() else []  # of 120 draws
     assert wider == []

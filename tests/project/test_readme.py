@@ -10,7 +10,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import chdir
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -72,11 +75,18 @@ def write_before(shown: Shown, folder: Path) -> None:
     """What the page has had its reader write before, in a folder."""
     for step in shown.before:
         name = NAMED.match(step)
-        if name is not None:
-            (folder / name[1]).write_text(step, encoding="utf-8")
-        else:
-            done = CliRunner().invoke(main, shlex.split(step)[1:])
-            assert done.exit_code == 0, f"{step}\n{done.output}"
+        for path, text in ({name[1]: step} if name is not None else new_files(step)).items():
+            (folder / path).parent.mkdir(exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+
+
+@cache
+def new_files(command: str) -> dict[str, str]:
+    """The files that a command writes into an empty folder, by path."""
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        done = CliRunner().invoke(main, shlex.split(command)[1:])
+        assert done.exit_code == 0, f"{command}\n{done.output}"
+        return {str(path): path.read_text(encoding="utf-8") for path in Path().rglob("*") if path.is_file()}
 
 
 def as_run(line: str) -> list[str] | None:
@@ -90,8 +100,8 @@ def as_run(line: str) -> list[str] | None:
     if words[:3] == ["uv", "run", "balance-sim"]:
         words = [sys.executable, "-m", "balance_sim", *words[3:]]
         if words[3] == "game":
-            draws = "40" if "--discover" in words else "0"
-            words += ["--runs", FEW, "--draws", draws, "--no-figures"]
+            draws = "10" if "--discover" in words else "0"
+            words += ["--runs", FEW, "--draws", draws, "--workers", "1", "--no-figures"]
         if words[3] == "run":
             if "--runs" in words:
                 at = words.index("--runs")

@@ -28,7 +28,7 @@ from balance_sim.study.spans import at_start, in_spans
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SCENARIOS = sorted(SCENARIO.parent.glob("*.yaml"))
 RUNS, SEED = 12, 3
-ARMS = ["parade", "washington_doubted"]
+ARMS = ["parade"]
 
 
 @pytest.fixture(scope="module")
