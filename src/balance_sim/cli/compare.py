@@ -56,11 +56,11 @@ def comparison_lines(comparison: StudyComparison, width: int) -> Iterator[str]:
     outcomes = comparison.outcomes
     yield from said(effects_sentence(sides, studies), width)
     runs = 0 if outcomes.empty else int(outcomes["n"].max())
-    pairing = f"{runs:,} replications, not paired: the seeds differ"
+    pairing = f"{runs:,} replications that are not paired, as the seeds differ"
     if comparison.paired:
         pairing = f"{runs:,} paired replications"
     names = f"Left: {comparison.left}; right: {comparison.right}."
-    yield from said(f"Below: right less left, {pairing}. {names}", width)
+    yield from said(f"Differences are right less left, over {pairing}. {names}", width)
     # the scenario's sha256 follows from the rest
     inputs = [
         words.removeprefix("inputs.")
@@ -93,6 +93,6 @@ def _first_difference(comparison: StudyComparison, titles: Mapping[str, str]) ->
         "agreements": "its agreements (no outcome differs)",
     }.get(place["outcome"], outcome_words(place["outcome"]))
     return (
-        f"The results first differ in {arm}, replication "
-        f"{place['replication']}: {difference}."
+        f"The results first differ in replication {place['replication']} of “{arm}”: "
+        f"{difference}."
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from balance_sim.effects.compare import ComparedSide
 from balance_sim.show import wording as say
-from balance_sim.show.headline import detected, effect_table
+from balance_sim.show.headline import effect_table
 from balance_sim.stats.intervals import Sample, paired_interval, welch
 from balance_sim.study.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.study.result import Result
@@ -23,9 +23,8 @@ PAIR = ["left_arm", "right_arm"]
 
 
 def effects_sentence(sides: Sequence[ComparedSide], studies: Sequence[Result]) -> str:
-    """Return where the effect on counter-balancing agreements can be detected, and
-    whether that of the second study differs from the first's; empty where either has no
-    effect, or the two no window in common.
+    """Return the effect of either study on counter-balancing agreements, and whether
+    the two differ; empty where either has no effect, or the two no window in common.
 
     It is the effect of the arm that is named, else of the headline arm, within the
     longest window that both have.
@@ -41,22 +40,23 @@ def effects_sentence(sides: Sequence[ComparedSide], studies: Sequence[Result]) -
     if not common or not have_effects:
         return ""
     window = max(common)
-    outcome, rows = Outcome("accords", "counter", window).name, []
+    outcome, effects = Outcome("accords", "counter", window).name, []
     for side, study, arm in zip(sides, studies, arms, strict=True):
         study.need(outcome)
-        table = effect_table(study, [outcome])
-        rows.append(table[table["arm"] == arm].assign(label=say.printable(side.text)))
-    words = detected(pd.concat(rows), "studies", "label")
+        table = effect_table(study, [outcome]).set_index("arm")
+        effect, bounds, _ = say.effect_cells(table.loc[str(arm)])
+        effects.append(f"{effect} (95 % CI {bounds}) in {say.printable(side.text)}")
     change, error, lo, hi = _difference_of_effects(
         studies, list(map(str, arms)), outcome
     )
     verb = "differ" if lo > 0 or hi < 0 else "do not differ in the simulation"
-    words += f"; the two {verb} ({say.effect_words(change, lo, hi, error)})"
+    words = f"{verb} ({say.effect_words(change, lo, hi, error)})"
     if change == lo == hi == 0:
-        words = (
-            f"{words.partition(';')[0]}; the effect is the same in every replication"
-        )
-    return f"{words}. Effects on expected {say.COUNTER} {say.within(window)}."
+        words = "are the same in every replication"
+    return (
+        f"The effect on expected {say.COUNTER} {say.within(window)} is "
+        f"{' and '.join(effects)}. The two {words}."
+    )
 
 
 def _difference_of_effects(

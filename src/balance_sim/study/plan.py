@@ -78,7 +78,8 @@ class SweepPlan:
             plan = f"{plan}, {self.todo_runs:,} runs still to do"
         if math.isnan(self.seconds):
             return [plan, "no estimate: agents of your own, or the first runs failed"]
-        seconds, size = f"{self.seconds / 60:,.1f} min", bytes_spoken(self.bytes)
+        minutes = max(self.seconds / 60, 0.1)
+        seconds, size = f"{minutes:,.1f} min", bytes_spoken(self.bytes)
         return [plan, f"about {seconds} on {self.workers} workers, {size} on disk"]
 
 
