@@ -3,6 +3,7 @@
 import hashlib
 from importlib.resources import files
 
+import numpy as np
 import pytest
 from balance_sim.scenario import load_scenario
 from balance_sim.show import atlas
@@ -28,6 +29,22 @@ def test_states_that_the_atlas_lacks_are_known() -> None:
     """Of the shipped scenario's fifty only Singapore needs a dot."""
     scenario = load_scenario("scenarios/beijing_2025.yaml")
     assert [code for code in scenario.codes if code not in atlas.countries()] == ["SGP"]
+
+
+def test_a_map_says_where_its_borders_are_of_another_time() -> None:
+    captions = [
+        atlas.layout_of(load_scenario(f"scenarios/{name}.yaml")).caption for name in ("tripartite_1940", "taiwan")
+    ]
+    assert ["of today, not of 1940" in caption for caption in captions] == [True, False]
+
+
+def test_a_region_is_drawn_at_its_size() -> None:
+    """Three capitals of the Levant: no Arctic, and a slide's shape."""
+    places = {"ISR": (35.2, 31.8), "LBN": (35.5, 33.9), "IRN": (51.4, 35.7)}
+    spots = dict(zip(places, map(tuple, atlas.equal_earth(np.array([*places.values()]))), strict=True))
+    west, east, south, north = atlas.Layout(spots, places, 11.0).box
+    assert (east - west) / (north - south) == pytest.approx(atlas.SLIDE) and north < 0.9
+    assert atlas.layout_of(load_scenario("scenarios/beijing_2025.yaml")).box[3] >= atlas.NORTH
 
 
 @pytest.mark.parametrize("middle", [11.0, 150.0])

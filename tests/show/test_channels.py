@@ -30,7 +30,7 @@ def placebos() -> pd.DataFrame:
 
 
 def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
-    figure = draw_arms(CHANNELS)
+    figure = draw_arms.draw(None, CHANNELS)
     (axes,) = figure.axes
     spans = sorted((round(bar.get_y() + 0.4), round(bar.get_x(), 6), round(bar.get_width(), 6)) for bar in axes.patches)  # type: ignore[attr-defined]
     assert spans == [(-0, 0.0, -0.05), (0, 0.0, 0.02), (1, 0.0, 0.03), (1, 0.03, 0.09)]
@@ -42,7 +42,7 @@ def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
 
 def test_placebos_are_counted_and_the_event_is_marked() -> None:
     table = placebos()
-    figure = draw_placebos(table)
+    figure = draw_placebos.draw(None, table)
     assert len(figure.axes) == 2
     for axes in figure.axes:
         assert sum(bar.get_height() for bar in axes.patches) == 19  # type: ignore[attr-defined]

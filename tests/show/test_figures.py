@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import FIGURES, fitting, style
-from balance_sim.show.figures.style import SCALE, contrast_with_white, readable
+from balance_sim.show.figures.style import DARKER, SCALE, readable
 from balance_sim.show.plots import save_figures
 from balance_sim.show.save import STAMPS
 from studies import CASES
@@ -62,11 +62,18 @@ def hidden_tick_labels(figure: Figure) -> set[int]:
     return kept - drawn
 
 
+def contrast_with_white(rgb: tuple[float, ...]) -> float:
+    """WCAG 2.1, relative luminance of sRGB."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return float(1.05 / (np.dot([0.2126, 0.7152, 0.0722], linear) + 0.05))
+
+
 def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
     from matplotlib.colors import to_rgb
 
     for colour in (style.BLUE, style.ORANGE, style.VERMILION, style.GREEN, style.PURPLE, style.BASE):
-        assert contrast_with_white(readable(colour)) >= 4.5
+        assert contrast_with_white(to_rgb(readable(colour))) >= 4.5
+    assert all(contrast_with_white(to_rgb(pale)) < 4.5 for pale in DARKER)
     assert contrast_with_white((0, 0, 0)) == pytest.approx(21)  # WCAG's largest
     less, more = (contrast_with_white(to_rgb(SCALE[k][1])) for k in (0, -1))
     assert more > 3 * less  # the far ends cannot be mixed up in grey

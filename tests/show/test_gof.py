@@ -44,7 +44,7 @@ def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
     table = gof_table(study(25.0))
     years = table[table["group"] == "years"]
     assert years["outside"].all()  # four times as many
-    figure = draw_gof(table)
+    figure = draw_gof.draw(None, table)
     dots = [line for ax in figure.axes for line in ax.lines if line.get_marker() == "o"]
     drawn = np.concatenate([line.get_xdata() for line in dots])
     assert len(drawn) == len(table)

@@ -10,7 +10,7 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
 from balance_sim.show.figures.sweeps import factor_spreads, factors_table, factors_title, indices_table, indices_title
-from balance_sim.show.plots import open_run_or_sweep, open_study, save_figures
+from balance_sim.show.plots import open_study, save_figures
 from balance_sim.show.report import report_html, save_report
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import SweepResult, open_sweep
@@ -49,7 +49,7 @@ def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
     assert set(fitting(swept)) == {"factors"}
     with pytest.raises(WrongRequest, match="no indices to show"):
         SWEEP_FIGURES["indices"].draw(swept)
-    paths = save_figures(open_run_or_sweep(swept.folder), swept.folder)
+    paths = save_figures(open_study(str(swept.folder)), swept.folder)
     assert [path.name for path in paths] == ["factors.png", "factors.svg"]
 
 

@@ -139,24 +139,30 @@ def test_the_effect_over_time_ends_at_the_effect(of_five: AnalysedResult) -> Non
     assert set(difference_table(four_runs())["estimator"]) == {"simulated"}  # agents of one's own
 
 
-@pytest.mark.parametrize(("gaining", "losing", "colours"), [(30, 0, (30, 0)), (0, 40, (0, 40)), (30, 30, None)])
+@pytest.mark.parametrize(
+    ("runs", "gaining", "losing", "colours"),
+    [(100, 30, 0, (30, 0)), (100, 0, 40, (0, 40)), (100, 30, 30, None), (250, 1, 0, (4, 0))],
+)
 def test_squares_are_worlds_with_one_agreement_more_or_fewer(
-    gaining: int, losing: int, colours: tuple[int, int] | None
+    runs: int, gaining: int, losing: int, colours: tuple[int, int] | None
 ) -> None:
-    """Of 100 runs so many gain an agreement, and so many lose one."""
+    """Of so many runs some gain an agreement, and some lose one; below one in a hundred they are of a thousand."""
     from balance_sim.show.figures.style import BLUE, ORANGE
     from matplotlib.colors import to_hex
 
     some = [(3, "JPN", "KOR")]
-    with_it = [some if run < gaining else [] for run in range(100)]
-    without = [some if run >= 100 - losing else [] for run in range(100)]
+    with_it = [some if run < gaining else [] for run in range(runs)]
+    without = [some if run >= runs - losing else [] for run in range(runs)]
     table = worlds_table(study({"without": without, "with": with_it}))
     if colours is None:
         assert table.empty  # on balance none
         return
-    squares, _ = draw_worlds(table).axes
+    squares, _ = draw_worlds.draw(None, table).axes
     shades = [to_hex(square.get_facecolor()) for square in squares.patches]
-    assert len(shades) == 100 and (shades.count(BLUE.lower()), shades.count(ORANGE.lower())) == colours
+    assert (
+        len(shades) == (100 if runs == 100 else 1000)
+        and (shades.count(BLUE.lower()), shades.count(ORANGE.lower())) == colours
+    )
 
 
 def test_each_state_stands_with_the_one_it_fears_most(of_five: AnalysedResult) -> None:
@@ -175,7 +181,7 @@ def test_every_alliance_is_a_line_of_the_ring(of_five: AnalysedResult) -> None:
     case = replace(of_five, scenario=load_scenario("tripartite_1940"))
     allies, world = allies_table(case), world_at_start(case.scenario)
     assert len(allies) == len(np.argwhere(np.triu(world.depth >= PACT, 1))) > 0
-    ring = draw_allies(allies).axes[0]
+    ring = draw_allies.draw(None, allies).axes[0]
     assert sum(line.get_linestyle() != "None" for line in ring.lines) == len(allies)
     names = {*allies["name_a"], *allies["name_b"]}
     assert sorted(text.get_text() for text in ring.texts) == sorted(names)

@@ -149,6 +149,7 @@ def pptx_of(brief: Brief) -> bytes:
     from pptx.dml.color import RGBColor
     from pptx.util import Inches, Pt
 
+    rgb: Callable[[str], Any] = RGBColor.from_string
     deck = Presentation()
     deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
     slide = deck.slides.add_slide(deck.slide_layouts[6])
@@ -159,9 +160,7 @@ def pptx_of(brief: Brief) -> bytes:
         for paragraph in shape.text_frame.paragraphs:
             paragraph.font.size, paragraph.space_after = Pt(size), Pt(4)
             paragraph.font.bold = size > 20
-            paragraph.font.color.rgb = RGBColor.from_string(  # type: ignore[no-untyped-call]
-                ink[1:].upper()
-            )
+            paragraph.font.color.rgb = rgb(ink[1:].upper())
 
     def box(place: Place, words: list[str], size: int, ink: str = INK) -> float:
         """Write paragraphs into a box of their own; return where it ends."""
@@ -173,10 +172,7 @@ def pptx_of(brief: Brief) -> bytes:
         return y + 0.1 + (LEADING * size * sum(map(len, lines)) + 4 * len(lines)) / 72
 
     picture = io.BytesIO(brief.picture)
-    map_shape = slide.shapes.add_picture(picture, Inches(0.4), Inches(1.4))
-    scale = min(Inches(7.4) / map_shape.width, Inches(5.1) / map_shape.height)
-    map_shape.width = int(scale * map_shape.width)
-    map_shape.height = int(scale * map_shape.height)
+    slide.shapes.add_picture(picture, *map(Inches, (0.4, 1.4, 7.4)))
     with style():
         box((0.4, 0.25, 12.5), [brief.title], 26)
         box((0.4, 0.8, 12.5), [brief.question], 14, QUIET)

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.effects.compare import open_side, parse_side
-from balance_sim.effects.result import AnalysedResult
 from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.figures.distributions import spread_of
 from balance_sim.show.figures.style import FigureSpec
 from balance_sim.show.save import IN_FOLDER, FileFormat, save_drawn
-from balance_sim.show.study_types import registered_type, type_named_by
+from balance_sim.show.study_types import type_named_by
 from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
@@ -42,20 +41,6 @@ def open_study(text: str) -> Any:
     if side.arm is not None:
         raise WrongRequest(f"{side.text} names one arm: give the folder")
     return open_side(side)
-
-
-def open_run_or_sweep(folder: Path) -> AnalysedResult | SweepResult:
-    """Return the run or the sweep in a folder.
-
-    Raises
-    ------
-    WrongRequest : where there is none, or a study of another type
-    """
-    study = open_study(str(folder))
-    if not isinstance(study, AnalysedResult | SweepResult):
-        title = registered_type(study).title
-        raise WrongRequest(f"{folder} holds a {title}: draw it with plot or report")
-    return study
 
 
 def save_figures(

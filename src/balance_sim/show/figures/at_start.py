@@ -112,7 +112,8 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         axes[0], layout, table, {**dict.fromkeys(layout.spots, "white"), **colours}
     )
     is_feared = table["name"].isin(list(shown.index)) | table["participant"]
-    names = named_spots(_no_arcs(), table[is_feared], layout, 0.0076)
+    no_arcs = table.head(0).assign(a="", b="")
+    names = named_spots(no_arcs, table[is_feared], layout, 0.0076)
     write_names(axes[0], names, ink_of)
     lines: list[style.Label] = [(0.0, "feared most by", style.QUIET)]
     for name, count in shown.items():
@@ -195,11 +196,6 @@ def draw_allies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(title, under, "States stand from west to east, anticlockwise.")
 
 
-def _no_arcs() -> pd.DataFrame:
-    """Return the arcs of a map without any."""
-    return pd.DataFrame({"a": [], "b": []})
-
-
 # -- events ----------------------------------------------------------------------------
 
 
@@ -263,15 +259,8 @@ def draw_events(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             row["date"], heights[row["type"]], "o", markeredgewidth=0, zorder=3, **look
         )
     ax.axvline(focal["date"], color=style.BLUE, linewidth=1, zorder=2)
-    is_late = focal["date"] > table["date"].iloc[0] + 0.5 * (
-        table["date"].iloc[-1] - table["date"].iloc[0]
-    )
-    side, offset = ("right", -8) if is_late else ("left", 8)
-    place: dict[str, Any] = {"ha": side, "color": style.BLUE, "fontsize": 10}
     words = f"{focal['label']}, {focal['date']:%Y-%m-%d}"
-    style.note(
-        ax, words, (focal["date"], heights[focal["type"]] + 0.5), (offset, 0), **place
-    )
+    style.name_line(ax, focal["date"], heights[focal["type"]] + 0.5, words)
     first, last = table["date"].iloc[0], table["date"].iloc[-1]
     title = (
         f"{say.plural(len(table), 'event')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"

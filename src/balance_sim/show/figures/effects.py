@@ -83,8 +83,8 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
 
 
 def _extremes(table: pd.DataFrame) -> str:
-    """Return the headline arm, and the arm with the largest effect where it is another;
-    of a single arm the parts of its effect."""
+    """Return the headline arm, and the arm with the largest effect where it is
+    another."""
     largest = table.loc[[table["effect"].abs().idxmax()]]
     rows = pd.concat([table[table["role"] == "headline"], largest])
     rows = rows.drop_duplicates("arm")
@@ -93,16 +93,6 @@ def _extremes(table: pd.DataFrame) -> str:
         f"{title}, {say.signed(effect, places)}"
         for title, effect in zip(rows["title"], rows["effect"], strict=True)
     ]
-    if len(table) == 1 and np.isfinite(rows["threat"].iloc[0]):
-        parts = {name: float(rows[part].iloc[0]) for part, (_, name) in PARTS.items()}
-        places = say.effect_digits(*parts.values())
-        words[0] += " simulated; of the expected effect " + say.listed(
-            [
-                f"{say.signed(size, places)} {name}"
-                for name, size in parts.items()
-                if size
-            ]
-        )
     return "; largest: ".join(words)
 
 
@@ -150,10 +140,7 @@ def draw_effects(ax: style.Axes, table: pd.DataFrame, labels: list[str]) -> Any:
         colour = style.BLUE if row["role"] == "headline" else style.QUIET
         face = "" if row["clear"] else "white"
         style.whisker(ax, y, row, colour, width=3, face=face)
-        words, bounds, _ = say.effect_cells(row, places)
-        if bounds != "-":
-            words += f"  ({bounds})"
-        style.beside(ax, y, words, color=colour)
+        style.beside(ax, y, style.effect_label(row, places), color=colour)
     values = table[["effect", "lo", "hi"]].to_numpy(float)
     ax.set_xlim(style.limits(values, 0.06))
     return heights
@@ -254,11 +241,8 @@ def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:
     effect = event["effect"]
     words = f"{event['label']} {say.signed(effect, say.effect_digits(effect))}"
     ax.axvline(effect, color=style.BLUE, linewidth=2.6)
-    is_right = effect > sum(ax.get_xlim()) / 2
-    side, offset = ("right", -6) if is_right else ("left", 6)
     highest = ax.get_ylim()[1]
     ax.set_ylim(top=1.15 * highest)  # room for the words
-    spot = (effect, 1.06 * highest)
-    style.note(ax, words, spot, (offset, 0), ha=side, color=style.BLUE)
+    style.name_line(ax, effect, 1.06 * highest, words)
     ax.set_ylabel("placebos")
     ax.locator_params(axis="y", integer=True, nbins=4)

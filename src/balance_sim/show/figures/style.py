@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
     import pandas as pd
-    from matplotlib.colors import Colormap
 
 BLUE, ORANGE, VERMILION, GREEN, PURPLE = (
     "#1f66ad",
@@ -37,6 +36,7 @@ BLUE, ORANGE, VERMILION, GREEN, PURPLE = (
 agreed; theories."""
 INK, QUIET, SMALL, style = save.INK, save.QUIET, save.SMALL, save.style
 PALE, GRID, BASE = "#cdd3da", "#e6e9ed", "#8b95a2"  # BASE: what others do, the control
+DARKER = {ORANGE: "#a86500", BASE: "#6c737d"}  # for words
 FAINT = "#a9c8e6"  # an interval round what is blue
 DASHES = (0, (4, 2))
 SCALE = (
@@ -87,8 +87,7 @@ class Words(NamedTuple):
 
 @dataclass(frozen=True)
 class FigureSpec:
-    """A figure in the registry. Called with its table, and `ax` to draw into axes of
-    one's own, it is drawn.
+    """A figure in the registry.
 
     Attributes
     ----------
@@ -128,27 +127,16 @@ class FigureSpec:
             numbers.attrs[FINDING] = finding_title(study)
             if study.headline is not None:
                 numbers.attrs[say.CAVEAT] = known_words(study.headline)
-        return self(numbers, *([] if self.second is None else [self.second(study)]))
-
-    def __call__(
-        self,
-        table: pd.DataFrame,
-        *second: pd.DataFrame,
-        ax: Axes | Sequence[Axes] | None = None,
-    ) -> Figure:
-        """Return the figure of a table that has rows."""
+        second = [] if self.second is None else [self.second(study)]
         with style():
-            axes = self.page(table) if ax is None else list(np.ravel(np.array(ax)))
-            title, under, small = self.marks(axes, table, *second)
-            title = title.replace(FINDING, table.attrs.get(FINDING, self.question))
-            page, first = owner(axes[0]), axes[0]
-            if ax is not None:
-                text = folded(f"{title}\n{under or small}", 80)
-                first.set_title(text, loc="left", pad=8)
-                return page
-            small = small.replace(say.CAVEAT, table.attrs.get(say.CAVEAT, say.CAVEAT))
-            _write_words(page, title, under, small)
-        return page
+            axes = self.page(numbers)
+            title, under, small = self.marks(axes, numbers, *second)
+            title = title.replace(FINDING, numbers.attrs.get(FINDING, self.question))
+            caveat = numbers.attrs.get(say.CAVEAT, say.CAVEAT)
+            _write_words(
+                owner(axes[0]), title, under, small.replace(say.CAVEAT, caveat)
+            )
+        return owner(axes[0])
 
 
 def finding_title(result: AnalysedResult) -> str:
@@ -292,15 +280,24 @@ def note(
     ax.annotate(words, at, offset, **(usual | looks))
 
 
-def effect_label(row: Any) -> str:
+def effect_label(row: Any, places: int | None = None) -> str:
     """Return a row's effect, with its CI where it has one."""
-    words, bounds, _ = say.effect_cells(row)
+    words, bounds, _ = say.effect_cells(row, places)
     return words if bounds == "-" else f"{words}  ({bounds})"
 
 
 def beside(ax: Axes, y: float, words: str, **looks: Any) -> None:
     """Write words at the right of a row."""
     note(ax, words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), **looks)
+
+
+def name_line(ax: Axes, x: Any, y: float, words: str) -> None:
+    """Write the name of an upright line beside it, where there is more room."""
+    low, high = ax.get_xlim()
+    middle = (low + high) / 2
+    is_right = ax.convert_xunits(x) > middle  # type: ignore[no-untyped-call]
+    side, offset = ("right", -7) if is_right else ("left", 7)
+    note(ax, words, (x, y), (offset, 0), ha=side, color=BLUE)
 
 
 def label_ends(ax: Axes, x: float, labels: Sequence[Label], gap: float) -> None:
@@ -329,15 +326,6 @@ def limits(values: Any, room: float) -> tuple[float, float]:
     return low - room * span, high + room * span
 
 
-def effect_colours() -> Colormap:
-    """Return the colours of effects: amber to white to dark blue; what cannot be told
-    from zero is light grey."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    colours = LinearSegmentedColormap.from_list("effect", list(SCALE), N=255)
-    return colours.with_extremes(bad=UNCLEAR)
-
-
 # -- words -----------------------------------------------------------------------------
 
 
@@ -358,23 +346,10 @@ def folded(words: str, width: int) -> str:
     return "\n".join(textwrap.wrap(words, width, break_on_hyphens=False))
 
 
-def readable(colour: Any) -> Any:
-    """Return the colour for words: darkened until its contrast with white is 4.5:1
-    (WCAG 2.1)."""
-    from matplotlib.colors import to_rgb
-
-    rgb: tuple[float, ...] = to_rgb(colour)
-    while contrast_with_white(rgb) < 4.5:
-        rgb = tuple(0.95 * part for part in rgb)
-    return rgb
-
-
-def contrast_with_white(rgb: tuple[float, ...]) -> float:
-    """Return the contrast ratio of a colour (sRGB, 0..1) with white: WCAG 2.1, relative
-    luminance."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    luminance = np.dot([0.2126, 0.7152, 0.0722], linear)
-    return float(1.05 / (luminance + 0.05))
+def readable(colour: str) -> str:
+    """Return the colour for words, whose contrast with white is 4.5:1 or more (WCAG
+    2.1)."""
+    return DARKER.get(colour, colour)
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:

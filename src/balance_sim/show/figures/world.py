@@ -3,7 +3,6 @@ dyads that change most."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -75,11 +74,12 @@ def reach_of(states: pd.DataFrame) -> float:
 def shades_of(states: pd.DataFrame) -> dict[str, str]:
     """Return the colour of each state by its code: by the square root of its effect,
     so that small ones are seen too; light grey where it is zero."""
-    from matplotlib.colors import to_hex
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
 
     shares = np.clip(states["effect"] / reach_of(states), -1, 1)
     places = 0.5 + np.sign(shares) * np.sqrt(np.abs(shares)) / 2
-    shades = style.effect_colours()(places.to_numpy(float))
+    colours = LinearSegmentedColormap.from_list("effect", list(style.SCALE), N=255)
+    shades = colours(places.to_numpy(float))
     rows = zip(states["code"], shades, states["clear"], strict=True)
     return {
         code: to_hex(shade) if sure else style.UNCLEAR for code, shade, sure in rows
@@ -249,8 +249,8 @@ def named_spots(
     west, east, south, north = layout.box
     letter *= east - west
     line = 2.5 * letter
-    ways = [layout.arc(a, b) for a, b in zip(arcs["a"], arcs["b"], strict=True)]
-    lines = [*itertools.chain(*ways)]
+    dyads = zip(arcs["a"], arcs["b"], strict=True)
+    lines = [way for dyad in dyads for way in layout.arc(*dyad)]
     names: list[PlacedName] = []
     for state in _ranked(arcs, states, layout).to_dict("records"):
         name, (x, y) = str(state["name"]), layout.spots[state["code"]]
