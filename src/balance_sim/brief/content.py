@@ -80,8 +80,9 @@ def _sign_and_size(result: AnalysedResult) -> list[str]:
         for row in (headline.posterior, headline.prior)
     )
     direction = (
-        f"Direction: the number rises in {with_data} of the parameter values that the "
-        f"data allow, and in {without} of those thought possible before."
+        "Direction: under the scenario's theory the number rises in "
+        f"{with_data} of the parameter values that the data allow, and in {without} of "
+        "those thought possible before."
     )
     if headline.is_sign_assumed:
         direction += " So the direction is the theory's, not the data's."
