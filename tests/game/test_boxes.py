@@ -2,13 +2,10 @@
 
 import warnings
 from math import comb
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.boxes import (
     METHODS,
     Bounds,
@@ -24,26 +21,9 @@ from balance_sim.games.boxes import (
     quasi_p_values,
     union,
 )
-from balance_sim.games.plan import load_game
 from balance_sim.games.robust import (
-    THEORY,
-    Alarm,
-    Futures,
-    Prospects,
     _box_row,
-    _conditions_row,
-    _signpost,
-    _signposts,
-    best_alarm,
-    futures_of,
-    prospects,
 )
-from balance_sim.games.solve import expected_effects
-from balance_sim.scenario import with_values
-from balance_sim.scenario.defaults import presets
-from balance_sim.study.draws import Draws, at
-
-from .conftest import game_in
 
 NAMES = tuple(f"x{number}" for number in range(12))
 FUTURES = 800
@@ -224,93 +204,6 @@ def test_a_tree_does_not_hang_on_the_scale_of_a_factor(factors: Factors) -> None
     np.testing.assert_array_equal(box.hold(plain), again.hold(shifted))
 
 
-# --- futures of one player, by hand ---------------------------------------------------
-
-
-def test_when_a_strategy_fails_and_what_it_meets_by_hand() -> None:
-    """Four futures of two strategies, the first observed: it fails where the second pays more, the second where it pays less
-    than the first; equal payoffs are no failure."""
-    payoffs = np.array([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.5], [-2.0, -3.0]])
-    best = payoffs.max(axis=1, keepdims=True)
-    draw = np.arange(4)
-    factors = Factors(draw[:, None].astype(float), ("x",), {}, draw)
-    seen = Prospects(factors, payoffs, best - payoffs, 1e-9, np.zeros((4, 1, 2, 1)))
-    assert seen.failing(0, 0).tolist() == [False, True, False, False]
-    assert seen.failing(1, 0).tolist() == [True, False, False, True]
-    row = _conditions_row(seen, 1, 0, seen.failing(1, 0))
-    assert (row["futures"], row["fails"], row["meets_observed"], row["meets_control"]) == (4, 0.5, 0.5, 0.75)
-    assert (row["regret_largest"], row["regret_q90"]) == pytest.approx((1.0, 1.0))
-    assert _conditions_row(seen, 0, 0, seen.failing(0, 0))["regret_q90"] == pytest.approx(0.7 * 3.0)
-
-
-def test_effects_of_futures_are_over_the_control_arm_on_the_last_day() -> None:
-    """Of outcomes 1 and 3 in the control arm on two days, 2 and 7 in a profile."""
-    outcomes = np.array([[[[1.0], [2.0]], [[3.0], [7.0]]]])
-    assert Futures(SimpleNamespace(), ("null",), (30, 90), outcomes).effects.tolist() == [[[4.0]]]
-
-
-def test_when_an_alarm_rings_by_hand() -> None:
-    """Of a number of agreements that is expected to be 1.5 the chance of two or more is 1 - e^-1.5 (1 + 1.5)."""
-    chance = 1.0 - np.exp(-1.5) * 2.5
-    for is_high, wanted in ((True, chance), (False, 1.0 - chance)):
-        assert Alarm(True, 2.0, is_high).rings(np.array([1.5]))[0] == pytest.approx(wanted)
-    values, fails = np.array([0.1, 0.5, 0.5, 0.9]), np.array([False, False, True, True])
-    assert Alarm(False, 0.5).rings(values).tolist() == [0.0, 1.0, 1.0, 1.0]
-    assert Alarm(False, 0.5).shares(values, fails) == (1.0, 0.5) and Alarm(False, 0.5).skill(values, fails) == 0.5
-    assert Alarm(False, 0.5, is_high=False).rings(values).tolist() == [1.0, 0.0, 0.0, 0.0]
-    assert best_alarm(values, fails, is_count=False).skill(values, fails) == 0.5
-
-
-def test_draws_go_through_the_theories_in_turn(tmp_path: Path) -> None:
-    """Each profile of draw k is what it is under theory k; and each half of the futures is of whole rounds of theories."""
-    game = load_game(game_in(tmp_path))
-    draws = prior_draws(game.scenario, 3)
-    futures = futures_of(game, draws)
-    assert futures.theories == tuple(presets())[:3]
-    for k, theory in enumerate(futures.theories):
-        wanted = expected_effects(game, with_values(at(game.scenario, draws, k), {THEORY: theory}))
-        np.testing.assert_allclose(futures.effects[k], wanted, rtol=0.05, atol=1e-3)
-    count = len(presets())
-    factors = Factors(np.zeros((3 * count, 1)), ("x",), {}, np.arange(3 * count))
-    half = Prospects(
-        factors, np.zeros((3 * count, 1)), np.zeros((3 * count, 1)), 0.0, np.zeros((3 * count, 1, 1, 1))
-    ).half
-    assert half.reshape(3, count).all(axis=1).tolist() == [True, False, True] and not half[count : 2 * count].any()
-
-
-def two_and_three() -> SimpleNamespace:
-    """One player has two strategies, the other three; each is paid for one outcome."""
-    strategies = (("x", "y"), ("p", "q", "r"))
-    return SimpleNamespace(
-        players=("one", "two"),
-        strategies=strategies,
-        costs=((0.0, 0.0), (0.0, 0.0, 0.0)),
-        weights=np.eye(2),
-    )
-
-
-@pytest.mark.parametrize("player", [0, 1])
-def test_the_futures_of_a_player_are_draws_by_what_the_other_plays(player: int) -> None:
-    """Each future by itself: a draw, what the other plays in it, and what each own strategy then pays and shows."""
-    rng, game = np.random.default_rng(4), two_and_three()
-    draws = Draws(("gain",), rng.normal(size=(2, 1)), "prior", "")
-    futures = Futures(draws, tuple(presets())[:2], (30, 90), rng.normal(size=(2, 2, 7, 2)))
-    seen = prospects(game, futures, player)
-    other = game.players[1 - player]
-    assert seen.factors.names == ("gain", THEORY, other) and len(seen.payoffs) == 2 * len(game.strategies[1 - player])
-    assert seen.factors.labels[other] == game.strategies[1 - player]
-    for f, (gain, theory, move) in enumerate(seen.factors.values):
-        draw = int(theory)  # draw k is under theory k
-        assert gain == draws.values[draw, 0] and seen.factors.draw[f] == draw
-        for own in range(len(game.strategies[player])):
-            profile = (own, int(move)) if player == 0 else (int(move), own)
-            place = 1 + int(np.ravel_multi_index(profile, (2, 3)))
-            shown = futures.outcomes[draw, :, place]
-            assert seen.payoffs[f, own] == pytest.approx(shown[-1, player] - futures.outcomes[draw, -1, 0, player])
-            assert seen.outcomes[f, :, own].tolist() == shown.tolist()
-    np.testing.assert_allclose(seen.regrets, seen.payoffs.max(axis=1, keepdims=True) - seen.payoffs)
-
-
 def test_a_box_in_words_by_hand() -> None:
     """Six futures of an x of 0 to 5, of a theory that is a or b in turn. A box of x >= 2 under b: x is bounded from 2 on,
     though the box itself begins at 3. Of x >= 3 three of six fail; of what an earlier box left, x >= 2, three of four."""
@@ -325,33 +218,3 @@ def test_a_box_in_words_by_hand() -> None:
     for left, density in ((x >= 0, 0.5), (x >= 2, 0.75)):
         (row,) = _box_row(box, numbers, x > 2, left)["restrictions"]
         assert row["quasi_p"] == pytest.approx(density**3)
-
-
-def test_signposts_by_hand() -> None:
-    """Every other future fails. Insecurity tells all on day 90, and all but one failure of 42 on day 30, which is earlier
-    and as good; the number of agreements on day 90 alone; effort only when all is over."""
-    count = 12 * len(presets())
-    fails = np.arange(count) % 2 == 1
-    outcomes = np.zeros((count, 3, 1, 3))
-    outcomes[:, 1, 0, 0] = fails
-    outcomes[:, 0, 0, 0] = fails & (np.arange(count) != 3)
-    outcomes[:, 2, 0, 1] = fails
-    outcomes[:, 1, 0, 2] = np.where(fails, 30.0, 0.001)
-    factors = Factors(np.zeros((count, 1)), ("x",), {}, np.arange(count))
-    seen = Prospects(factors, np.zeros((count, 1)), np.zeros((count, 1)), 0.0, outcomes)
-    measures = ("insecurity", "effort", "agreements_with")
-    cast = SimpleNamespace(outcomes=[SimpleNamespace(measure=name, of=None, player="one") for name in measures])
-    game = SimpleNamespace(cast=cast)
-    posts = {row["outcome"]: row for row in _signposts(game, (30, 90, 300), seen, 0, fails)}
-    assert {name: (row["day"], row["days_ahead"]) for name, row in posts.items()} == {
-        "insecurity": (30, 270), "agreements_with": (90, 210),
-    }  # fmt: skip
-    assert posts["agreements_with"]["threshold"] in range(1, 11)
-
-
-def test_an_alarm_is_judged_by_the_other_half() -> None:
-    """Where high values foretell failure in one half and success in the other, each half's alarm is wrong in the other."""
-    half, fails = np.arange(8) < 4, np.array([False, True] * 4)
-    values = np.where(half, fails, ~fails).astype(float)
-    row = _signpost(values, fails, half, is_count=False)
-    assert row["held_out"] == {"caught": 0.0, "false_alarms": 1.0}

@@ -1,18 +1,20 @@
 """Futures of a game: which fail and what is known of them by hand, alarms of closed form, and signposts that tell."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games import robust
 from balance_sim.games.boxes import Factors
 from balance_sim.games.plan import Game, load_game
-from balance_sim.games.robust import Alarm, Futures, Prospects, best_alarm, discover, futures_of, prospects
-from balance_sim.games.solve import expected_effects, payoffs
+from balance_sim.games.robust import THEORY, Alarm, Futures, Prospects, best_alarm, discover, futures_of, prospects
+from balance_sim.games.solve import expected_effects
 from balance_sim.games.uncertain import value_of_information
 from balance_sim.model.baseline import compile_worlds, mean_refusal
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
-from balance_sim.study.draws import at
+from balance_sim.study.draws import Draws, at
 from scipy.stats import poisson
 
 from .conftest import ROOT, game_in
@@ -34,28 +36,6 @@ def test_each_draw_is_under_the_next_theory(dilemma) -> None:
     for k in (0, 3, 8):
         scenario = with_values(at(game.scenario, futures.draws, k), {"theory.preset": futures.theories[k]})
         np.testing.assert_allclose(futures.effects[k], expected_effects(game, scenario), atol=1e-15)
-
-
-def test_the_futures_of_a_player_are_those_of_its_payoffs(dilemma) -> None:
-    """Row d x M + m is draw d and the m-th thing that the other may do; column k the player's own k-th strategy."""
-    game, futures = dilemma
-    paid = payoffs(game, futures.effects)
-    for player in (0, 1):
-        seen = prospects(game, futures, player)
-        for draw in range(DRAWS):
-            for other in (0, 1):
-                for own in (0, 1):
-                    place = (own, other) if player == 0 else (other, own)
-                    row = 2 * draw + other
-                    assert seen.payoffs[row, own] == paid[(draw, *place, player)]
-                    column = 1 + 2 * place[0] + place[1]
-                    np.testing.assert_array_equal(seen.outcomes[row, :, own], futures.outcomes[draw, :, column])
-                assert seen.factors.draw[row] == draw
-                assert seen.factors.values[row, seen.factors.names.index(game.players[1 - player])] == other
-        theory = seen.factors.values[:, seen.factors.names.index("theory.preset")]
-        assert [seen.factors.labels["theory.preset"][int(k)] for k in theory[::2]] == list(futures.theories)
-        constant = {path for path in futures.draws.paths if np.ptp(futures.draws.column(path)) == 0}
-        assert not constant & {*seen.factors.names} and game.players[player] not in seen.factors.names
 
 
 def test_the_dilemma_comes_out_as_by_hand(dilemma) -> None:
@@ -107,6 +87,7 @@ def test_an_alarm_of_counts_rings_as_poisson_numbers_do() -> None:
     caught, false = Alarm(True, 2.0).shares(means, np.array([False, False, True]))
     assert caught == pytest.approx(rings[2]) and false == pytest.approx(rings[:2].mean())
     assert Alarm(False, 1.5).rings(means).tolist() == [0.0, 1.0, 1.0]
+    assert Alarm(False, 1.5, is_high=False).rings(means).tolist() == [1.0, 0.0, 0.0]
 
 
 def test_the_best_alarm_is_that_of_all_thresholds() -> None:
@@ -121,21 +102,85 @@ def test_the_best_alarm_is_that_of_all_thresholds() -> None:
     assert best_alarm(counts, counts > 6, is_count=True).is_high
 
 
-def test_a_signpost_that_tells_is_named_on_its_first_telling_day(dilemma) -> None:
-    """Futures fail where an outcome will be high. On day 30 it tells nothing, on day 90 all, on day 180 all."""
-    game, _ = dilemma
-    rng, count = np.random.default_rng(5), 280
-    fails = rng.random(count) < 0.4
-    outcomes = rng.random((count, 4, 2, 2))
-    outcomes[:, 1:3, 1, 0] = fails[:, None] + 0.2 * rng.random((count, 2))
-    factors = Factors(np.zeros((count, 1)), ("x",), {}, np.arange(count))
-    zeros = np.zeros((count, 2))
-    seen = Prospects(factors, zeros, zeros, 0.0, outcomes)
-    (post,) = robust._signposts(game, (30, 90, 180, 300), seen, 1, fails)
-    assert (post["outcome"], post["player"], post["day"], post["days_ahead"]) == ("insecurity", "arden", 90, 210)
-    assert post["is_high"] and 0.15 < post["threshold"] <= 1.05  # quantiles are tried, 5 % apart
-    assert post["held_out"]["caught"] > 0.95 and post["held_out"]["false_alarms"] < 0.1
-    assert robust._signposts(game, (30, 90, 180, 300), seen, 0, fails) == []
+def test_each_half_of_the_futures_is_of_whole_rounds_of_theories() -> None:
+    count = len(presets())
+    nothing = np.zeros((3 * count, 1))
+    factors = Factors(nothing, ("x",), {}, np.arange(3 * count))
+    half = Prospects(factors, nothing, nothing, 0.0, nothing[..., None, None]).half
+    assert half.reshape(3, count).all(axis=1).tolist() == [True, False, True] and not half[count : 2 * count].any()
+
+
+def test_effects_of_futures_are_over_the_control_arm_on_the_last_day() -> None:
+    """Of outcomes 1 and 3 in the control arm on two days, 2 and 7 in a profile."""
+    outcomes = np.array([[[[1.0], [2.0]], [[3.0], [7.0]]]])
+    assert Futures(SimpleNamespace(), ("null",), (30, 90), outcomes).effects.tolist() == [[[4.0]]]
+
+
+def two_and_three() -> SimpleNamespace:
+    """One player has two strategies, the other three; each is paid for one outcome."""
+    strategies = (("x", "y"), ("p", "q", "r"))
+    return SimpleNamespace(
+        players=("one", "two"),
+        strategies=strategies,
+        costs=((0.0, 0.3), (0.0, 0.5, 1.0)),
+        weights=np.eye(2),
+    )
+
+
+@pytest.mark.parametrize("player", [0, 1])
+def test_the_futures_of_a_player_are_draws_by_what_the_other_plays(player: int) -> None:
+    """Each future by itself: a draw, what the other plays in it, and what each own strategy then pays and shows."""
+    rng, game = np.random.default_rng(4), two_and_three()
+    draws = Draws(("gain", "constant"), np.column_stack([rng.normal(size=2), np.ones(2)]), "prior", "")
+    futures = Futures(draws, tuple(presets())[:2], (30, 90), rng.normal(size=(2, 2, 7, 2)))
+    seen = prospects(game, futures, player)
+    other = game.players[1 - player]
+    assert seen.factors.names == ("gain", THEORY, other) and len(seen.payoffs) == 2 * len(game.strategies[1 - player])
+    assert seen.factors.labels[other] == game.strategies[1 - player]
+    for f, (gain, theory, move) in enumerate(seen.factors.values):
+        draw = int(theory)  # draw k is under theory k
+        assert gain == draws.values[draw, 0] and seen.factors.draw[f] == draw
+        for own in range(len(game.strategies[player])):
+            profile = (own, int(move)) if player == 0 else (int(move), own)
+            place = 1 + int(np.ravel_multi_index(profile, (2, 3)))
+            shown = futures.outcomes[draw, :, place]
+            effect = shown[-1, player] - futures.outcomes[draw, -1, 0, player]
+            assert seen.payoffs[f, own] == pytest.approx(effect - game.costs[player][own])
+            assert seen.outcomes[f, :, own].tolist() == shown.tolist()
+    np.testing.assert_allclose(seen.regrets, seen.payoffs.max(axis=1, keepdims=True) - seen.payoffs)
+
+
+def test_signposts_by_hand() -> None:
+    """Every other future fails. Insecurity tells all on day 90, and all but one failure of 42 on day 30, which is earlier
+    and as good; the number of agreements on day 90 alone; effort only when all is over. Another strategy shows nothing."""
+    count = 12 * len(presets())
+    fails = np.arange(count) % 2 == 1
+    outcomes = np.zeros((count, 3, 2, 3))
+    outcomes[:, 1, 1, 0] = fails
+    outcomes[:, 0, 1, 0] = fails & (np.arange(count) != 3)
+    outcomes[:, 2, 1, 1] = fails
+    outcomes[:, 1, 1, 2] = np.where(fails, 30.0, 0.001)
+    nothing = np.zeros((count, 2))
+    seen = Prospects(Factors(nothing, ("x", "y"), {}, np.arange(count)), nothing, nothing, 0.0, outcomes)
+    measures = ("insecurity", "effort", "agreements_with")
+    cast = SimpleNamespace(outcomes=[SimpleNamespace(measure=name, of=None, player="one") for name in measures])
+    game = SimpleNamespace(cast=cast)
+    posts = {row["outcome"]: row for row in robust._signposts(game, (30, 90, 300), seen, 1, fails)}
+    assert {name: (row["day"], row["days_ahead"]) for name, row in posts.items()} == {
+        "insecurity": (30, 270), "agreements_with": (90, 210),
+    }  # fmt: skip
+    assert posts["agreements_with"]["threshold"] in range(1, 11)
+    assert (posts["insecurity"]["player"], posts["insecurity"]["is_high"]) == ("one", True)
+    assert posts["insecurity"]["held_out"]["caught"] > 0.9 and posts["insecurity"]["held_out"]["false_alarms"] == 0.0
+    assert robust._signposts(game, (30, 90, 300), seen, 0, fails) == []
+
+
+def test_an_alarm_is_judged_by_the_other_half() -> None:
+    """Where high values foretell failure in one half and success in the other, each half's alarm is wrong in the other."""
+    half, fails = np.arange(8) < 4, np.array([False, True] * 4)
+    values = np.where(half, fails, ~fails).astype(float)
+    row = robust._signpost(values, fails, half, is_count=False)
+    assert row["held_out"] == {"caught": 0.0, "false_alarms": 1.0}
 
 
 def test_knowing_one_parameter_is_worth_what_nested_monte_carlo_says() -> None:

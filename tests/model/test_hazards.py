@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from balance_sim.model import beliefs as hazards
-from balance_sim.model import perception
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.engine import begin
@@ -81,30 +80,6 @@ def test_an_act_raises_what_its_targets_think_of_its_author_and_fades(worlds: Wo
         assert factor[1, jpn, prk] == 1.0
         assert factor[0, usa, prk] == factor[0, prk, jpn] == 1.0
     assert (hazards.provoked_odds(world, state, step - 1) == 1.0).all()
-
-
-def test_the_engine_feels_an_act_as_those_who_look_on_do(worlds: Worlds) -> None:
-    world = worlds.reference
-    state = begin(world, worlds.baseline, 1, RUNS[:16])
-    step = world.steps - 1
-    unopposed = perception.perceive(world, state, step).unopposed.copy()
-    columns = [perception.hostility_toward(world, state, step, k) for k in range(world.n)]
-    hostility = np.stack(columns, axis=-1)
-    view = perception.perceive(world, state, step)
-    alignment = view.alignment.copy()
-    here = np.arange(world.n)
-    alignment[..., here, here] = 0.0
-    for run in range(16):
-        for i in (world.codes.index("JPN"), world.codes.index("DEU")):
-            a = alignment[run, world.audience[i]]
-            lent = (1 - np.exp(-hostility[run, i])) @ (world.rules.beta * a)
-            expected = np.exp(-(hostility[run, i] + (1 - np.maximum(state.depth[run, i], a[i])) * lent))
-            expected[i] = 1.0
-            assert unopposed[run, i] == pytest.approx(expected, rel=1e-12)
-    calm = begin(world, worlds.baseline, 1, RUNS[:16])
-    calm.provoked = None
-    jpn, prk = world.codes.index("JPN"), world.codes.index("PRK")
-    assert (unopposed[:, jpn, prk] <= perception.perceive(world, calm, step).unopposed[:, jpn, prk] + 1e-12).all()
 
 
 def test_the_mesa_face_lives_the_same_provocations() -> None:

@@ -243,27 +243,20 @@ def test_a_placebos_principals_are_not_its_targets(participants: Participants) -
         assert placebo.host == codes[max(states, key=lambda state: capability[state])]
 
 
+def test_the_events_own_day_is_no_placebo(participants: Participants) -> None:
+    """Where every day is free."""
+    event = participants.event
+    bare = participants.scenario.model_copy(update={"events": ()})
+    family = of_dates(participants.worlds, bare, event, 10)
+    assert min(family.labels) > event.date.isoformat()
+
+
 def test_a_placebo_shares_at_most_half_of_the_principals(participants: Participants) -> None:
+    """So that the event's own set is none either."""
     real = {*participants.real}
     shared = [len({*states} & real) for states in participants.like(10_000)]
     assert len(shared) > 1000
     assert max(shared) == len(real) // 2
-
-
-def test_the_event_itself_is_no_placebo_of_its_own(participants: Participants) -> None:
-    """Nor is its day, where every day is free."""
-    event = participants.event
-    bare = participants.scenario.model_copy(update={"events": ()})
-    family = of_dates(participants.worlds, bare, event, 10)
-    assert event.date.isoformat() not in family.labels
-    assert min(family.labels) > event.date.isoformat()
-    assert participants.real not in participants.like(10_000)
-
-
-def test_less_far_in_a_direction_by_hand() -> None:
-    """Of -3, -1 and 1 two lie less far down than -2, and one less far up; one as far lies less far in neither."""
-    found = PlaceboComparison(-2.0, np.array([-3.0, -1.0, 1.0, -2.0]))
-    assert (found.below(-1), found.below(1)) == (0.5, 0.25)
 
 
 def test_dates_have_the_longest_window_that_leaves_room_for_them() -> None:
