@@ -138,7 +138,7 @@ def test_a_bound_holds_where_it_is_used(uneven: Scenario) -> None:
             assert found.simulated.consent.min() >= 0.0 and found.simulated.consent.max() <= 1.0
 
 
-@pytest.mark.parametrize("path", [SUMMIT, SCENARIOS / "beijing_2025.yaml"])
+@pytest.mark.parametrize("path", [SUMMIT, pytest.param(SCENARIOS / "beijing_2025.yaml", marks=pytest.mark.long)])
 def test_an_event_that_nobody_sees_has_no_effect_at_all(path: Path) -> None:
     """`--set events.<focal>.visibility=0`: every filtered and counted outcome and every dyad, to the last bit."""
     scenario = load_scenario(path)
