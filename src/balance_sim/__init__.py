@@ -81,6 +81,9 @@ _HOMES = {
     "balance_sim.games.solve": ("solve",),
 }
 """Module by module, what it gives to the package's front."""
+_STUDIES = {"AnalysedResult", "Result", "SweepResult"}
+_STUDIES |= {"open_result", "open_sweep", "run", "sweep"}
+"""What gives a study, which a notebook shows as a card."""
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [  # noqa: PLE0604 - names as the table above has them
     *(name for names in _HOMES.values() for name in names)
@@ -91,13 +94,14 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module 'balance_sim' has no attribute {name!r}")
     value = getattr(import_module(_HOME_OF[name]), name)
-    if name in ("AnalysedResult", "Result", "open_result", "run"):
-        import_module("balance_sim.study.result").Result.card = staticmethod(_card)
+    if name in _STUDIES:
+        study_result = import_module("balance_sim.study.result").StudyResult
+        study_result.card = staticmethod(_card)
     return value
 
 
 def _card(result: Any) -> str:
-    """What a notebook shows of a result; nothing is drawn before."""
+    """What a notebook shows of a study; nothing is drawn before."""
     from balance_sim.show.report import card
 
     return card(result)

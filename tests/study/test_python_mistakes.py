@@ -254,6 +254,18 @@ HERE: list[tuple[Callable[[], Any], int, str]] = [
     (lambda: bs.compare("no_such_folder", "b"), 2, "no_such_folder"),
     (lambda: bs.goodness_of_fit(SMALL, runs=2), 2, "agreements"),
     (lambda: bs.play("security_dilemma", runs=0), 2, "runs"),
+    (lambda: run(out=3), 2, "out"),
+    (lambda: run(run_timeout="x"), 2, "run_timeout"),
+    (lambda: run(run_timeout=-1), 2, "run_timeout"),
+    (lambda: bs.sweep("experiments/smoke.yaml", max_bytes="3GB"), 2, "max_bytes"),  # type: ignore[arg-type]
+    (lambda: bs.open_result(None), 2, "folder"),  # type: ignore[arg-type]
+    (lambda: bs.compare(3, "a"), 2, "side"),  # type: ignore[arg-type]
+    (lambda: bs.uncertainty(SMALL, draws=0), 2, "draws"),
+    (lambda: bs.with_values(SMALL, 3), 2, "set"),  # type: ignore[arg-type]
+    (lambda: bs.load_scenario(SMALL, set=[3]), 4, "E101"),  # type: ignore[list-item]
+    (lambda: bs.BalanceModel(SMALL, run=-1), 2, "run"),
+    (lambda: bs.solve(bs.load_game("security_dilemma")), 2, "play"),  # type: ignore[arg-type]
+    (lambda: bs.plot(bs.load_game("security_dilemma")), 2, "Game"),
 ]  # fmt: skip
 
 
@@ -276,6 +288,11 @@ OF_RESULTS: list[tuple[Callable[[bs.AnalysedResult], Any], str]] = [
     (lambda result: bs.plot(result, "fann"), "fann"),
     (lambda result: bs.plot(result, outcome="accords"), "accords"),
     (lambda result: bs.explain(result, "XAR-XZZ"), "XZZ"),
+    (lambda result: bs.explain(result, "XAR"), "two codes"),
+    (lambda result: bs.explain(result, ("XAR", "XZZ")), "XZZ"),
+    (lambda result: bs.explain(result, runs=0), "runs"),
+    (bs.sensitivity, "folder"),
+    (lambda result: result.fan("countr"), "countr"),
     (lambda result: bs.explain(result, run=77), "77"),
     (lambda result: bs.explain(result, arm="sumit"), "sumit"),
     (lambda result: result.by_run.frame("acords"), "acords"),

@@ -21,7 +21,6 @@ from balance_sim.model.baseline import Worlds, compile_beside, compile_worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import with_events
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.variance import shapley
 
@@ -38,23 +37,26 @@ COLUMNS = ["arm", "outcome", "picture", "threat", "rest", "total"]
 
 
 @dataclass(frozen=True, repr=False)
-class Channels(OneLine):
+class Channels:
     """Of each arm that has the focal event, by outcome: what picture and threat add,
     the rest, and the total."""
 
     by_arm: dict[str, dict[str, dict[str, float]]]
 
+    def __repr__(self) -> str:
+        return f"<Channels of the focal event in {', '.join(self.by_arm) or 'no arm'}>"
+
     @property
     def table(self) -> pd.DataFrame:
         """The same, tidy: arm, outcome, picture, threat, rest, total."""
-        import pandas as pd
+        from balance_sim.stats.frame import Frame
 
         rows = [
             {"arm": arm, "outcome": outcome} | shares
             for arm, outcomes in self.by_arm.items()
             for outcome, shares in outcomes.items()
         ]
-        return pd.DataFrame(rows, columns=COLUMNS)
+        return Frame(rows, columns=COLUMNS)
 
     def of(self, arm: str, outcome: str) -> dict[str, float] | None:
         """The parts of an arm's effect on an outcome; None where the arm lacks the

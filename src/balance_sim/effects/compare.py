@@ -19,7 +19,15 @@ import pyarrow as pa
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.baseline import classes_of
-from balance_sim.scenario.errors import OneLine, WrongRequest, checked_name, plain_data
+from balance_sim.scenario.errors import (
+    PATH,
+    OneLine,
+    WrongRequest,
+    checked_name,
+    checked_type,
+    plain_data,
+)
+from balance_sim.stats.frame import Frame
 from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.differences import differences
 from balance_sim.study.estimates import Estimates
@@ -179,8 +187,8 @@ def _inputs(side: ComparedSide) -> dict[str, Any]:
 
 
 def compare(left: Result | Path | str, right: Result | Path | str) -> StudyComparison:
-    """Two results folders, two arms, or two points of sweeps: differences are right
-    less left.
+    """Compare two results folders, two arms, or two points of sweeps. A difference is
+    the right side minus the left.
 
     Without arms named, every arm that both have is compared with itself.
 
@@ -243,6 +251,8 @@ def compare(left: Result | Path | str, right: Result | Path | str) -> StudyCompa
 def _name_of(side: Result | Path | str) -> str:
     """What names a side. Raises WrongRequest for a result in memory."""
     if not isinstance(side, Result):
+        expected = "a results folder, as text or path, or a result that has one"
+        checked_type("side", side, PATH, expected)
         return str(side)
     if side.folder is None:
         raise WrongRequest(f"{side} has no folder to compare: run it with out=")
@@ -344,7 +354,7 @@ def _outcomes_frame(pair: ArmPair, estimates: Estimates) -> pd.DataFrame:
             row |= dict(zip(NUMBERS[3:7], numbers, strict=True))
             row["n"] = min(left_moments.n, right_moments.n)
         rows.append(row)
-    return pd.DataFrame(rows, columns=NUMBERS)
+    return Frame(rows, columns=NUMBERS)
 
 
 def _dyads_frame(pair: ArmPair, *, is_alike: bool) -> pd.DataFrame:

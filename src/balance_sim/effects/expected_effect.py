@@ -123,8 +123,10 @@ def expected_effect(scenario: ScenarioSource, arm: str | None = None) -> Expecte
 
     Examples
     --------
-    >>> _, having = expected_effect("solomon_2022").outcomes  # doctest: +SKIP
-    >>> round(having["accords_counter_731"], 2)  # doctest: +SKIP
+    >>> import balance_sim as bs
+    >>> expected = bs.effect("experiments/smoke/five_states.yaml")
+    >>> expected.arm, expected.outcome, 0 < expected.effect < 1
+    ('summit', 'accords_counter_300', True)
     """
     scenario = scenario_from(scenario)
     reference = scenario.reference_arm
@@ -172,7 +174,7 @@ def effect_of(
 
 def _dyads(worlds: Worlds, control: Expected, having: Expected) -> pd.DataFrame:
     """Expected security agreements by dyad, in the longest window."""
-    import pandas as pd
+    from balance_sim.stats.frame import Frame
 
     world, window = worlds.reference, control.windows.longest
     codes, names = np.array(world.codes), np.array(DIRECTIONS)
@@ -185,7 +187,7 @@ def _dyads(worlds: Worlds, control: Expected, having: Expected) -> pd.DataFrame:
         "mean": mean,
         "effect": mean - level,
     }
-    return largest_first(pd.DataFrame(columns), mean - level)
+    return largest_first(Frame(columns), mean - level)
 
 
 def largest_first(

@@ -25,7 +25,7 @@ FAR = 0.25
 """Distance of the expected estimator from the simulated effect, as a share."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Headline:
     """The effect of an arm on the headline outcome, in three rows.
 
@@ -54,6 +54,17 @@ class Headline:
     expected: float | None
     mcse: float | None
     why: str
+
+    def __repr__(self) -> str:
+        texts = []
+        for name in ("posterior", "prior", "point", "drawn"):
+            row = getattr(self, name) or {}
+            if row.get("mean") is not None:
+                ends = [end for end in row["ci95"] or () if end is not None]
+                ci95 = f" ({' to '.join(f'{end:.2g}' for end in ends)})" if ends else ""
+                texts.append(f"{name} {row['mean']:+.2g}{ci95}")
+        numbers = ", ".join(texts) or "no effect worked out"
+        return f"<Headline of {self.outcome} in {self.arm}: {numbers}>"
 
     @property
     def estimate(self) -> Spread:

@@ -65,14 +65,14 @@ class Placebos(OneLine):
 
     def table(self) -> pd.DataFrame:
         """Tidy: family, label, effect, is_event."""
-        import pandas as pd
+        from balance_sim.stats.frame import Frame
 
         rows: list[tuple[str, str, float, bool]] = []
         for family in self.families:
             rows.append((family.name, "the event", float(family.event), True))
             for label, effect in zip(family.labels, family.placebos, strict=True):
                 rows.append((family.name, label, float(effect), False))
-        return pd.DataFrame(rows, columns=COLUMNS)
+        return Frame(rows, columns=COLUMNS)
 
     def tests(self) -> dict[str, PlaceboTest]:
         """By family, the test of each that has placebos."""

@@ -26,9 +26,9 @@ def run(
     """Simulate `runs` replications of the scenario in every arm and return what came of
     them.
 
-    The result depends on scenario, arms and seed, replication by replication: the first
-    200 of 400 are the 200. More than one worker starts processes: call it under `if
-    __name__ == "__main__":` from a script.
+    A replication depends on scenario, arms, seed and its number alone: the first 200 of
+    400 are those of a study of 200. More than one worker starts processes: call it
+    under `if __name__ == "__main__":` from a script.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ import pandas as pd
 from balance_sim.effects.sweep_matrices import run_matrices
 from balance_sim.model.core import Floats
 from balance_sim.scenario.errors import OneLine, plain_data
+from balance_sim.stats.frame import Frame
 from balance_sim.stats.indices import (
     FEW_POINTS,
     FEW_ROWS,
@@ -64,7 +65,7 @@ def sensitivity(
     boots: int = 1000,
     seed: int = 1,
 ) -> Sensitivity:
-    """What can be said of a sweep's factors, on means and on paired effects: Sobol
+    """How much a sweep's factors matter, for means and for paired effects: Sobol
     indices (Saltelli et al. 2010) or elementary effects (Morris 1991) of such a design;
     of any design the split of the variance.
 
@@ -114,6 +115,8 @@ def sensitivity(
     """
     if not isinstance(result, SweepResult):
         result = open_sweep(result)
+    if isinstance(outcomes, str):
+        outcomes = [outcomes]
     if not outcomes:
         plain = (name.removeprefix(FILTERED) for name in result.outcome_names)
         outcomes = list(dict.fromkeys(plain))
@@ -141,7 +144,8 @@ def sensitivity(
         )
         counts = {"points": split.points, "runs": split.runs}
         splits.append(front | columns | counts)
-    frame, frame_of_splits = pd.DataFrame(indices), pd.DataFrame(splits)
+    frame: pd.DataFrame = Frame(indices)
+    frame_of_splits = Frame(splits)
     if splits and frame_of_splits["runs"].min() < 2:
         frame = _without_ends(frame)
     return Sensitivity(

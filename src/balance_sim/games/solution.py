@@ -9,12 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from balance_sim.stats.frame import Frame
+
 type Row = dict[str, Any]
 
 
 class Solution(dict[str, Any]):
     """The JSON of `balance-sim game`, without the keys that say of which replications
     it is."""
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row for each profile."""
+        rows = []
+        for row in self["profiles"]:
+            payoffs = {f"payoff of {n}": p["mean"] for n, p in row["payoffs"].items()}
+            ends = {"regret": row["regret"], "equilibrium": row["equilibrium"]}
+            rows.append(row["strategies"] | payoffs | ends)
+        return Frame(rows)._repr_html_()
 
     @property
     def observed(self) -> dict[str, str]:

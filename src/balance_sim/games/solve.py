@@ -52,7 +52,7 @@ from balance_sim.model.streams import (
 )
 from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest, checked_type
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.intervals import student_half_width
 from balance_sim.study.draws import CODING, Draws
@@ -166,6 +166,7 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
     >>> [row["strategies"] for row in solution["profiles"] if row["equilibrium"]]
     [{'arden': 'manoeuvre', 'belmar': 'manoeuvre'}]
     """
+    checked_type("study", study, GameStudy, "what `play` or `open_game` returns")
     game, result = study.game, study.result
     if result.finished < 2:
         raise WrongRequest("a game is solved from two replications or more: set --runs")

@@ -31,6 +31,7 @@ from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.errors import WrongRequest, checked_name, whole_number
 from balance_sim.scenario.load import ScenarioSource, scenario_from
+from balance_sim.stats.frame import Frame
 
 DECIDES = (
     "willingness",
@@ -225,7 +226,7 @@ class BalanceModel(mesa.Model):
         self._arm: World = self.worlds.arms[self.arm]
         self.world: World = self._arm
         self.key = seed
-        runs = np.array([run], dtype=np.uint64)
+        runs = np.array([whole_number("run", run, 0, 2**64 - 1)], dtype=np.uint64)
         own_way = any(
             getattr(agent_class, name) is not getattr(StateAgent, name)
             for name in DECIDES
@@ -283,7 +284,7 @@ class BalanceModel(mesa.Model):
             np.array(world.codes),
             {"signed": a.signed, "in_force": a.in_force, "ended": a.ended},
         )
-        frame = pd.DataFrame(
+        frame = Frame(
             {
                 "a": codes[world.first[a.dyad]],
                 "b": codes[world.second[a.dyad]],

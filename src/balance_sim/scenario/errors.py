@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import math
+import os
 from collections.abc import Iterable, Mapping
 from numbers import Integral
 from pathlib import Path
@@ -105,6 +106,28 @@ def whole_number(what: str, value: Any, least: int, most: float = math.inf) -> i
         return int(value)
     bound = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
     raise WrongRequest(f"{what} must be a whole number {bound}, got {shown(value)!r}")
+
+
+PATH = str, os.PathLike
+
+
+def checked_type(what: str, value: object, types: Any, expected: str) -> None:
+    """Raise WrongRequest where a value is of none of these types.
+
+    Parameters
+    ----------
+    what : as the user knows it
+    types : as of `isinstance`
+    expected : what it should be, in words
+
+    Examples
+    --------
+    >>> checked_type("out", 3, PATH, "a path")
+    Traceback (most recent call last):
+    balance_sim.scenario.errors.WrongRequest: out: expected a path, got int
+    """
+    if not isinstance(value, types):
+        raise WrongRequest(f"{what}: expected {expected}, got {type(value).__name__}")
 
 
 class LacksOutcome(WrongRequest):

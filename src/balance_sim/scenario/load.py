@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from balance_sim.scenario.diagnostics import (
     unknown,
 )
 from balance_sim.scenario.documents import read_document, read_mapping
+from balance_sim.scenario.errors import checked_type
 from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import sealed as with_digest
 from balance_sim.scenario.layout import SECTIONS, row_path
@@ -60,9 +61,9 @@ def load_scenario(
     path : of a YAML file, or the name of one in ./scenarios
     set : `key.path=value` texts, or values by key path, laid over the file
     theory : a preset that replaces the file's
-    calibrated : with the calibration that the file names, or with the content of
-        another, as a file of it has it, and no posterior; else as if it named neither
-    drawn : with the posterior that the file names, else as if it named none
+    calibrated : False: as if the file named neither calibration nor posterior; or the
+        content of another calibration, as a file of it has it, without a posterior
+    drawn : False: as if the file named no posterior
 
     Returns
     -------
@@ -205,11 +206,11 @@ def scenario_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
 
 
 def with_values(scenario: ScenarioSource, values: Settings) -> Scenario:
-    """The scenario with other values at some key paths. Its classes stay those as
-    written.
+    """The scenario with other values at some key paths. Dyads stay in the classes that
+    they have in the scenario as written.
 
-    What is changed is validated, by every rule that reads it and in every arm; without
-    values the whole scenario is.
+    What is changed is validated, by every rule that reads it and in every arm. Without
+    values the whole scenario is validated.
 
     Parameters
     ----------
@@ -395,7 +396,8 @@ def option_changes(
         settings = ()
     elif isinstance(settings, str):
         settings = [settings]
-    texts = {f"--set[{number}]": text for number, text in enumerate(settings)}
+    checked_type("set", settings, Iterable, "`key.path=value`, or values by key path")
+    texts = {f"--set[{number}]": str(text) for number, text in enumerate(settings)}
     if theory is not None:
         texts = {"--theory": f"{THEORY}={theory}", **texts}
     for option, text in texts.items():

@@ -830,8 +830,9 @@ def _with_control(arms: dict[str, Arm]) -> dict[str, Arm]:
 
 
 class Scenario(ScenarioHead):
-    """All that a replication needs, complete. `name` is the file's stem; `sha256` its
-    content's, not its layout's."""
+    """A checked scenario with all its values, as `load_scenario` gives it. `name` is
+    the file's name without its ending; `sha256` is that of the content, whatever its
+    layout."""
 
     schema_version: Literal[1] = 1
     name: Identifier

@@ -117,7 +117,7 @@ def refuse_unknown(name: str, figures: Iterable[str]) -> None:
     """Raise WrongRequest where a name is of none of the figures of a study."""
     names = list(figures)
     if name not in names:
-        advice = did_you_mean(name, names) or f"there are: {listed(names, 40)}"
+        advice = did_you_mean(str(name), names) or f"there are: {listed(names, 40)}"
         raise WrongRequest(f"no figure `{name}` of such a study; {advice}")
 
 

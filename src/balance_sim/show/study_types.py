@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
+from balance_sim.scenario.errors import WrongRequest
 
 if TYPE_CHECKING:
     from balance_sim.show.figures.style import FigureSpec
@@ -77,12 +78,15 @@ def registered_type(study: object) -> StudyType:
 
     Raises
     ------
-    TypeError : where no room has such a type
+    WrongRequest : where no room has such a type
     """
     for study_type in registered_types():
         if isinstance(study, study_type.study_class):
             return study_type
-    raise TypeError(f"figures are not made of a {type(study).__name__}")
+    raise WrongRequest(
+        f"a {type(study).__name__} has no figures: give what `run`, `sweep` or "
+        "`open_result` return, or a results folder"
+    )
 
 
 def type_named_by(path: Path) -> StudyType | None:

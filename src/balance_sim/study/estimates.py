@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.core import Floats, Ints
+from balance_sim.stats.frame import Frame
 from balance_sim.stats.intervals import (
     FEWEST_RUNS,
     NORMAL,
@@ -260,7 +261,7 @@ class Estimates:
         """Rows by arm; made outcome by outcome, in the order in which they are read."""
         rows = {(name, arm): row_of(arm, name) for name in self.names for arm in arms}
         in_order = [rows[name, arm] for arm in arms for name in self.names]
-        return pd.DataFrame(in_order, columns=columns)
+        return Frame(in_order, columns=columns)
 
 
 def estimates_of(
@@ -318,7 +319,7 @@ def dyad_effects(
     places = [(arm, *dyad) for arm in arms for dyad in dyads]
     index = pd.MultiIndex.from_tuples(places, names=sums.index.names)
     sums = sums.reindex(index, fill_value=0)
-    frame = index.to_frame(index=False)
+    frame = Frame(index.to_frame(index=False))
     frame["mean"], frame["error"] = _means_and_errors(sums[[*SUMS[:3]]], n)
     frame["mean_control"] = np.tile(frame["mean"][: len(dyads)], len(arms))
     frame["effect"], frame["mcse"] = _means_and_errors(sums[[*SUMS[3:]]], n)

@@ -13,6 +13,7 @@ from cachetools import LRUCache
 
 from balance_sim.model.core import Floats, Ints
 from balance_sim.scenario.errors import checked_name
+from balance_sim.stats.frame import Frame
 from balance_sim.stats.superposition import Marked, superposed
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, known_outcome
 
@@ -66,8 +67,7 @@ class Outcomes:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes.
         Raises WrongRequest for one that there is not."""
         columns = pd.DataFrame(self._values(names), index=self._front.index)
-        frame: pd.DataFrame = pd.concat([self._front, columns], axis=1)
-        return frame
+        return Frame(pd.concat([self._front, columns], axis=1))
 
     def runs_of(self, arm: str) -> Ints:
         """(R,) replications that finished in an arm, rising. Raises WrongRequest."""
@@ -132,7 +132,7 @@ def fan(
         numbers = superposed(of_arm, runs, levels, len(days)).cumsum(axis=1)
         lines = np.quantile(numbers, shares, axis=0, method="inverted_cdf")
         columns |= dict(zip(QUANTILES, lines.astype(float), strict=True))
-        frames.append(pd.DataFrame(columns | {"n": runs}))
+        frames.append(Frame(columns | {"n": runs}))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -176,5 +176,5 @@ def codebook(
                 "group": outcome.group,
             }
         rows.append(row)
-    frame = pd.DataFrame(rows, columns=COLUMNS).astype({"window_days": "Int64"})
+    frame = Frame(rows, columns=COLUMNS).astype({"window_days": "Int64"})
     return frame.fillna(dict.fromkeys(set(COLUMNS) - {"window_days"}, ""))

@@ -46,6 +46,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
 )
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.stats.frame import Frame
 from balance_sim.study.filtered import FilteredSums
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 
@@ -117,8 +118,6 @@ class ArmHistory:
         `direction`, `origin`, `new` (signed after the focal date, neither signed nor
         scheduled at the start), and `signed`, `in_force`, `ended` in days from the
         focal date; missing where not by the horizon."""
-        import pandas as pd  # whoever has no outcomes of their own does without
-
         world, rows = self.worlds.arms[self.arm], self.rows
         codes = np.array(self.states)
         direction = self.worlds.baseline.direction[rows.dyad]
@@ -136,7 +135,7 @@ class ArmHistory:
         for name in ("signed", "in_force", "ended"):
             days = getattr(rows, name) - world.focal_day
             columns[name] = np.where(days < self.horizon, days, np.nan)
-        return pd.DataFrame(columns)
+        return Frame(columns)
 
     def count(self, rows: Any) -> Floats:
         """(R,) how many agreements of a mask over `agreements`."""
@@ -147,13 +146,11 @@ class ArmHistory:
     def dyad_types(self) -> pd.DataFrame:
         """Every dyad with every agreement type, a row each: `a`, `b`, `kind`,
         `security`, `direction`."""
-        import pandas as pd
-
         world, direction = self.worlds.arms[self.arm], self.worlds.baseline.direction
         codes, types = np.array(self.states), len(world.ladder.names)
         dyad = np.repeat(np.arange(len(world.first)), types)
         kind = np.tile(np.arange(types), len(world.first))
-        return pd.DataFrame(
+        return Frame(
             {
                 "a": codes[world.first[dyad]],
                 "b": codes[world.second[dyad]],
@@ -264,6 +261,8 @@ def _evaluated(
         if isinstance(error, KeyError) and error.args:
             columns = history.agreements.columns
             hint = did_you_mean(str(error.args[0]), columns) or hint
+        elif WeightedCount.__name__ in str(error):
+            hint = "return weighted_count as it is: factors belong into its weights"
         why = f"ends in {type(error).__name__}: {error}"
         raise _fault(where_raised(error, mark), name, why, hint) from error
     if values.shape != (count,):

@@ -20,6 +20,7 @@ import pyarrow as pa
 from balance_sim.model.core import Floats
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.errors import StoreDamaged
+from balance_sim.stats.frame import Frame
 from balance_sim.study.atomic_files import write_atomic
 from balance_sim.study.digest import sha256_of
 from balance_sim.study.jobs import Values as PointValues
@@ -196,7 +197,7 @@ class PointTable:
             point = self.points[number]
             cells = (number, point.place, point.key, point.label, point.part)
             rows.append(dict(zip(FIXED, cells, strict=True)) | dict(point.values))
-        return pd.DataFrame(rows, columns=[*FIXED, *self.paths()])
+        return Frame(rows, columns=[*FIXED, *self.paths()])
 
     def paths(self) -> list[str]:
         """Return key paths of the present design's factors."""

@@ -14,9 +14,10 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Floats, Keys
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Keys
+from balance_sim.scenario.errors import WrongRequest, checked_name
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.frame import Frame
 from balance_sim.study.arms import headline_arm
 from balance_sim.study.outcomes import FILTERED, headline_outcome
 from balance_sim.study.recorder import share_steps
@@ -42,6 +43,12 @@ class StudyResult:
 
     scenario: Scenario
     arms: tuple[str, ...]
+    card: ClassVar[Callable[[Any], str] | None] = None
+    """HTML for a notebook: set by the package's front."""
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows."""
+        return None if StudyResult.card is None else StudyResult.card(self)
 
     @property
     def reference(self) -> str:
@@ -100,9 +107,6 @@ class Result(StudyResult):
     model: str | None = None
     point: int = 0
     meanings: Mapping[str, str] = field(default_factory=dict)
-
-    card: ClassVar[Callable[[Any], str] | None] = None
-    """HTML for a notebook: set by the package's front."""
 
     # -- tables ------------------------------------------------------------------------
 
@@ -170,7 +174,7 @@ class Result(StudyResult):
             agreements.to_pandas(use_threads=False, strings_to_categorical=False)
             for _, agreements in self.blocks()
         ]
-        frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        frame = Frame(pd.concat(frames, ignore_index=True) if frames else None)
         words = [name for name, column in frame.items() if column.dtype == "category"]
         return frame.astype(dict.fromkeys(words, str))
 
@@ -235,7 +239,7 @@ class Result(StudyResult):
             if day:
                 dyad = agreement.a, agreement.b
                 rows.append((*dyad, agreement.kind, agreement.name, stage, day))
-        return pd.DataFrame(rows, columns=["a", "b", "kind", "name", "stage", "date"])
+        return Frame(rows, columns=["a", "b", "kind", "name", "stage", "date"])
 
     @cached_property
     def digest(self) -> str:
@@ -252,10 +256,6 @@ class Result(StudyResult):
         if self.failed:
             runs += f", {len(self.failed)} of {self.runs} failed"
         return f"<Result of {self.scenario.name}: {runs}, {place}>"
-
-    def _repr_html_(self) -> str | None:
-        """What a notebook shows."""
-        return None if Result.card is None else Result.card(self)
 
     # -- estimates ---------------------------------------------------------------------
 
@@ -322,6 +322,8 @@ class Result(StudyResult):
         from balance_sim.stats.superposition import Marked
         from balance_sim.study.frames import EVERY_DAYS, FEWEST_LEVELS, fan
 
+        if direction is not None:
+            checked_name("direction", direction, DIRECTIONS)
         kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
         tables, runs = [], [np.empty(0, np.int64)]
         for table, agreements in self.blocks():

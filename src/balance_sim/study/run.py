@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -27,7 +28,13 @@ from balance_sim.model.own.modules import (
     rules_of,
 )
 from balance_sim.scenario.defaults import OWN
-from balance_sim.scenario.errors import WrongRequest, checked_name, whole_number
+from balance_sim.scenario.errors import (
+    PATH,
+    WrongRequest,
+    checked_name,
+    checked_type,
+    whole_number,
+)
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
@@ -243,6 +250,12 @@ def prepared_job(
     elsewhere = paths is not None or workers > 1
     needs = "out", "client", "run_timeout"
     elsewhere |= any(options.get(name) is not None for name in needs)
+    checked_type("out", options.get("out"), (*PATH, type(None)), "a path")
+    timeout = options.get("run_timeout")
+    if timeout is not None:
+        checked_type("run_timeout", timeout, Real, "seconds")
+        if not timeout > 0:
+            raise WrongRequest(f"run_timeout must be above 0 seconds, got {timeout}")
     load(options.get("terms"))
     model = model_reference(options.get("model"), elsewhere=elsewhere)
     draws = options.get("draw_parameters")

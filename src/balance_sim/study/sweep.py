@@ -13,6 +13,7 @@ from typing import Unpack
 from balance_sim.model.own.modules import load
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.diagnostics import ScenarioError
+from balance_sim.scenario.errors import whole_number
 from balance_sim.scenario.experiment import experiment_from
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study.blocks import Block
@@ -60,8 +61,7 @@ class SweepOptions(StudyOptions, total=False):
 def sweep(
     experiment: Experiment | Path | str, **options: Unpack[SweepOptions]
 ) -> SweepResult | None:
-    """Simulate every point of the experiment and return what came of it; with dry_run
-    the plan alone, and None.
+    """Simulate every point of the experiment and return what came of it.
 
     The same call resumes where it stopped, runs damaged blocks again, and reuses points
     and runs that are there.
@@ -70,7 +70,7 @@ def sweep(
     ----------
     experiment : the file, or what `load_experiment` read of it
     max_bytes : the most that the plan may take on disk
-    dry_run : tell the plan and run nothing
+    dry_run : tell the plan, run nothing and return None
     retry_failed : run blocks with failed runs again, also with code of your own that
         was repaired
     told : called with the plan before anything is run
@@ -120,6 +120,7 @@ def simulated_sweep(
     WrongRequest, FolderBusy, CannotWrite : what `sweep` raises
     """
     load(options.get("terms"))
+    max_bytes = whole_number("max_bytes", max_bytes, 0)
     experiment = experiment_from(experiment)
     head, paths = experiment.head, experiment.paths
     job = prepared_job(experiment.scenario, head.seed, head.arms, options, paths)

@@ -14,8 +14,15 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.scenario import with_values
-from balance_sim.scenario.errors import WrongRequest, as_json
+from balance_sim.scenario.errors import (
+    PATH,
+    WrongRequest,
+    as_json,
+    checked_type,
+    whole_number,
+)
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.frame import Frame
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.digest import Digest, digest_of, sha256_of
 from balance_sim.study.estimates import EFFECTS, estimates_of
@@ -123,6 +130,8 @@ class SweepResult(StudyResult):
     def point(self, number: int, kind: type[Result] = Result) -> Result:
         """Return one point as the study of a single scenario. kind: the type of
         result."""
+        last = len(self.table.points) - 1
+        number = whole_number("number of the point", number, 0, last)
         values, scenario = self.table.points[number].values, self.scenario
         if values:
             scenario = with_values(scenario, dict(values))
@@ -161,7 +170,7 @@ class SweepResult(StudyResult):
                 for frame, rows in zip(frames, tables, strict=True):
                     rows += [front | row for row in frame.to_dict("records")]
             lines.append((point.key, digest))
-        return pd.DataFrame(tables[0]), pd.DataFrame(tables[1]), combined(lines)
+        return Frame(tables[0]), Frame(tables[1]), combined(lines)
 
     @property
     def levels(self) -> pd.DataFrame:
@@ -263,7 +272,9 @@ def effect_record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
 
 def open_study(folder: Path | str) -> SweepResult:
     """A study read back from its folder, finished or not; of a run its one point. A
-    warning says how many replications are lacking."""
+    warning says how many replications are lacking. Raises WrongRequest for what is no
+    path."""
+    checked_type("folder", folder, PATH, "the path of a results folder")
     store = Store(Path(folder))
     manifest = store.manifest()
     scenario, runs = scenario_of(manifest), manifest.runs

@@ -3,13 +3,19 @@ effect goes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from balance_sim.model.core import Keys
-from balance_sim.scenario.errors import StoreDamaged, WrongRequest, checked_name
+from balance_sim.scenario.errors import (
+    StoreDamaged,
+    WrongRequest,
+    checked_name,
+    whole_number,
+)
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
@@ -20,20 +26,20 @@ if TYPE_CHECKING:
 
 def explain(
     result: Result | Path | str,
-    dyad: str | None = None,
+    dyad: str | Sequence[str] | None = None,
     run: int | None = None,
     *,
     arm: str | None = None,
     runs: int | None = None,
     workers: int = 1,
 ) -> Attribution | DyadTerms | Timeline:
-    """Why: which terms an effect goes through, what moved a dyad, or one replication
-    told in order.
+    """Explain a study: through which terms an effect goes, what moved a dyad, or what
+    happened in one replication.
 
     Parameters
     ----------
     result : of `run` or `open_result`, or a results folder
-    dyad : two codes, as `JPN-AUS`: the terms of its willingness in both arms
+    dyad : two codes, as `JPN-AUS` or a pair: the terms of its willingness in both arms
     run : number of a replication: what happened in it, day by day; with `dyad`, its
         terms there
     arm : the headline arm if not given
@@ -72,10 +78,14 @@ def explain(
 
         result = open_result(result)
     explainable(result)
+    if runs is not None:
+        runs = whole_number("runs", runs, 1)
     if dyad is not None:
-        a, _, b = dyad.upper().partition("-")
-        dyads = [(a.strip(), b.strip())]
-        return explain_dyads(result, dyads, arm=arm, runs=runs, run=run)[0]
+        codes = dyad.split("-") if isinstance(dyad, str) else [*dyad]
+        if len(codes) != 2:
+            raise WrongRequest(f"dyad {dyad}: give two codes, as JPN-AUS")
+        a, b = (str(code).strip().upper() for code in codes)
+        return explain_dyads(result, [(a, b)], arm=arm, runs=runs, run=run)[0]
     if run is not None:
         return tell(result, run, arm)
     return attribute(result, arm, runs=runs, workers=workers)

@@ -31,6 +31,7 @@ from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
 from balance_sim.scenario.errors import as_json
+from balance_sim.stats.frame import Frame
 from balance_sim.stats.intervals import (
     difference_interval,
     mean_interval,
@@ -245,7 +246,7 @@ class Attribution:
             difference_interval(worth, self.spread)
             for worth in (self.feedback, self.effect)
         )
-        frame = pd.DataFrame([*direct, *differences], columns=COLUMNS[2:6])
+        frame = Frame([*direct, *differences], columns=COLUMNS[2:6])
         frame.insert(0, "group", [*self.groups, OUTSIDE, FEEDBACK, EFFECT])
         terms = [" ".join(terms) for terms in self.groups.values()]
         frame.insert(1, "terms", [*terms, "", "", ""])

@@ -32,6 +32,7 @@ from balance_sim.model.thinning import (
 )
 from balance_sim.model.willingness import ORDER, account, consent, summed
 from balance_sim.scenario.errors import WrongRequest, checked_name, plain_data
+from balance_sim.stats.frame import Frame
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
 from balance_sim.study.tables import column_words, new_rows
@@ -234,8 +235,8 @@ def _terms_of(result: Result, readings: Readings, arm: str, runs: Keys) -> DyadT
         reference=result.reference,
         runs=runs,
         table=_both_arms(readings, result.reference, arm),
-        rates=pd.DataFrame(readings.rates),
-        adversaries=pd.DataFrame(readings.feared, columns=FEARED),
+        rates=Frame(readings.rates),
+        adversaries=Frame(readings.feared, columns=FEARED),
         shares=effects.loc[is_theirs, SHARES].reset_index(drop=True),
         window=result.window,
         signing=signing(result, a, b, arm),
@@ -245,7 +246,7 @@ def _terms_of(result: Result, readings: Readings, arm: str, runs: Keys) -> DyadT
 def _both_arms(readings: Readings, reference: str, arm: str) -> pd.DataFrame:
     """The `table` of a dyad: its terms, the arms side by side; a term of
     weight 0 in one arm is 0 there."""
-    terms = pd.DataFrame(readings.terms)
+    terms = Frame(readings.terms)
     keys = ["date", "moment", "side", "part"]
     frame = terms.pivot(index=keys, columns="arm", values="value").fillna(0.0)
     frame = frame.rename(columns={reference: "reference", arm: "arm"}).reset_index()

@@ -40,6 +40,7 @@ from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.players import Deed
 from balance_sim.scenario.schema import Change, Scenario
+from balance_sim.stats.frame import Frame
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.result import Result
@@ -292,7 +293,7 @@ class Timeline:
     def table(self) -> pd.DataFrame:
         """A row an entry: the columns of COLUMNS."""
         rows = [[getattr(entry, name) for name in COLUMNS] for entry in self.entries]
-        return pd.DataFrame(rows, columns=COLUMNS)
+        return Frame(rows, columns=COLUMNS)
 
     def summary(self) -> dict[str, Any]:
         """For `explain --json`."""

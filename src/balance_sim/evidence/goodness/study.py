@@ -71,8 +71,8 @@ def goodness_of_fit(
     runs, seed, workers : as of `run`
     span : first day, and the day before which it stops; three years before the
         scenario's start and more if not given
-    ahead : the scenario is calibrated on no year of the span (`calibrated_before`):
-        each replication draws parameters and level, as of a forecast
+    ahead : as a forecast: the scenario is calibrated on no year of the span
+        (`calibrated_before`), and each replication draws parameters and level
     progress : called with replications simulated, asked for, failed
 
     Returns

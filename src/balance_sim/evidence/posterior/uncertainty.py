@@ -26,7 +26,7 @@ from balance_sim.evidence.posterior.priors import prior_draws
 from balance_sim.evidence.posterior.variance import variance_shares, walks_between
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import WrongRequest, whole_number
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.show.headline import doubts, headline_sentence
 from balance_sim.show.wording import arm_title
@@ -76,9 +76,8 @@ def uncertainty(
     with_placebos: bool = False,
     progress: Progress = None,
 ) -> dict[str, Any]:
-    """What is not known of an arm's effect, under the names of docs/json.md: over draws
-    of the prior, of the posterior if there is one, and theories. Channels are worked
-    out of the last of these two.
+    """How an arm's effect varies with what is not known: over draws of the prior, of
+    the posterior if there is one, and theories. Names are those of docs/json.md.
 
     Parameters
     ----------
@@ -124,6 +123,7 @@ def uncertainty(
     if arm not in chosen_arms(scenario, [arm]) or arm == scenario.reference_arm:
         raise WrongRequest(f"{arm} is the control arm: it has no effect")
     result["estimate"] = dict(zip(COLUMNS, arm_effect(arm, scenario), strict=True))
+    draws = whole_number("draws", draws, 1)
     sources = [prior_draws(scenario, draws)]
     if posterior is None and scenario.posterior.draws:
         posterior = posterior_draws(scenario)

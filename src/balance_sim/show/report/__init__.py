@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import FIGURES, figures_of, fitting, words_of
+from balance_sim.show.figures.sweeps import sweep_finding
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
 from balance_sim.show.save import data_link, figure_bytes, save_drawn
 from balance_sim.show.study_types import Content
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.shards import REPORT
+from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -157,17 +159,18 @@ def save_study(
     return save_report(study, folder / REPORT, pictures)
 
 
-def card(result: AnalysedResult) -> str:
-    """Return what a notebook shows for a result: headline and the effect over time; no
-    script, no style sheet, nothing fetched."""
-    link = ""
-    if result.headline is not None:
-        link = data_link(figure_bytes(FIGURES["difference"].draw(result), "svg"))
+def card(study: AnalysedResult | SweepResult) -> str:
+    """Return what a notebook shows for a study: the finding, and of a single scenario
+    the effect over time; no script, no style sheet, nothing fetched."""
+    link, title = "", say.printable(study.scenario.title)
+    if isinstance(study, SweepResult):
+        answer = sweep_finding(study)
+    else:
+        answer = finding(study)
+        if study.headline is not None:
+            link = data_link(figure_bytes(FIGURES["difference"].draw(study), "svg"))
     template = _environment().get_template("card.html")
-    title = say.printable(result.scenario.title)
-    return template.render(
-        result=result, title=title, answer=finding(result), link=link
-    )
+    return template.render(study=study, title=title, answer=answer, link=link)
 
 
 @cache
