@@ -77,7 +77,8 @@ def uncertainty(
     progress: Progress = None,
 ) -> dict[str, Any]:
     """How an arm's effect varies with what is not known: over draws of the prior, of
-    the posterior if there is one, and theories. Names are those of docs/json.md.
+    the posterior if there is one, and theories. Channels are worked out of the last of
+    the distributions. Names are those of docs/json.md.
 
     Parameters
     ----------
