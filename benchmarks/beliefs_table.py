@@ -50,6 +50,7 @@ from balance_sim.evidence.posterior.likelihoods import (
     FRESH,
     AgreementRecord,
     Axes,
+    in_errors,
     record_of,
 )
 from balance_sim.evidence.posterior.surrogate import fit_process
@@ -243,7 +244,7 @@ class Table:
             "error": error,
             "scales": {
                 "marginal": fit_process(points, table[:, count]).scales,
-                "weights": fit_process(points, table[:, count + 1 :]).scales,
+                "weights": fit_process(points, in_errors(table[:, count + 1 :])).scales,
             },
             "rate": self.rate,
             "points": self.rows,

@@ -15,11 +15,14 @@ from balance_sim.cli import main
 from balance_sim.evidence.posterior import joint
 from balance_sim.evidence.posterior.joint import posterior_of, reweighted
 from balance_sim.evidence.posterior.likelihoods import (
+    AgreementRecord,
+    Axes,
     EventRecord,
     Evidence,
-    expected_log,
+    in_errors,
     likelihoods_apart,
     profiled,
+    record_of,
     shipped_evidence,
     shipped_record,
     stretch,
@@ -97,17 +100,51 @@ def test_a_curved_likelihood_is_followed_where_laplace_is_wrong() -> None:
     assert (z**2).mean() == pytest.approx(second, abs=0.05)
 
 
-def test_a_surrogate_counts_by_the_likelihood_that_it_expects() -> None:
-    """Where the log-likelihood f is normal, log E e^(t f), from a million draws of f."""
+SIX = tuple(f"parameters.{name}" for name in ("alpha0", "alpha_x", "alpha_acc", "delta_km", "gamma", "eta_acc"))
 
-    class Known:
-        def with_variance(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return np.array([-3.0, 1.0]), np.array([1.5, 0.2])
 
-    rng, temper = np.random.default_rng(1), 0.8
-    f = np.array([[-3.0], [1.0]]) + np.sqrt([[1.5], [0.2]]) * rng.standard_normal((2, 1_000_000))
-    expected = np.log(np.exp(temper * f).mean(axis=1))
-    assert expected_log(Known(), temper, np.zeros((2, 1))) == pytest.approx(expected, abs=0.01)  # type: ignore[arg-type]
+def record_from(height: np.ndarray, spread: np.ndarray, points: np.ndarray) -> AgreementRecord:
+    """A record evaluated at coordinates; the peak of `common_threat` is 6 errors high, both over the spread of its
+    term."""
+    values = Axes(SIX, priors(), {}).values(points)
+    columns = [*values.values(), height, 6.0 / spread, -np.log(spread)]
+    rows, weights = np.stack(columns, axis=1), ["common_threat"]
+    axes = Axes(SIX, priors(), {}).coordinates(values)
+    scales = {
+        "marginal": fit_process(axes, height).scales,
+        "weights": fit_process(axes, in_errors(rows[:, 7:])).scales,
+    }
+    told = {"names": SIX, "points": rows, "weights": weights, "scales": scales, "stretch": {"": 1.0}, "error": []}
+    return record_of(told, {})
+
+
+def test_draws_stay_where_the_likelihood_is_known() -> None:
+    """With the likelihood that is expected of a normal log-likelihood they leave for where its variance is large."""
+
+    def height(z: np.ndarray) -> np.ndarray:
+        return -30.0 * np.abs(np.tanh(z[:, 0] - 1.0)) - 10.0 * (np.sin(z[:, 1]) * z[:, 2]) ** 2
+
+    points = np.random.default_rng(3).standard_normal((60, 6))
+    record = record_from(height(points), np.ones(60), points)
+    found, exact = (
+        joint.importance_draws("test", function, 6, 1, 4000)[0] for function in (record.log_likelihood, height)
+    )
+    assert found.mean(axis=0) == pytest.approx(exact.mean(axis=0), abs=0.5)
+
+
+def test_weights_follow_the_spread_of_their_term() -> None:
+    """A spread that differs by a factor of 20: peak and error at points between are right to a hundredth."""
+
+    def spread(z: np.ndarray) -> np.ndarray:
+        return np.exp(0.6 * z[:, 0] + 0.3 * z[:, 1])
+
+    points, new = (np.random.default_rng(seed).standard_normal((60, 6)) for seed in (4, 5))
+    record, fitted = record_from(np.zeros(60), spread(points), points), fitted_distribution()
+    peaks, errors = record.weights_at(new, fitted)
+    k = fitted.paths.index("theory.weights.common_threat")
+    axes = spread(record.axes.places(new))
+    assert peaks[:, k] * axes == pytest.approx(6.0, rel=0.01)
+    assert errors[:, k] * axes == pytest.approx(1.0, rel=0.01)
 
 
 def test_the_rate_follows_its_profile_and_a_line_beyond_it() -> None:

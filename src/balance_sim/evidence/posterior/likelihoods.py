@@ -5,9 +5,11 @@ The record of agreements (DCAD 1985-2003) and the scenario's own record are know
 through evaluations at some hundred points each: the terms are worked out anew by the
 model's own rules, and weights, intercepts of types, states and years are fitted again,
 their variances held (`benchmarks/beliefs_table.py`, `estimation/calibration.py`). A
-Gaussian process takes the marginal log-likelihood from there to all other points, and
-says how far it may be off; one more takes the weights at their peak and their standard
-errors there (`surrogate.py`).
+Gaussian process takes the marginal log-likelihood from there to all other points; one
+more takes the weights at their peak, over their standard errors, and those errors
+(`surrogate.py`). Its mean counts (Stuart, Teckentrup 2018, Mathematics of Computation
+87: 721-753). The expected likelihood, e^(t m + t^2 v / 2) with the variance v of the
+process, puts draws where nothing is known, as v grows there without bound.
 Coordinates z are those in which the priors are standard normal, or of what was measured
 its measurement."""
 
@@ -131,12 +133,14 @@ class Axes:
         return self.measured.get(name, self.prior[name])
 
 
-def expected_log(process: SmoothProcess, temper: float, points: Floats) -> Floats:
-    """(D,) logarithm of the expected likelihood, raised to the power `temper`, where
-    the log-likelihood is known as a normal variable: E e^(t f) = e^(t m + t^2 v / 2)
-    (Järvenpää, Gutmann, Vehtari, Marttinen 2021, Bayesian Analysis 16: 147-178)."""
-    mean, variance = process.with_variance(points)
-    return np.asarray(temper * mean + 0.5 * temper**2 * variance)
+def in_errors(columns: Floats) -> Floats:
+    """(N, 2 K) weights and logarithms of their errors -> the same with each weight over
+    its error.
+
+    Beliefs move the spread of a term, and with it a weight and its error by the same
+    factor; the quotient hardly moves, so that few evaluations tell it well."""
+    weights, log_errors = np.split(columns, 2, axis=1)
+    return np.hstack([weights / np.exp(log_errors), log_errors])
 
 
 # --- the record of agreements ---------------------------------------------------------
@@ -150,9 +154,9 @@ class AgreementRecord:
     (the mean of the parameters' stretch; Ribatet, Cooley, Davison 2012, Statistica
     Sinica 22, call it the magnitude adjustment).
     marginal, weights: processes of the marginal log-likelihood, and of the weights at
-    its peak and the logarithms of their standard errors there, (2 K,) in the order of
-    `terms`. evaluations: how many there are; error: of the marginal at fresh draws,
-    nats."""
+    its peak over their standard errors there and the logarithms of those, (2 K,) in the
+    order of `terms`. evaluations: how many there are; error: of the marginal at fresh
+    draws, nats."""
 
     axes: Axes
     temper: float
@@ -165,7 +169,7 @@ class AgreementRecord:
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) tempered marginal log-likelihood at (D, P) coordinates, up to a
         constant."""
-        return expected_log(self.marginal, self.temper, self.axes.places(z))
+        return self.temper * self.marginal(self.axes.places(z))
 
     def weights_at(self, z: Floats, fitted: Distribution) -> tuple[Floats, Floats]:
         """(D, K) where the weights of a fit peak when beliefs are those at z, and their
@@ -174,11 +178,11 @@ class AgreementRecord:
         peaks, errors = (
             np.tile(values, (len(z), 1)) for values in (fitted.estimate, deviations)
         )
-        estimates, log_errors = np.split(self.weights(self.axes.places(z)), 2, axis=1)
+        quotients, log_errors = np.split(self.weights(self.axes.places(z)), 2, axis=1)
         for k, path in enumerate(fitted.paths):
             if (name := path.removeprefix(WEIGHT)) in self.terms:
-                peaks[:, k] = estimates[:, self.terms.index(name)]
                 errors[:, k] = np.exp(log_errors[:, self.terms.index(name)])
+                peaks[:, k] = quotients[:, self.terms.index(name)] * errors[:, k]
         return peaks, errors
 
 
@@ -206,7 +210,7 @@ def record_of(
         temper=1.0 / float(np.mean(stretch)),
         marginal=fit_process(points, rows[:, count], scales["marginal"]),
         terms=tuple(table["weights"]),
-        weights=fit_process(points, rows[:, count + 1 :], scales["weights"]),
+        weights=fit_process(points, in_errors(rows[:, count + 1 :]), scales["weights"]),
         evaluations=len(rows),
         error=table["error"][0] if table["error"] else np.nan,
     )
@@ -239,7 +243,7 @@ class ScenarioRecord:
 
     def log_likelihood(self, z: Floats) -> Floats:
         """(D,) tempered marginal log-likelihood at (D, P) coordinates."""
-        return expected_log(self.marginal, self.temper, self.axes.places(z))
+        return self.temper * self.marginal(self.axes.places(z))
 
     def peak_at(self, z: Floats) -> Floats:
         """(D, K) where weights and intercepts peak when beliefs are those at z."""

@@ -28,11 +28,9 @@ LEAST_NOISE = 1e-6
 
 @dataclass(frozen=True)
 class SmoothProcess:
-    """A fitted process. spread: standard deviations by which values were divided, () or
-    (K,)."""
+    """A fitted process."""
 
     process: GaussianProcessRegressor
-    spread: Floats
 
     @property
     def scales(self) -> list[float]:
@@ -43,13 +41,6 @@ class SmoothProcess:
         """Expected values of the function at (D, P) points: (D,), or (D, K) of K
         functions."""
         return np.asarray(self.process.predict(z))
-
-    def with_variance(self, z: Floats) -> tuple[Floats, Floats]:
-        """Expected values at (D, P) points, and the variance of the function about
-        them, without that of the noise."""
-        mean, deviation = self.process.predict(z, return_std=True)
-        noise = self.process.kernel_.k2.noise_level * self.spread**2
-        return mean, np.maximum(deviation**2 - noise, 0.0)
 
 
 def fit_process(
@@ -62,9 +53,8 @@ def fit_process(
     --------
     >>> points = np.random.default_rng(1).standard_normal((40, 2))
     >>> process = fit_process(points, points[:, 0] - np.sin(points[:, 1]))
-    >>> mean, variance = process.with_variance(np.array([[0.5, 0.0], [9.0, 9.0]]))
-    >>> abs(float(mean[0]) - 0.5) < 0.01, bool(variance[0] < variance[1])
-    (True, True)
+    >>> abs(float(process(np.array([[0.5, 0.0]]))[0]) - 0.5) < 0.01
+    True
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
@@ -79,7 +69,7 @@ def fit_process(
     with warnings.catch_warnings():  # a scale at its bound is one that is not needed
         warnings.simplefilter("ignore", ConvergenceWarning)
         process.fit(points, values)
-    return SmoothProcess(process, np.asarray(values.std(axis=0)))
+    return SmoothProcess(process)
 
 
 def _kernel(variables: int) -> Any:
