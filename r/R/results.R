@@ -48,6 +48,7 @@ paired_effects <- function(results, outcome, control) {
 #' @return a list: arm, outcome, control, and the effect over the posterior, the prior
 #'   and at the point values, each with its mean and `ci95`
 headline <- function(folder) {
-  summary <- jsonlite::read_json(file.path(folder, "summary.json"), simplifyVector = TRUE)
-  summary$headline
+  file <- file.path(folder, "summary.json")
+  if (!file.exists(file)) stop("no ", file, ": give a results folder of `balance-sim run`")
+  jsonlite::read_json(file, simplifyVector = TRUE)$headline
 }

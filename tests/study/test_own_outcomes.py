@@ -71,6 +71,27 @@ def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
     assert "own_first_at_all" in ask("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(encoding="utf-8")
 
 
+class Loyal(bs.StateAgent):
+    """Decides as the engine does, one replication at a time."""
+
+
+def test_replications_one_at_a_time_are_measured_alike(mine: str) -> None:
+    studies = [bs.run(SMALL, 6, model=model, outcomes=mine) for model in (None, Loyal)]
+    assert studies[0].digest == studies[1].digest
+    assert studies[1].outcomes["own_weighed"].dtype == float
+
+
+def test_weights_of_one_dyad_count_that_dyad(mine: str) -> None:
+    def half_of_two(history: bs.ArmHistory) -> Any:
+        types = history.dyad_types
+        return history.weighted_count(0.5 * (types["security"] & (types["a"] == "XCO") & (types["b"] == "XDO")))
+
+    result = bs.run(SMALL, 6, outcomes=half_of_two)
+    of_dyad = result.dyads.query("a == 'XCO' and b == 'XDO' and arm == 'summit'")
+    levels = result.levels.query("outcome == 'own_half_of_two' and arm == 'summit'")
+    assert 2 * levels["mean"].item() == pytest.approx(of_dyad["mean"].item(), rel=1e-6) > 0
+
+
 def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
     assert ask("run", SMALL, "--runs", "4", "--no-figures", "--outcomes", mine, "--out", "a").exit_code == 0
     assert ask("verify", "a").exit_code == 0

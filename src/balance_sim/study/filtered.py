@@ -373,7 +373,8 @@ class FilteredSums:
         )
         signed = signed_within(stop - rows.day, *lag, collapse)
         signed = signed - signed_within(first - rows.day, *lag, collapse)
-        return np.bincount(rows.run, rows.chance * signed, minlength=self.runs)
+        number = np.bincount(rows.run, rows.chance * signed, minlength=self.runs)
+        return number.astype(float)
 
 
 def filtered_outcomes(sums: FilteredSums) -> dict[str, Floats]:

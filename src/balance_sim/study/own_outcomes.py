@@ -190,6 +190,7 @@ class ArmHistory:
         new = is_new(rows.origin, after, min(days, self.horizon))
         weight = by_dyad[rows.dyad[new], rows.kind[new]]
         drawn = np.bincount(rows.run[new], weight, minlength=len(self.runs))
+        drawn = drawn.astype(float)  # of no agreement it counts in integers
         return WeightedCount(drawn, self.sums.weighted(days, by_dyad))
 
     def first(self, rows: Any, date: str = "signed") -> Floats:
