@@ -225,6 +225,17 @@ def test_a_record_of_too_few_agreements_is_refused(files: Path, tmp_path: Path) 
     assert done.exit_code == 4 and error["code"] == "E600" and "at most" in error["suggestion"]
 
 
+@pytest.mark.parametrize(("kind", "column"), [("Defence cooperation", "kind"), (None, "")])
+def test_agreements_of_no_type_and_none_at_all_are_refused(tmp_path: Path, kind: str | None, column: str) -> None:
+    row = f"POL,LTU,{kind},1993-06-15\n" * (kind is not None)
+    (tmp_path / "accords.csv").write_text(f"iso3_a,iso3_b,kind,date\n{row}", encoding="utf-8")
+    (tmp_path / "nmc_state_year.csv").write_text("ccode,year,cinc\n290,1992,0.01\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["evidence", "fit", str(tmp_path), "--json"])
+    (error,) = json.loads(done.stdout)["errors"]
+    assert (done.exit_code, error["code"], error["path"]) == (4, "E600", column)
+    assert error["file"].endswith("accords.csv")
+
+
 def test_the_shipped_record_is_no_cause_and_outcome_at_once(tmp_path: Path) -> None:
     """Treaties of two states are agreements, and those of more are alliances: all of ATOP that ships, but for some that
     were signed before both sides were states."""

@@ -145,7 +145,7 @@ QUICK = {"calibrate": ["--no-card", "--json"], "gof": ["--runs", "8", "--no-figu
 
 def documented_commands() -> list[str]:
     section = OWN_CASE.read_text(encoding="utf-8").split("## Fit and hindcast\n")[1].split("\n## ")[0]
-    return re.findall(r"^ {4}\./balance-sim (.+)$", section, re.MULTILINE)
+    return re.findall(r"^ {4}\./balance-sim (?:--with evidence )?(.+)$", section, re.MULTILINE)
 
 
 def answer(line: str, extra: list[str]) -> str:

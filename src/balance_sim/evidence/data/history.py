@@ -25,6 +25,7 @@ from balance_sim.evidence.data.agreements import AGREEMENTS
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.data.table import Read, ReadReport
+from balance_sim.scenario.diagnostics import closest
 
 Floats = layers.Floats
 Layer = Callable[[Read, layers.Roster, layers.Ints], Floats]
@@ -175,6 +176,8 @@ def load_history(
         path, last = outcomes
         lists.append(AGREEMENTS.read(path))
         frame = _followed_by(frame, lists[-1], last)
+    for read in lists:
+        _refuse_unusable(read)
     spans = [(read.report.first_year, read.report.last_year) for read in lists]
     known_years = [year for span in spans for year in span if year is not None]
     agreement_years = min(known_years, default=0), max(known_years, default=-1)
@@ -209,6 +212,19 @@ def load_history(
         reports=tuple(report for report in reports if not report.is_missing),
         notes=tuple(notes),
     )
+
+
+def _refuse_unusable(read: Read) -> None:
+    """Raises DataError for a list without agreements, or with a type of agreement that
+    the model does not have."""
+    path, known = read.report.path, layers.default_depths()
+    if read.frame.empty:
+        message, hint = "no agreement is on record", "Write one a row"
+        raise DataError(message, hint, path)
+    for kind in sorted({*read.frame["kind"]} - known.keys()):
+        hint = closest(kind, known) or f"one of {', '.join(known)}"
+        message = "this is not a type of agreement"
+        raise DataError(message, f"Write {hint}", path, column="kind", value=kind)
 
 
 def _signed(read: Read) -> pd.DataFrame:
