@@ -234,7 +234,8 @@ def test_the_found_counts_and_each_arm(folder: Path, tmp_path: Path) -> None:
         assert of_arm["other"] == pytest.approx(counts[1] - counts[0])
     control, arm = (document["arms"][name] for name in (result.reference, result.headline_arm))
     assert document["ratio"]["value"] == pytest.approx(3.0 * control["other"] / control["counter"])
-    assert control["bayes_factor"] == 1.0
+    assert control["bayes_factor"] == document["bayes_factors"][result.reference] == 1.0
+    assert (document["ci95"], document["detectable"]) == (document["ratio"]["ci95"], document["ratio"]["smallest"])
     assert arm["ratio"] == pytest.approx(arm["counter"] / arm["other"] * control["other"] / control["counter"])
     code, text = answered(folder, path, "--reaction")
     assert code == 0

@@ -28,6 +28,7 @@ from balance_sim.evidence.reactions.record import (
     _acts,
     load_reactions,
 )
+from balance_sim.evidence.reactions.report import hostility_record
 from invented import invented as invented_history
 from scipy import linalg
 
@@ -193,6 +194,21 @@ def test_rows_of_hostility_are_of_the_actor_and_its_target(uses: ReactionRecord)
     has_quarrel = (rows["rivalry"] > 0) | (rows["claim"] > 0) | (rows["force"] > 0.05)
     assert (rows.loc[~has_quarrel, "quarrel"] == 0.0).all() and (rows.loc[has_quarrel, "quarrel"] > 0.0).any()
     assert not has_quarrel.all()
+
+
+def test_the_document_of_hostility_holds_what_programs_rely_on(uses: ReactionRecord) -> None:
+    rows, first = hostility_rows(uses), int(uses.history.years[0])
+    rows = rows[["year", "dyad", "onset", "constant", "distance"]]
+    found, later = fit_hostility(rows), out_of_time(rows, first + 4)
+    in_use = calibration(np.full(len(rows), 0.2), rows["onset"].to_numpy(), 0.1)
+    document = hostility_record(uses, found, later, in_use, {})
+    assert [row["name"] for row in document["parameters"]] == ["constant", "distance"]
+    assert document["parameters"][1]["estimate"] == pytest.approx(found.table["mean"]["distance"], rel=1e-5)
+    assert document["ratio"] == pytest.approx(0.2 * len(rows) / rows["onset"].sum(), rel=1e-5)
+    assert document["bins"] == [
+        {"h": 0.2, "expected": pytest.approx(0.2 * len(rows)), "observed": int(rows["onset"].sum())}
+    ]
+    assert {"log_skill", "auc"} <= document["out_of_time"].keys()
 
 
 def test_rates_that_are_known_before_are_those_of_the_years_before(uses: ReactionRecord) -> None:

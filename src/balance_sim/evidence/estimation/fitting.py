@@ -54,9 +54,9 @@ SMALLEST_LOAD = 0.2
 """Share of a direction below which a member of it is not named."""
 FLAT = 1e-7
 """The same, below which they are not told apart at all."""
-USUAL_EVALUATIONS = 38
-"""Of the restricted likelihood, until the search of variances settles: what progress
-is measured by."""
+USUAL_EVALUATIONS = 19
+"""Of the restricted likelihood, for each variance, until the search settles: what
+progress is measured by."""
 Row = tuple[str, float, float]
 """Name, estimate and standard error."""
 
@@ -159,8 +159,8 @@ def fit(
     number = itertools.count(1)
 
     def evaluated() -> None:
-        done, usual = next(number), USUAL_EVALUATIONS * (1 + len(conflicts))
-        progress(done, max(done, usual))
+        done, searches = next(number), (propensities + levels) * (1 + len(conflicts))
+        progress(done, max(done, USUAL_EVALUATIONS * searches))
 
     while True:
         years = tuple(map(int, np.unique(record.year))) if levels else ()

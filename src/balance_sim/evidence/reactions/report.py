@@ -37,16 +37,16 @@ def _head(record: ReactionRecord, made_by: Mapping[str, str]) -> dict[str, Any]:
 
 def _elasticity(elasticity: Elasticity) -> dict[str, Any]:
     return {
-        "mean": elasticity.estimate[0],
+        "kappa": elasticity.estimate[0],
         "standard_error": elasticity.error[0],
-        "interval": [bound[0] for bound in elasticity.interval],
+        "ci95": [bound[0] for bound in elasticity.interval],
         "rows": len(elasticity.rates),
     }
 
 
 def _leads(led: Elasticity) -> list[dict[str, float]]:
     pairs = zip(led.estimate[1:], led.error[1:], strict=True)
-    return [{"mean": mean, "standard_error": error} for mean, error in pairs]
+    return [{"kappa": mean, "standard_error": error} for mean, error in pairs]
 
 
 def reactions_record(
@@ -55,18 +55,19 @@ def reactions_record(
     """Return everything that the file of reactions holds, as plain values. made_by:
     command and version."""
     pooled = reactions.agreements
-    margins = {
-        name: {
-            "force_of_others": _elasticity(reaction.others),
+    margins = [
+        {
+            "name": name,
+            **_elasticity(reaction.others),
             "leads": _leads(reaction.led),
-            "placebo_dates_p": reaction.dates_p,
+            "placebo_p": reaction.dates_p,
             "exchanged_targets_p": reaction.targets_p,
         }
         for name, reaction in reactions.margins.items()
-    }
+    ]
     document = {
         "reactions": _head(record, made_by),
-        "alarm_floor": PARAMETERS.alarm_floor,
+        "s": PARAMETERS.alarm_floor,
         "placebos": reactions.placebos,
         "margins": margins,
         "agreements": {
@@ -129,7 +130,19 @@ def hostility_record(
         "rows": fit.rows,
         "onsets": fit.onsets,
         "log_likelihood": fit.log_likelihood,
-        "coefficients": fit.table.to_dict("index"),
+        "parameters": [
+            {"name": name, "estimate": mean, "standard_error": error}
+            for name, mean, error in fit.table.itertuples()
+        ],
+        "ratio": in_use["said"] / in_use["found"] if in_use["found"] else None,
+        "bins": [
+            {
+                "h": row["forecast"],
+                "expected": row["expected"],
+                "observed": row["happened"],
+            }
+            for row in in_use["bins"]
+        ],
         "out_of_time": later,
         "in_use": in_use,
     }
