@@ -89,7 +89,7 @@ def test_weights_of_one_dyad_count_that_dyad(mine: str) -> None:
     result = bs.run(SMALL, 6, outcomes=half_of_two)
     of_dyad = result.dyads.query("a == 'XCO' and b == 'XDO' and arm == 'summit'")
     levels = result.levels.query("outcome == 'own_half_of_two' and arm == 'summit'")
-    assert 2 * levels["mean"].item() == pytest.approx(of_dyad["mean"].item(), rel=1e-6) > 0
+    assert 0 < 2 * levels["mean"].item() == pytest.approx(of_dyad["mean"].item(), rel=1e-6)
 
 
 def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
