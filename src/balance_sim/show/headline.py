@@ -42,7 +42,7 @@ ALIKE = 1.5
 """Times the headline, up to which a size at the point values may be read as it is."""
 RARE = 0.5
 """Agreements: a smaller effect is said as one in so many worlds too."""
-AVERAGED = "averaged over the parameter values that data allow"
+AVERAGED = "averaged over parameter values that data allow"
 UNKNOWN = {
     NOT_WORKED_OUT: "There is no interval over the parameters of this scenario yet, so "
     "this is no finding to quote; `balance-sim evidence posterior {name}` works one "
@@ -161,7 +161,7 @@ def clear(frame: pd.DataFrame) -> pd.Series[bool]:
 
 
 def finding(result: AnalysedResult) -> str:
-    """Return the headline in a sentence: the effect over what is known of the
+    """Return the headline in two sentences: the effect over what is known of the
     parameters, else at the point values; or why there is none.
 
     It is the effect on counter-balancing security agreements within the longest window,
@@ -181,7 +181,7 @@ def finding(result: AnalysedResult) -> str:
 
 
 def headline_sentence(headline: Headline, treatment: str, window: int) -> str:
-    """Return the headline in a sentence.
+    """Return the headline: what the effect is, and over what with which bounds.
 
     Parameters
     ----------
@@ -189,12 +189,13 @@ def headline_sentence(headline: Headline, treatment: str, window: int) -> str:
     window : days in which agreements are counted
     """
     subject = f"{say.COUNTER} {say.within(window)}"
-    where, row, bounds = AVERAGED, headline.posterior, "95 % interval"
+    where, row, name = f"It is {AVERAGED}", headline.posterior, "95 % interval"
     if row is None:
-        row = headline.estimate
-        where, bounds = say.values_words(row.get("source")), "95 % CI"
-    change = say.change_words(row, subject, bounds)
-    return f"{treatment}: {where}, {change}."
+        row, name = headline.estimate, "95 % CI"
+        where = f"This is {say.values_words(row.get('source'))}"
+    bounds = say.bounds_words(row, name)
+    known = f"{where} ({bounds})" if bounds else where
+    return f"{treatment}: {say.change_words(row, subject)}. {known}."
 
 
 def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:

@@ -150,15 +150,14 @@ def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     return f"{effect}; {ci(lo, hi, places)}" if math.isfinite(lo) else effect
 
 
-def change_words(row: Mapping[str, Any], subject: str, bounds: str) -> str:
+def change_words(row: Mapping[str, Any], subject: str) -> str:
     """Return what an effect does to an expected number: `expected agreements rise by
-    0.0204 from 6.21, or 0.3 % (median +0.0142; 95 % interval 0.0016 to 0.0768)`.
+    0.0204 from 6.21, or 0.3 %`.
 
     Parameters
     ----------
-    row : mean, level (without the effect), ci95 (or None), median where there is one
+    row : mean, level (without the effect), ci95 (or None)
     subject : what is counted
-    bounds : what the interval is called
     """
     mean, (low, high) = row["mean"], row["ci95"] or (None, None)
     level = number(row["level"])
@@ -169,10 +168,22 @@ def change_words(row: Mapping[str, Any], subject: str, bounds: str) -> str:
     if low is not None and high is not None and low <= 0 <= high:
         verb, size = "change", signed(mean, places)
     share = f", or {percent(abs(mean) / row['level'])}" if row["level"] > 0 else ""
+    return f"expected {subject} {verb} by {size} from {level}{share}"
+
+
+def bounds_words(row: Mapping[str, Any], name: str) -> str:
+    """Return median and interval of an effect: `median +0.0142; 95 % interval 0.0016 to
+    0.0768`; empty without.
+
+    Parameters
+    ----------
+    row : mean, ci95 (or None), median where there is one
+    name : what the interval is called
+    """
+    (low, high), places = row["ci95"] or (None, None), effect_digits(row["mean"])
     notes = [f"median {signed(row['median'], places)}"] if "median" in row else []
-    notes += [f"{bounds} {interval(low, high, places)}"] if low is not None else []
-    size += f" from {level}{share}" + (f" ({'; '.join(notes)})" if notes else "")
-    return f"expected {subject} {verb} by {size}"
+    notes += [f"{name} {interval(low, high, places)}"] if low is not None else []
+    return "; ".join(notes)
 
 
 def spread_words(row: Mapping[str, Any]) -> str:
