@@ -305,11 +305,29 @@ def term_words(term: str) -> str:
     return TERM_WORDS.get(term, arm_words(term.removeprefix("own_")))
 
 
+FACTOR_WORDS = {
+    "alpha0": "alignment of strangers",
+    "alpha_x": "alignment by ideal points",
+    "alpha_acc": "alignment by agreements",
+    "beta": "help expected of friends",
+    "delta_km": "distance at which strength is lost",
+    "eta0": "hostility of strangers",
+    "eta_x": "hostility by ideal points",
+    "eta_militarised": "hostility after force",
+    "eta_war": "hostility in war",
+    "eta_acc": "reassurance by agreements",
+    "gamma": "steepness of the loss of strength",
+    "s0": "security that nobody supplies",
+    "tau": "share from which a threat counts",
+}
+"""Parameters whose names do not say what they are."""
+
+
 def factor_words(path: str) -> str:
     """Return a key path as it is read aloud.
 
-    >>> factor_words("events.parade.visibility"), factor_words("theory.weights.size")
-    ('parade visibility', 'weight of size')
+    >>> factor_words("events.parade.visibility"), factor_words("parameters.beta")
+    ('parade visibility', 'help expected of friends (beta)')
     """
     if path == "theory.preset":
         return "theory"
@@ -317,7 +335,9 @@ def factor_words(path: str) -> str:
     if head == "theory" and tail.startswith("weights."):
         term = tail.removeprefix("weights.").removeprefix("own_")
         return f"weight of {arm_words(term)}"
-    return arm_words((tail or head).replace(".", " "))
+    if tail in FACTOR_WORDS:
+        return f"{FACTOR_WORDS[tail]} ({tail})"
+    return arm_words((tail or head).removesuffix(".default").replace(".", " "))
 
 
 def state_names(scenario: Scenario) -> dict[str, str]:
