@@ -410,7 +410,7 @@ def width_words(uncertainty: Mapping[str, Any] | None) -> str:
 
 
 def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
-    """Return what the placebo tests say, by family, in one sentence; empty without."""
+    """Return what the placebo tests say, a sentence for each family; empty without."""
     pieces = [
         f"{rank_words(family, test.rank, test.placebos)} ({VERDICTS[test.verdict]})"
         for family, test in tests.items()
@@ -418,8 +418,7 @@ def placebo_words(tests: Mapping[str, PlaceboTest]) -> str:
     if not pieces:
         return ""
     return (
-        f"Placebos: {say.listed(pieces)}. A rank says nothing of how large an effect "
-        "is."
+        f"Placebos: {'. '.join(pieces)}. A rank says nothing of how large an effect is."
     )
 
 
