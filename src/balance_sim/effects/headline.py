@@ -61,8 +61,8 @@ class Headline:
             row = getattr(self, name) or {}
             if row.get("mean") is not None:
                 ends = [end for end in row["ci95"] or () if end is not None]
-                ci95 = f" ({' to '.join(f'{end:.2g}' for end in ends)})" if ends else ""
-                texts.append(f"{name} {row['mean']:+.2g}{ci95}")
+                ci95 = f" ({' to '.join(f'{end:.3g}' for end in ends)})" if ends else ""
+                texts.append(f"{name} {row['mean']:+.3g}{ci95}")
         numbers = ", ".join(texts) or "no effect worked out"
         return f"<Headline of {self.outcome} in {self.arm}: {numbers}>"
 
