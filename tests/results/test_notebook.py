@@ -55,6 +55,8 @@ def test_a_frame_has_the_digits_that_its_interval_leaves(result: bs.AnalysedResu
         len(cell) for row in cells(result.effects.query("arm == 'summit'")[["mean", "lo", "hi"]]) for cell in row
     )
     assert longest < 20 and cells(result.effects.set_index("outcome"))[0][0] == "outcome"
+    pivoted = Frame({"x": [1, 2], "y": [3, 4], "mean": [0.1, 0.2]}).pivot_table("mean", "x", "y")
+    assert cells(pivoted) == [["x \\ y", "3", "4"], ["1", "0.100", ""], ["2", "", "0.200"]]
     long = Frame({f"x{k}": range(100) for k in range(30)})
     assert len(cells(long)) < 50 and len(cells(long)[0]) < 30 and "88 rows and 10 columns more" in long._repr_html_()
 

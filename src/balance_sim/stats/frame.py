@@ -65,9 +65,12 @@ class Frame(pd.DataFrame):
         width, shown = shown.shape[1], shown.iloc[:, :MOST_COLUMNS]
         of_rows = shown.loc[:, ~shown.columns.duplicated()].to_dict("records")
         places = [_places(row) for row in of_rows]
+        names = [str(name) for name in shown.columns]
+        if shown.columns.name is not None and names:  # of a table made by pivoting
+            names[0] += f" \\ {shown.columns.name}"
         columns = [
-            _column(str(name), shown.iloc[:, place], places)
-            for place, name in enumerate(shown.columns)
+            _column(name, shown.iloc[:, place], places)
+            for place, name in enumerate(names)
         ]
         rows = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
         lacking = {"rows": len(self) - len(shown), "columns": width - shown.shape[1]}
