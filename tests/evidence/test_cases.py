@@ -207,6 +207,14 @@ def test_accords_in_force_and_ended_by_then(steel):
     assert not any(a.signed > date(1939, 4, 6) for a in steel.agreements if {a.a, a.b} == {"DEU", "ITA"})
 
 
+def test_agreements_of_ones_own_are_named_after_their_file(tmp_path):
+    data = shutil.copytree(DATA, tmp_path / "data")
+    row = "7,GBR,TUR,logistics,1939-05-12\n"
+    (data / "accords.csv").write_text(f"id,iso3_a,iso3_b,kind,date\n{row}", encoding="utf-8")
+    agreements = {a.id: a for a in built(tmp_path, data).agreements}
+    assert (own := agreements["GBR-TUR-logistics-1939"]).source == "accords 7" and own.signed == date(1939, 5, 12)
+
+
 def rewritten(folder, name, change):
     """A copy of the data with one file's rows changed; `change` returns the row, or None to leave it out."""
     shutil.copytree(DATA, folder, dirs_exist_ok=True)

@@ -481,14 +481,19 @@ def _without(cow: pd.DataFrame, atop: pd.DataFrame) -> pd.DataFrame:
 
 
 def _cooperation(record: Record) -> pd.DataFrame:
-    """DCAD: in force from its entry, or from signature where that is not on record."""
+    """DCAD, or agreements of the user's own: in force from entry, or from signature
+    where that is not on record."""
     frame, day = record.between("accords"), record.day
+    report = record.reads["accords"].report
+    name, source = "DCAD ", "DCAD 1.0 (Kinne 2020) "
+    if report.source != "DCAD":
+        name = source = f"{Path(report.path).stem} "
     frame = frame[frame["signed"] < day]
     signed, in_force, ended = frame["signed"], frame["in_force"], frame["ended"]
     begun = in_force.where(in_force >= signed, signed)
     return frame.assign(
         ended=ended.where((ended < day) & (ended >= begun)),
-        name="DCAD " + frame["accord_id"],
-        source="DCAD 1.0 (Kinne 2020) " + frame["accord_id"],
+        name=name + frame["accord_id"],
+        source=source + frame["accord_id"],
         in_force=begun.mask(in_force >= day),
     )[FIELDS]
