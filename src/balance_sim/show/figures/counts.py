@@ -12,34 +12,8 @@ from balance_sim.effects.over_time import counter_balancing
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import AVERAGED, EFFECT, effect_table
+from balance_sim.show.headline import AVERAGED, effect_table
 from balance_sim.study.outcomes import Outcome
-
-
-def window_effects_table(result: AnalysedResult) -> pd.DataFrame:
-    """Return the effect by the end of each window.
-
-    Returns
-    -------
-    A row an arm and day (0 and the report's windows): role; expected counter-balancing
-    agreements by then, and the paired effect on them with its Monte Carlo standard
-    error and 95 % CI; filtered where there are filtered numbers
-    """
-    days = {
-        Outcome("accords", "counter", day).name: day
-        for day in sorted(result.scenario.report.windows)
-    }
-    table = effect_table(result, list(days))
-    if table.empty:
-        return table
-    table["day"] = table["outcome"].map(days)
-    table = table.rename(columns={"level": "expected"})
-    table.loc[table["role"] == "reference", EFFECT] = 0.0
-    start = table.drop_duplicates("arm").assign(day=0, expected=0.0)
-    start[EFFECT] = 0.0
-    table = pd.concat([start, table])
-    return pd.concat([rows for _, rows in table.groupby("arm", sort=False)])
-
 
 # -- over the days ---------------------------------------------------------------------
 
@@ -58,11 +32,13 @@ def difference_table(result: AnalysedResult) -> pd.DataFrame:
     headline = result.headline
     if headline is None:
         return pd.DataFrame()
-    effects = window_effects_table(result)
-    simulated = effects[effects["role"] == "headline"]
-    rows = [
-        ("simulated", day, *ends)
-        for day, *ends in simulated[["day", "effect", "lo", "hi"]].to_numpy(float)
+    windows = sorted(result.scenario.report.windows)
+    names = {Outcome("accords", "counter", day).name: day for day in windows}
+    simulated = effect_table(result, list(names))
+    simulated = simulated[simulated["role"] == "headline"].set_index("outcome")
+    rows: list[tuple[Any, ...]] = [
+        ("simulated", names[name], *ends)
+        for name, *ends in simulated[["effect", "lo", "hi"]].itertuples()
     ]
     if result.expected is not None:
         days, course = counter_balancing(result.expected)
@@ -114,7 +90,7 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         labels.append((end["effect"], words, style.BLUE))
     values = say.first(table, "values")
     look: dict[str, Any] = {"color": style.INK, "zorder": 4}
-    for row in drawn["simulated"].iloc[1:].to_dict("records"):
+    for row in drawn["simulated"].to_dict("records"):
         ax.vlines(row["day"], row["lo"], row["hi"], linewidth=2, **look)
         ax.plot(row["day"], row["effect"], "o", markersize=6, **look)
     end = drawn["simulated"].to_dict("records")[-1]
@@ -198,21 +174,13 @@ def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     squares.set(aspect="equal", ylim=(-1.1 - down.max(), 0), anchor="E")
     change, number = "more" if is_more else "fewer", f"{count} of {total:,}"
     said = [
-        (number, 34, colour),
-        (f"worlds would see one agreement {change}", 15, style.INK),
-        ("", 12, style.QUIET),
-        (
-            f"{say.number(row['level'])} agreements come in each of them anyway",
-            12,
-            style.QUIET,
-        ),
+        f"worlds would see one agreement {change}",
+        f"{say.number(row['level'])} agreements come in each of them anyway",
     ]
-    if most > count:
-        said.append((f"Pale: up to {most}, 95 % interval", 12, style.QUIET))
-    y = 0.72
-    for text, size, ink in said:
-        words.text(0.04, y, text, fontsize=size, color=style.readable(ink), va="top")
-        y -= 0.0055 * size + 0.012
+    said += [f"Pale: up to {most}, 95 % interval"] * (most > count)
+    look: dict[str, Any] = {"fontsize": 34, "color": style.readable(colour)}
+    words.text(0.04, 0.62, number, **look)
+    words.text(0.04, 0.56, "\n".join(said), fontsize=13, va="top", linespacing=1.9)
     for ax in axes:
         ax.set_axis_off()
     where = AVERAGED if row["source"] == "posterior" else say.first(table, "values")
