@@ -130,9 +130,10 @@ def test_results_and_their_folders_are_taken_alike(tmp_path: Path) -> None:
 def test_objects_say_what_they_are(result: bs.AnalysedResult) -> None:
     model = bs.BalanceModel(SMALL, arm="summit")
     model.step()
-    texts = [repr(model), repr(model.world), *map(repr, model.agents), repr(result.by_run)]
-    assert all(len(text) < 120 and " object at " not in text for text in texts), texts
-    assert "summit" in texts[0] and f"day {model.day:g}" in texts[0] and "XAR" in texts[2]
+    things = model, model.world, model.view, model.opportunities, *model.agents, result.by_run, result.headline
+    texts = [repr(thing) for thing in things]
+    assert all(len(text) < 200 and " object at " not in text for text in texts), texts
+    assert "summit" in texts[0] and f"day {model.day:g}" in texts[0] and "XAR" in texts[4]
 
 
 def test_every_name_of_the_front_is_there() -> None:

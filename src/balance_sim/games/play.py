@@ -176,7 +176,7 @@ def _weights_and_costs(
 # --- what is played -------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PathOfPlay:
     """A play as it goes, for each type of the player whose type others do not know.
 
@@ -201,6 +201,10 @@ class PathOfPlay:
     paths: int
     first_moves: tuple[Mapping[str, Mapping[str, float]], ...] = ()
     draws: Row | None = None
+
+    def __repr__(self) -> str:
+        size = f"{len(self.steps[0])} stages, {self.paths} paths worked out"
+        return f"<PathOfPlay of {self.game.name}: {size}>"
 
 
 def path_of_play(

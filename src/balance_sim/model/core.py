@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.scenario.conditions import Condition, Observable
+from balance_sim.scenario.errors import OneLine
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -115,8 +116,8 @@ class InitialAgreements:
     ended: Floats
 
 
-@dataclass(frozen=True)
-class Baseline:
+@dataclass(frozen=True, repr=False)
+class Baseline(OneLine):
     """Frozen once from the control arm at the start, the same for all arms and runs."""
 
     gain_norm: Floats  # (n, M) mean over partners of ln(G + floor)
@@ -380,8 +381,8 @@ class World:
         return self, *(world for _, world in self.turns)
 
 
-@dataclass(frozen=True)
-class Opportunities:
+@dataclass(frozen=True, repr=False)
+class Opportunities(OneLine):
     """Opportunities at which a dyad could open talks, by step, run, dyad, kind, count.
     All arrays (C,).
 

@@ -21,13 +21,14 @@ from balance_sim.model.beliefs import provoked_odds
 from balance_sim.model.core import Floats, Ints, Rules, World
 from balance_sim.model.policies import Said, said, spoken_of
 from balance_sim.model.state import BlockState, refuse_invalid
+from balance_sim.scenario.errors import OneLine
 
 Step = Any
 """The number of a step, or (R,) that of each replication's own."""
 
 
-@dataclass(frozen=True)
-class View:
+@dataclass(frozen=True, repr=False)
+class View(OneLine):
     """What the states of R replications see and feel in one step, or each replication
     in a step of its own. Good until the next step is perceived.
 

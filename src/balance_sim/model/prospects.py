@@ -16,14 +16,15 @@ from balance_sim.model import beliefs, threat
 from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.perception import View, of_run
 from balance_sim.model.state import BlockState
+from balance_sim.scenario.errors import OneLine
 
 ROWS_AT_ONCE = 1024
 """Rows of the matrix of threat taken together, to stay in the cache; changes no
 result."""
 
 
-@dataclass(frozen=True)
-class Prospects:
+@dataclass(frozen=True, repr=False)
+class Prospects(OneLine):
     """C prospects as seen by ego, with what the terms read of them. All index arrays
     (C,).
 

@@ -23,6 +23,7 @@ from balance_sim.model.core import (
     Keys,
     World,
 )
+from balance_sim.scenario.errors import OneLine
 
 AT_ONCE = 16 * 50**2
 """Entries of matrices perceived together, to stay in the cache; changes no result."""
@@ -215,8 +216,8 @@ class Simulated:
     enacted: Enacted | None = None
 
 
-@dataclass
-class BlockState:
+@dataclass(repr=False)
+class BlockState(OneLine):
     """What a block of R replications carries from step to step. Owned and changed by
     `advance` alone."""
 

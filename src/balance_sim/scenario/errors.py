@@ -210,8 +210,8 @@ def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
 
 
 class OneLine:
-    """A base of dataclasses that a notebook shows in one line: single values, and how
-    many the others hold.
+    """A base of dataclasses that a notebook shows in one line: single values, shapes of
+    arrays, and how many the others hold.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(repr=False)
@@ -229,6 +229,8 @@ class OneLine:
                 continue
             if isinstance(value, str | int | float) and value != "":
                 texts.append(f"{name} {shown(value, 40)}")
+            elif hasattr(value, "dtype"):
+                texts.append(f"{name} {value.shape}")
             elif (
                 not isinstance(value, str) and hasattr(value, "__len__") and len(value)
             ):

@@ -45,7 +45,7 @@ from balance_sim.scenario.diagnostics import (
     refused,
     shown,
 )
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.stats.frame import Frame
 from balance_sim.study.filtered import FilteredSums
 from balance_sim.study.outcomes import Outcome, days_after, is_new
@@ -67,8 +67,8 @@ class WeightedCount:
     filtered: Floats
 
 
-@dataclass(frozen=True)
-class ArmHistory:
+@dataclass(frozen=True, repr=False)
+class ArmHistory(OneLine):
     """Some replications of one arm, R of them, as an outcome of one's own sees them.
 
     Attributes
