@@ -21,8 +21,8 @@ from balance_sim.show.study_types import StudyType
 from balance_sim.study.manifest import read_manifest
 
 READING = (
-    "Best reply under these payoffs, which the file assumes: not advice. What an act "
-    "brings about is the model's; what it is worth to a side is the file's."
+    "These are best replies under payoffs that the file assumes, not advice. What an "
+    "act brings about is the model's; what it is worth to a side is the file's."
 )
 COLUMNS = (
     "Mean, 2.5 % and 97.5 %: over draws of the parameters; best in: share of draws; "

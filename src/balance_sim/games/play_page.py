@@ -15,9 +15,10 @@ from balance_sim.games.tables import Titles, titles_of
 from balance_sim.show import wording as say
 
 READING = (
-    "Gains: what a move brings its side more than its next best, all else as played. "
-    "What an act brings about is the model's; what it is worth to a side is the file's."
-    " Best under these payoffs, if each side knows those of the others: not advice."
+    "Gains: how much more a move brings its side than its next best one would, if all "
+    "else is played as it is. What an act brings about is the model's; what it is "
+    "worth to a side is the file's. Moves are best under these payoffs, if each side "
+    "knows those of the others. They are not advice."
 )
 
 
@@ -142,4 +143,4 @@ def _sureness(titles: Titles, document: Row, play: Row) -> str:
         for player, moves in play["first"].items()
     ]
     count = f"{draws['count']} draws of the {draws['source']}"
-    return f"The first move is the same, over {count}, of {say.listed(shares)}"
+    return f"Over {count} the first move is the same for {say.listed(shares)} of them"

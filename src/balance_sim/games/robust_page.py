@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from balance_sim.games.solution import Row
 
 FAILS = (
-    "A strategy fails where it pays less than the one that was observed; that one "
-    "where another would have paid more. Each theory has as many futures, so that "
-    "shares of futures are no probabilities."
+    "A strategy fails in a future where it pays less than the one that was observed. "
+    "The observed one fails where another would have paid more. Each theory has as "
+    "many futures as the others, so shares of futures are no probabilities."
 )
 FACTORS = {THEORY: "theory", CODING: "coding of the targets"}
 
@@ -270,9 +270,9 @@ def _red_team_lines(played: PlayedGame) -> Iterator[str]:
     yield from ["", f"The worst that {opponent} can do to {player} within the menu"]
     for row in table.to_dict("records"):
         words = (
-            f"“{row['strategy']}” pays {row['payoff']:.2g}, then "
-            f"{row['under_worst_plan']:.2g}: {row['worst_plan']}; pays {opponent} "
-            f"{row['pays_opponent']:.2g}"
+            f"“{row['strategy']}” pays {row['payoff']:.2g}, and "
+            f"{row['under_worst_plan']:.2g} under this plan: {row['worst_plan']}. The "
+            f"plan pays {opponent} {row['pays_opponent']:.2g}."
         )
         yield from say.wrapped(words, "  ")
     best = titles.strategies[result["against"]][result["stands_best"]]
