@@ -25,6 +25,7 @@ from balance_sim.evidence.data.agreements import AGREEMENTS
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.data.table import Read, ReadReport
+from balance_sim.scenario.actors import code_table, explain
 from balance_sim.scenario.diagnostics import closest
 
 Floats = layers.Floats
@@ -32,6 +33,7 @@ Layer = Callable[[Read, layers.Roster, layers.Ints], Floats]
 
 FIRST_YEAR, LAST_YEAR = 1816, 2200
 """The state system of the Correlates of War begins in 1816."""
+FEWEST_STATES = 2
 NEEDED = ("accords", "capability")
 RECORDED = (
     *("atop", "claims", "disputes", "distance", "capitals", "accords"),
@@ -116,12 +118,18 @@ class History:
 
     def among(self, codes: Sequence[str]) -> History:
         """The same of some states (ISO alpha-3) alone, with what they signed among
-        themselves. Raises DataError for a code that is on the roster in no year."""
+        themselves. Raises DataError for less than two, and for a code that is on the
+        roster in no year."""
         wanted = {code.strip().upper() for code in codes}
         for code in sorted(wanted - {*self.iso3}):
-            years = f"{self.years[0]}-{self.years[-1]}"
-            message = f"no state of {years} has this ISO alpha-3 code"
-            raise DataError(message, "Correct the code", column="states", value=code)
+            message = f"`{code}` is no state from {self.years[0]} to {self.years[-1]}"
+            hint = "leave it out, or give other years"
+            if code not in code_table():
+                _, message, hint = explain(code, ())
+            raise DataError(message, hint[:1].upper() + hint[1:], column="states")
+        if len(wanted) < FEWEST_STATES:
+            message = "a state signs nothing with itself"
+            raise DataError(message, "Name two or more", column="states")
         keep = np.flatnonzero([code in wanted for code in self.iso3])
         changes: dict[str, Any] = {}
         for field in fields(self):

@@ -18,7 +18,7 @@ import pandas as pd
 from balance_sim.evidence.data.agreements import DEPTHS
 from balance_sim.evidence.data.codes import nuclear_since
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.history import FEWEST_STATES, History
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import default_tree, default_weights
 from balance_sim.scenario.nodes import plain
@@ -69,9 +69,12 @@ def scenario_at(
     parameters, weights, intercepts (by kind): laid over the shipped defaults.
     propensity: (n,) by position on the history's roster. States are the members of the
     year. A missing value stays missing. An event that says nothing stands on each 1
-    January, so that a step begins there. Raises DataError where no state's capability
-    is known."""
+    January, so that a step begins there. Raises DataError where fewer than two states
+    exist, or no state's capability is known."""
     t, members = history.at(year), members_at(history, year)
+    if len(members) < FEWEST_STATES:
+        message = f"fewer than two of the states exist in {year}"
+        raise DataError(message, "Begin later, or name more states", value=str(year))
     if not np.nansum(history.capability[t, members]) > 0:
         raise DataError(
             f"no state's capability is known before {year}",

@@ -327,7 +327,7 @@ def fitted_terms(
             message = f"{name} cannot be fitted: {problems.get(name, 'no such term')}"
             raise DataError(
                 message,
-                f"Write {closest(name, FITTED) or 'another'}, or leave it out",
+                f"Write {closest(name, FITTED) or f'one of {", ".join(FITTED)}'}",
                 value=name,
             )
     return tuple(name for name in FITTED if name in wanted), ()
