@@ -49,10 +49,11 @@ from balance_sim.model.willingness import (
     total,
 )
 from balance_sim.model.world import (
+    compile_with_odds,
     compile_world,
     focal_day,
     time_grid,
-    with_events,
+    with_odds,
     with_policies,
 )
 from balance_sim.scenario import arm_scenario
@@ -321,22 +322,26 @@ def compile_worlds(
     names = scenario.arms if arms is None else arms
     versions = versions_for(scenario, names)
     grid, day = time_grid(scenario, list(versions.values())), focal_day(scenario)
-    control, worlds, by_events = versions[scenario.reference_arm], {}, []
-    for name in sorted(names):
-        if name != scenario.reference_arm and _differs_in_events(
-            versions[name], control
-        ):
-            by_events.append(name)
-        else:
-            worlds[name] = compile_world(versions[name], name, grid, day)
+    control = versions[scenario.reference_arm]
+    others = [
+        (name, versions[name])
+        for name in sorted({*names} - {scenario.reference_arm})
+        if _differs_in_events(versions[name], control)
+    ]
+    events = [version.events for _, version in others]
+    reference, odds = compile_with_odds(
+        control, scenario.reference_arm, grid, day, events
+    )
+    worlds = {scenario.reference_arm: reference}
+    for name in sorted({*names} - {*worlds, *dict(others)}):
+        worlds[name] = compile_world(versions[name], name, grid, day)
     if control.theory.preset != DEFAULT_PRESET:
         worlds = at_one_base_rate(worlds, control)
     start = AtFirst(worlds[scenario.reference_arm])
     if scenario.base_rate is not None:
         worlds = at_stated_rate(worlds, scenario, start)
     reference = worlds[scenario.reference_arm]
-    others = [(name, versions[name]) for name in by_events]
-    worlds |= zip(by_events, with_events(reference, control, others), strict=True)
+    worlds |= {world.arm: world for world in with_odds(reference, others, odds)}
     worlds = dict(sorted(worlds.items()))
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)

@@ -217,6 +217,13 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
     return [(t, p) for t in targets for p in principals if t != p]
 
 
+type Odds = tuple[Floats, Floats, Floats]
+"""Of what states think in each step: see `odds_by_step`."""
+MOST_EVENT_STEPS = 2**18
+"""Events times steps times versions whose evidence is summed together; changes no
+result."""
+
+
 def odds_by_step(
     scenario: Scenario,
     versions: Sequence[tuple[Event, ...]],
@@ -225,7 +232,7 @@ def odds_by_step(
     quarrels: Floats,
     dyad_index: Ints,
     likeness: Likeness | None = None,
-) -> list[tuple[Floats, Floats, Floats]]:
+) -> list[Odds]:
     """What states think in each step before agreements, with each of some lists of
     events: priors, and the evidence of events.
 
@@ -240,14 +247,22 @@ def odds_by_step(
     against = relative_gap(gap, p.eta_relative)
     intent = prior_intent(against, quarrels, p.eta0, p.eta_x)
     reliability = np.array([state.reliability for state in scenario.states])
+    entries = max(map(len, versions), default=0) * len(middles) + 1
+    at_once = max(1, MOST_EVENT_STEPS // entries)
     return [
         (
             _odds(-alignment, -nats.align, nats.dyads),
             _odds(intent.ravel(), nats.intent, nats.places).reshape(-1, n, n),
             reliability * np.exp(-nats.lost),
         )
+        for first in range(0, len(versions), at_once)
         for nats in evidence_by_version(
-            scenario, versions, middles, grid[:-1], dyad_index, likeness
+            scenario,
+            versions[first : first + at_once],
+            middles,
+            grid[:-1],
+            dyad_index,
+            likeness,
         )
     ]
 

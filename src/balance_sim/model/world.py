@@ -15,6 +15,7 @@ import numpy.typing as npt
 from balance_sim.model import clocks
 from balance_sim.model.accession import pacts_of
 from balance_sim.model.beliefs import (
+    Odds,
     audiences_of,
     hazards_of,
     odds_by_step,
@@ -48,7 +49,7 @@ from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.scenario.schema import Agreement, Scenario, State
+from balance_sim.scenario.schema import Agreement, Event, Scenario, State
 
 _PARTS = RecentResults[Any](most=32)
 """The last parts of worlds that follow from some sections of a scenario alone: arms and
@@ -60,20 +61,32 @@ def compile_world(
 ) -> World:
     """Arrays of one arm, with what changes in it. `scenario`: that arm's own version;
     grid and focal day are the same for all arms."""
+    return compile_with_odds(scenario, arm, grid, focal_day, ())[0]
+
+
+def compile_with_odds(
+    scenario: Scenario,
+    arm: str,
+    grid: Floats,
+    focal_day: float,
+    others: Sequence[tuple[Event, ...]],
+) -> tuple[World, list[Odds]]:
+    """The same, and the odds of `odds_by_step` with each of some other lists of
+    events; none of an arm with changes."""
     ordered = by_audience(scenario)
     pacts = pacts_of(ordered) if scenario.pacts else None
     if not scenario.changes:
-        world = _compiled(scenario, arm, grid, focal_day, scenario.start)
-        return _with_players(replace(world, pacts=pacts), ordered)
+        world, odds = _compiled(scenario, arm, grid, focal_day, scenario.start, others)
+        return _with_players(replace(world, pacts=pacts), ordered), odds
     dated = with_spells(scenario)
     fixed = dated.model_copy(update={"changes": ()})
-    world = _compiled(fixed, arm, grid, focal_day, scenario.start)
+    world, _ = _compiled(fixed, arm, grid, focal_day, scenario.start)
     turns = []
     for day in turning_days(scenario):
         since = float((day - scenario.start).days)
         step = int(np.searchsorted(grid, since))
         version = version_on(dated, day)
-        later = _compiled(version, arm, grid, focal_day, day)
+        later, _ = _compiled(version, arm, grid, focal_day, day)
         effort = efforts_on(ordered, day)
         turns.append((step, replace(later, decided_effort=effort, pacts=pacts)))
     ended, ends = world.initial.ended.copy(), ends_of(scenario)
@@ -87,7 +100,7 @@ def compile_world(
         turns=tuple(turns),
         pacts=pacts,
     )
-    return _with_players(changing, ordered)
+    return _with_players(changing, ordered), []
 
 
 def _with_players(world: World, scenario: Scenario) -> World:
@@ -109,9 +122,15 @@ def with_policies(world: World, policies: Policies | None) -> World:
 
 
 def _compiled(
-    scenario: Scenario, arm: str, grid: Floats, focal_day: float, on: date
-) -> World:
-    """Arrays of one version of an arm, with the quarrels of a day."""
+    scenario: Scenario,
+    arm: str,
+    grid: Floats,
+    focal_day: float,
+    on: date,
+    others: Sequence[tuple[Event, ...]] = (),
+) -> tuple[World, list[Odds]]:
+    """Arrays of one version of an arm, with the quarrels of a day; and the odds with
+    other lists of events."""
     audiences = audiences_of(scenario)
     rules = _rules(scenario, signal_weights(scenario, "treaty")[0])
     scenario = by_audience(scenario, audiences.of)
@@ -149,8 +168,9 @@ def _compiled(
         depth[dyads.first, dyads.second] = at_start.depth
         depth[dyads.second, dyads.first] = at_start.depth
         like = likeness(parameters, ground.distance_km, depth, quarrel)
+    versions = [scenario.events, *others]
     told = odds_by_step(
-        scenario, [scenario.events], grid, ground.gap, quarrel, dyads.index, like
+        scenario, versions, grid, ground.gap, quarrel, dyads.index, like
     )
     odds_against, intent_odds, reliability = told[0]
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
@@ -196,8 +216,8 @@ def _compiled(
     if any(name.startswith(OWN) for name in rules.weights):
         from balance_sim.model.own.terms import with_own_terms
 
-        return with_own_terms(world, scenario.name)
-    return world
+        world = with_own_terms(world, scenario.name)
+    return world, told[1:]
 
 
 def with_events(
@@ -208,44 +228,44 @@ def with_events(
 
     scenario: of the world; versions: with their events and else that of the world,
     without changes."""
-    states = {state.id: state for state in scenario.states}
-    ordered = {"states": tuple(states[code] for code in world.codes)}
-    scenario = scenario.model_copy(update=ordered)
-    entries = (
-        max((len(version.events) for _, version in versions), default=0) * world.steps
-        + 1
+    odds = odds_by_step(
+        _in_order(scenario, world),
+        [version.events for _, version in versions],
+        world.grid,
+        world.gap,
+        quarrels(_in_order(scenario, world), scenario.start),
+        world.dyad_index,
+        world.likeness,
     )
-    at_once, worlds = max(1, MOST_EVENT_STEPS // entries), []
-    for first in range(0, len(versions), at_once):
-        some = versions[first : first + at_once]
-        told = odds_by_step(
-            scenario,
-            [version.events for _, version in some],
-            world.grid,
-            world.gap,
-            quarrels(scenario, scenario.start),
-            world.dyad_index,
-            world.likeness,
+    return with_odds(world, versions, odds)
+
+
+def with_odds(
+    world: World, versions: Sequence[tuple[str, Scenario]], odds: Sequence[Odds]
+) -> list[World]:
+    """The same, from the odds with the events of each version."""
+    return [
+        replace(
+            world,
+            arm=arm,
+            odds_against=odds_against,
+            intent_odds=intent_odds,
+            reliability=reliability,
+            at_start=replace(world.at_start, shared={}, beside=None),
+            highest_unsided=None,
+            dated_acts=acts_of(_in_order(version, world)),
         )
-        for (arm, version), of_version in zip(some, told, strict=True):
-            odds_against, intent_odds, reliability = of_version
-            changed = replace(
-                world,
-                arm=arm,
-                odds_against=odds_against,
-                intent_odds=intent_odds,
-                reliability=reliability,
-                at_start=replace(world.at_start, shared={}, beside=None),
-                highest_unsided=None,
-                dated_acts=acts_of(version.model_copy(update=ordered)),
-            )
-            worlds.append(changed)
-    return worlds
+        for (arm, version), (odds_against, intent_odds, reliability) in zip(
+            versions, odds, strict=True
+        )
+    ]
 
 
-MOST_EVENT_STEPS = 2**18
-"""Events times steps times versions whose evidence is summed together; changes no
-result."""
+def _in_order(scenario: Scenario, world: World) -> Scenario:
+    """The scenario with its states in the order of a world's arrays."""
+    states = {state.id: state for state in scenario.states}
+    ordered = tuple(states[code] for code in world.codes)
+    return scenario.model_copy(update={"states": ordered})
 
 
 def _agreement_types(scenario: Scenario) -> AgreementTypes:
