@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -530,19 +531,32 @@ def shares_of_intent(
     """Entries of a flat (n, n), each once, and the share that states take of an act's
     evidence on each principal's intent: targets all of it, states that have no part in
     the act what they learn from it."""
-    pairs = pairs_aimed(principals, targets)
-    places, shares = _positions(t * n + p for t, p in pairs), np.ones(len(pairs))
+    roles = tuple(principals), tuple(guests), tuple(targets)
+    places, actors, aimed_at, involved = _positions_of(roles, n)
+    shares = np.ones(len(places))
     if likeness is None or not targets or kind.intent <= 0:
         return places, shares
-    involved, actors = np.zeros(n, dtype=bool), _positions(principals)
-    involved[[*principals, *guests, *targets]] = True
-    learnt = kind.spreads * learned(likeness, actors, _positions(targets), involved)
+    learnt = kind.spreads * learned(likeness, actors, aimed_at, involved)
     observer, which = np.nonzero(learnt)
     others = observer * n + actors[which]
     return (
         np.concatenate([places, others]),
         np.concatenate([shares, learnt[observer, which]]),
     )
+
+
+@lru_cache(maxsize=8192)
+def _positions_of(
+    roles: tuple[tuple[int, ...], ...], n: int
+) -> tuple[Ints, Ints, Ints, Bools]:
+    """Entries of a flat (n, n) of targets and principals, the principals, the targets,
+    and (n,) who has a part in the act. roles: principals, guests and targets."""
+    principals, _, targets = roles
+    involved = np.zeros(n, dtype=bool)
+    involved[[state for role in roles for state in role]] = True
+    pairs = pairs_aimed([*principals], [*targets])
+    places = _positions(t * n + p for t, p in pairs)
+    return places, _positions(principals), _positions(targets), involved
 
 
 def _positions(numbers: Iterable[int]) -> Ints:
