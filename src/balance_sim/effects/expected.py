@@ -172,7 +172,7 @@ class ExpectedSignatures:
             openness = mean_openness(wanted.world, self.edges)
         openness = openness[:, wanted.dyads, None]
         opportunities = opportunity_rate(wanted.world)[wanted.dyads][:, self.types]
-        a_year = wanted.consent[..., self.types] * openness * opportunities
+        a_year = wanted.consent * openness * opportunities
         return np.asarray(a_year / DAYS_PER_YEAR)
 
     def places(self, dyads: Ints) -> Ints:
@@ -379,7 +379,8 @@ class Estimator:
     @cached_property
     def _control_course(self) -> WillingnessOverTime:
         """What the control arm's states want."""
-        return course(in_spans(self.reference, self.edges), self.baseline, self.dyads)
+        present, types = in_spans(self.reference, self.edges), self.signatures.types
+        return course(present, self.baseline, self.dyads, types=types)
 
     def is_control(self, world: World) -> bool:
         """Whether the world of an arm is that of the control arm, under another name:
@@ -404,7 +405,8 @@ class Estimator:
             elif differ_in_evidence(world, self.reference):
                 beside[number] = present
             else:
-                by_arm[number] = course(present, self.baseline, self.dyads)
+                types = self.signatures.types
+                by_arm[number] = course(present, self.baseline, self.dyads, types=types)
         if beside:
             found = courses([*beside.values()], self.baseline, self._control_course)
             by_arm |= zip(beside, found, strict=True)

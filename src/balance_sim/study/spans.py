@@ -53,7 +53,7 @@ class WillingnessOverTime:
     Attributes
     ----------
     world : in spans: see `in_spans`
-    dyads : (P,) which of the world's
+    dyads, types : (P,), (M,) which of the world's
     consent : (K, P, M) probability that both sides consent at an opportunity
     steady : (2, P, M) what both sides' willingness is in any span
     states : as each span finds them
@@ -61,6 +61,7 @@ class WillingnessOverTime:
 
     world: World
     dyads: Ints
+    types: Ints
     consent: Floats
     steady: Floats
     states: tuple[BlockState, ...]
@@ -182,6 +183,7 @@ def course(
     baseline: Baseline,
     dyads: Ints | None = None,
     *,
+    types: Ints | None = None,
     start: BlockState | None = None,
     beside: WillingnessOverTime | None = None,
 ) -> WillingnessOverTime:
@@ -195,6 +197,8 @@ def course(
         of the study
     dyads : (P,), optional
         which, sorted; all if not given
+    types : (M,), optional
+        of agreements, sorted; all if not given, or those of `beside`
     start : BlockState, optional
         from `at_start` for the same record, to save time
     beside : WillingnessOverTime, optional
@@ -207,10 +211,13 @@ def course(
         consent and states by span
     """
     dyads = np.arange(len(world.first)) if dyads is None else dyads
+    if beside is not None:
+        types = beside.types
+    questions = _Asked(world, baseline, dyads, types)
     if _is_even(world):
         if beside is not None:
             return courses([world], baseline, beside.of(dyads))[0]
-        return _together([world], baseline, dyads, start or at_start(world), None)[0]
+        return _together([world], questions, start or at_start(world), None)[0]
     first, steady = 0, None
     consents: list[Floats] = []
     states: list[BlockState] = []
@@ -221,16 +228,13 @@ def course(
         consents = [shared.consent[:first]]
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])
-    questions = _Asked(world, baseline, dyads)
     for span_state, view in walk(world, baseline, state, first):
         if steady is None:
             steady = questions.steady(view, state)
         consents.append(questions.consent(view, state, steady))
         states.append(span_state)
     assert steady is not None  # there is a span at least
-    return WillingnessOverTime(
-        world, dyads, np.concatenate(consents), steady, tuple(states)
-    )
+    return questions.answered(world, np.concatenate(consents), steady, states)
 
 
 def courses(
@@ -241,7 +245,8 @@ def courses(
     if not _is_even(beside.world):
         dyads = beside.dyads
         return [course(world, baseline, dyads, beside=beside) for world in worlds]
-    return _together(worlds, baseline, beside.dyads, beside.states[0], beside)
+    questions = _Asked(beside.world, baseline, beside.dyads, beside.types)
+    return _together(worlds, questions, beside.states[0], beside)
 
 
 def _is_even(world: World) -> bool:
@@ -253,8 +258,7 @@ def _is_even(world: World) -> bool:
 
 def _together(
     worlds: Sequence[World],
-    baseline: Baseline,
-    dyads: Ints,
+    questions: _Asked,
     start: BlockState,
     beside: WillingnessOverTime | None,
 ) -> list[WillingnessOverTime]:
@@ -271,7 +275,7 @@ def _together(
     efforts[:, :1] = start.effort
     if beside:
         efforts[:, :-1] = [earlier.effort[0] for earlier in beside.states]
-    questions, steady, consents = _Asked(joined, baseline, dyads), None, []
+    steady, consents = None, list[Floats]()
     if beside:
         steady, consents = beside.steady, [beside.consent[:0]]
     count = -(-len(span) // max(1, AT_ONCE // control.n**2))
@@ -279,7 +283,7 @@ def _together(
         state = repeated(start, len(rows))
         day = control.middle(span[rows])
         heard = feel(joined, state, rows, day)
-        _arm(control, baseline, state, efforts, arm[rows], span[rows])
+        _arm(control, questions.baseline, state, efforts, arm[rows], span[rows])
         view = view_of(joined, state, rows, day, heard)
         if steady is None:
             steady = questions.steady(view, state)
@@ -296,9 +300,7 @@ def _together(
         if beside:
             states = [*beside.states[:first], *states]
             own_consent = np.concatenate([beside.consent[:first], own_consent])
-        found.append(
-            WillingnessOverTime(world, dyads, own_consent, steady, tuple(states))
-        )
+        found.append(questions.answered(world, own_consent, steady, states))
     return found
 
 
@@ -391,25 +393,40 @@ def give(world: World, state: BlockState, day: float) -> None:
 
 
 class _Asked:
-    """Both sides of some dyads, asked for every type.
+    """Both sides of some dyads, asked for some types, or for all.
 
     Attributes
     ----------
     lasting, changing : terms that are the same in any span, and the others
     """
 
-    def __init__(self, world: World, baseline: Baseline, dyads: Ints) -> None:
-        self.baseline, self.types = baseline, len(world.ladder.names)
+    def __init__(
+        self, world: World, baseline: Baseline, dyads: Ints, types: Ints | None
+    ) -> None:
+        of_all = np.arange(len(world.ladder.names))
+        self.baseline, self.dyads = baseline, dyads
+        self.types = of_all if types is None else types
         self.sides = np.stack([world.first[dyads], world.second[dyads]])
         is_changed = world.turns or world.signings or world.policies
         self.lasting = () if is_changed else steady_terms(world)
         self.changing = [name for name in terms_of(world) if name not in self.lasting]
 
+    def answered(
+        self,
+        world: World,
+        consent: Floats,
+        steady: Floats,
+        states: Sequence[BlockState],
+    ) -> WillingnessOverTime:
+        """The answers of a world."""
+        asked = self.dyads, self.types
+        return WillingnessOverTime(world, *asked, consent, steady, tuple(states))
+
     def steady(self, view: View, state: BlockState) -> Floats:
         """(2, P, M) what willingness is in any span."""
         prospects = self._prospects(view, state, 1)
         u = willingness(prospects, self.lasting)
-        return u.reshape(*self.sides.shape, self.types)
+        return u.reshape(*self.sides.shape, len(self.types))
 
     def consent(self, view: View, state: BlockState, steady: Floats) -> Floats:
         """(R, P, M) probability that both sides consent, in the replications of a
@@ -427,7 +444,7 @@ class _Asked:
     def _prospects(self, view: View, state: BlockState, runs: int) -> Prospects:
         """Both sides of all dyads, in the first replications of a view."""
         sides, dyads = self.sides.shape
-        shape = sides, runs, dyads, self.types
+        shape = sides, runs, dyads, len(self.types)
 
         def of_all(place: Ints) -> Ints:
             return np.broadcast_to(place, shape).ravel()
@@ -440,8 +457,8 @@ class _Asked:
             run=of_all(np.arange(runs)[:, None, None]),
             ego=of_all(self.sides[:, None, :, None]),
             alter=of_all(self.sides[::-1, None, :, None]),
-            kind=of_all(np.arange(self.types)),
-            kinds_each=self.types,
+            kind=of_all(self.types),
+            kinds_each=len(self.types),
             mirrored=True,
         )
 
