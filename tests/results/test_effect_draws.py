@@ -14,7 +14,13 @@ from balance_sim.evidence.posterior import uncertainty as of_draws
 from balance_sim.evidence.posterior.effect_draws import COLUMNS, effect_of, effects_over, spread_of
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
 from balance_sim.evidence.posterior.uncertainty import uncertainty
-from balance_sim.evidence.posterior.variance import _places_among, grouped, variance_shares, walks_between
+from balance_sim.evidence.posterior.variance import (
+    _places_among,
+    grouped,
+    inert_in,
+    variance_shares,
+    walks_between,
+)
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.stats.variance import known_alone
@@ -126,6 +132,18 @@ def test_a_walk_exchanges_one_group_a_step() -> None:
             assert [*np.flatnonzero(before != after)] == [group]
 
 
+def test_what_is_inert_moves_nothing(scenario: Scenario, arm: str) -> None:
+    """Other values of it give the same effect to the last bit, and with bandwagoning effort is not among it."""
+    draws = prior_draws(scenario, 2)
+    values, inert = np.tile(draws.values[0], (2, 1)), inert_in(scenario)
+    columns = [draws.paths.index(path) for path in inert]
+    values[1, columns] = draws.values[1, columns]
+    assert len(inert) == 3 and (values[0] != values[1]).sum() == 3
+    [alike] = effects_over(scenario, [(replace(draws, values=values), False)], arm)
+    assert np.array_equal(*alike)
+    assert inert_in(with_values(scenario, {"theory.weights.bandwagon": -1.0})) == {"parameters.tau"}
+
+
 def test_the_width_is_divided_among_the_groups_that_make_it(scenario: Scenario, arm: str) -> None:
     """Of draws in which one group alone moves, it has all of the width."""
     draws = prior_draws(scenario, 12)
@@ -172,7 +190,8 @@ def test_the_width_that_is_divided_is_that_of_the_posterior(
     monkeypatch.setattr(of_draws, "FEWEST", 20)
     draws = replace(prior_draws(scenario, 20, seed=2), source="posterior")
     divided = uncertainty(scenario, draws=20, posterior=draws)
-    assert divided["variance"]["source"] == "posterior" and "other" not in divided["variance"]["shares"]
+    assert divided["variance"]["source"] == "posterior"
+    assert not {"other", "effort"} & {*divided["variance"]["shares"]}
     assert [*divided["prior"]["of"]] == ["level", "total"] and [*divided["posterior"]["of"]] == [*COLUMNS]
     assert divided["variance"]["sd"] == pytest.approx(
         effects_over(scenario, [(draws, True)], divided["arm"])[0][:, -1].std()

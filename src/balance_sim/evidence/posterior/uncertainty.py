@@ -23,7 +23,11 @@ from balance_sim.evidence.posterior.effect_draws import (
 )
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws
 from balance_sim.evidence.posterior.priors import prior_draws
-from balance_sim.evidence.posterior.variance import variance_shares, walks_between
+from balance_sim.evidence.posterior.variance import (
+    inert_in,
+    variance_shares,
+    walks_between,
+)
 from balance_sim.scenario import Scenario, with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import WrongRequest, whole_number
@@ -133,7 +137,8 @@ def uncertainty(
     last, walks = sources[-1], None
     asked = [(source, source is last) for source in sources]
     if len(last) >= FEWEST:  # what carries the spread over the last
-        walks = walks_between(last, len(last) // DRAWS_A_WALK)
+        moving = last.without(inert_in(scenario))
+        walks = walks_between(moving, len(last) // DRAWS_A_WALK)
         asked.append((walks.draws, False))
     found = effects_over(scenario, asked, arm, workers=workers, progress=progress)
     for source, values in zip(sources, found, strict=False):  # walks come last

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from balance_sim.model.core import Floats, Ints
+from balance_sim.scenario import Scenario
+from balance_sim.scenario.defaults import OWN
 from balance_sim.stats.variance import known_alone, shapley_effects
 from balance_sim.study.draws import CODING, Draws
 
@@ -42,8 +44,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "effort": ("parameters.effort",),
 }
 """Groups of parameters, by what their key paths begin or end with."""
-INERT = {"parameters.tau"}
-"""What no effect over draws depends on: classes of dyads stay as written."""
+EFFORT = {"parameters.effort_max", "parameters.effort_years"}
+
+
+def inert_in(scenario: Scenario) -> set[str]:
+    """What no effect over draws depends on: `tau`, as classes of dyads stay as written;
+    and how far and fast effort moves, where nobody bandwagons, no term is the user's
+    own and there are no players, for nothing else looks at effort."""
+    weighed = [name for name, weight in scenario.theory.weights.items() if weight]
+    looks = any(name == "bandwagon" or name.startswith(OWN) for name in weighed)
+    return {"parameters.tau"} | (set() if looks or scenario.players else EFFORT)
 
 
 @dataclass(frozen=True)
@@ -66,8 +76,7 @@ def walks_between(draws: Draws, count: int) -> Walks:
     """So many walks between pairs of draws, over groups taken as independent.
 
     Walk w leads from draw 2 w to draw 2 w + 1; of its G - 1 draws between, each has one
-    group more of the second. What is inert is left out."""
-    draws = draws.without(INERT)
+    group more of the second."""
     groups, rng = grouped(draws.paths), np.random.default_rng(len(draws))
     columns = list(groups.values())
     order = rng.permuted(np.tile(np.arange(len(columns)), (count, 1)), axis=1)
