@@ -263,7 +263,8 @@ def draw_events(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     style.name_line(ax, focal["date"], heights[focal["type"]] + 0.5, words)
     first, last = table["date"].iloc[0], table["date"].iloc[-1]
     title = (
-        f"{say.plural(len(table), 'event')} from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        f"A participant takes part in {table['joint'].sum()} of {len(table)} events "
+        f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}"
     )
     under = (
         "Larger dots are seen more. Blue: the event whose effect is asked for; "
