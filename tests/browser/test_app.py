@@ -6,9 +6,12 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +201,41 @@ def test_by_keyboard_alone(opened: Any) -> None:
     page.keyboard.press("Tab")
     assert one.answered(3) != before
     assert page.locator("#date").input_value() == "2025-12-31"
+
+
+@pytest.mark.long
+def test_mesas_controls_cover_neither_header_nor_map(browser: Browser, folder: Path) -> None:
+    """What `docs/app.md` has for Mesa's own front end, served by Solara's command."""
+    (folder / "view.py").write_text(
+        "from balance_sim.app.mesa_view import model_view\n\npage = model_view('five_states.yaml', arm='summit')\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "solara", "run", "view.py", "--port", str(port), "--no-open"]
+    environment = {**os.environ, "SOLARA_TELEMETRY_MIXPANEL_ENABLE": "False", "PYTHONUNBUFFERED": "1"}
+    server = subprocess.Popen(command, cwd=folder, env=environment)
+    try:
+        while server.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        for width in (1280, 390):
+            context = browser.new_context(viewport={"width": width, "height": 900})
+            context.set_default_timeout(SECONDS)
+            page = context.new_page()
+            page.goto(f"http://127.0.0.1:{port}/")
+            page.get_by_role("button", name="Step").click()
+            page.locator(".v-main img").wait_for()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            boxes = [page.locator(part).bounding_box() for part in ("header", ".v-main img", ".v-navigation-drawer")]
+            header, figure, controls = (box for box in boxes if box is not None)
+            assert header["y"] + header["height"] <= min(figure["y"], controls["y"])
+            beside = controls["x"] + controls["width"] <= figure["x"]
+            assert beside or figure["y"] + figure["height"] <= controls["y"]
+            context.close()
+    finally:
+        server.terminate()
+        server.wait(60)
 
 
 SIZES = [(390, "dark"), (1280, "light")]
