@@ -48,6 +48,7 @@ def test_a_study_is_run_and_read_without_any_extra(tmp_path: Path) -> None:
     ("words", "extra"),
     [
         (("app", SCENARIO), "app"),
+        (("evidence", "hindcast", str(ROOT / "experiments" / "hindcast_treaties.yaml"), "--data", "none"), "evidence"),
         (("sweep", str(ROOT / "experiments" / "smoke.yaml"), "--scheduler", "tcp://127.0.0.1:1"), "cluster"),
     ],
 )

@@ -10,6 +10,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,13 @@ def answer(
         return
     for line in lines() if callable(lines) else lines:
         click.echo(line)
+
+
+def require_package(name: str) -> None:
+    """Raise ModuleNotFoundError for a package of an extra that is not installed, before
+    the work that it is needed for."""
+    if find_spec(name) is None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def leave_if_failed(

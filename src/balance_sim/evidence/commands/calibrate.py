@@ -88,6 +88,8 @@ def calibrate(
         raise click.UsageError(
             f"--until {end} lies after the scenario's start, {raw.start}"
         )
+    if card:
+        options.require_package("sklearn")
     names = ["record", "calibration"] + ["skill card"] * card
     with Steps(names + ["theories"] * with_theories) as steps:
         record = choices.own_record(raw, window + card_years, until=end)

@@ -59,12 +59,17 @@ def hindcast(
     from balance_sim.evidence.estimation.parameter_files import data_used
     from balance_sim.evidence.forecast.figures import draw_reliability
     from balance_sim.evidence.forecast.hindcast import STEPS, hindcast_of, read_history
-    from balance_sim.evidence.forecast.hindcast_plan import read_hindcast_plan
+    from balance_sim.evidence.forecast.hindcast_plan import (
+        BOOSTED_TREES,
+        read_hindcast_plan,
+    )
     from balance_sim.scenario.errors import plain_data
     from balance_sim.show.save import save_drawn
     from balance_sim.study.machine import version
 
     plan = read_hindcast_plan(experiment)
+    if BOOSTED_TREES in plan.baselines:
+        options.require_package("sklearn")
 
     def begin(step: str) -> Callable[..., None]:
         steps.begin(step)

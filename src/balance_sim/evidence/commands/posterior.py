@@ -56,6 +56,7 @@ def posterior(
     draws, a line for each key path; posterior.yaml says how they were made and which
     parameters data inform. Written again, they have the same bytes."""
     use_one_thread()
+    options.require_package("sklearn")
     from balance_sim.evidence.forecast.theories import theory_scores_beside
     from balance_sim.evidence.posterior import files, power_scaling
     from balance_sim.evidence.posterior.joint import posterior_of

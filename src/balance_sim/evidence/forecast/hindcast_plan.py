@@ -12,6 +12,8 @@ from balance_sim.scenario.fields import Strict, Text
 from balance_sim.scenario.plans import read_plan
 
 Baseline = Literal["base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"]
+BOOSTED_TREES: Baseline = "boosted_trees"
+"""The baseline that needs scikit-learn."""
 Year = Annotated[int, Field(ge=1816)]
 Count = Annotated[int, Field(ge=1)]
 
