@@ -17,7 +17,7 @@ from balance_sim.scenario.errors import checked_name, whole_number
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.schema import Scenario
 from balance_sim.show import wording
-from balance_sim.show.atlas import layout_of
+from balance_sim.show.atlas import Layout, layout_of
 from balance_sim.show.figures.style import BLUE, style
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LAST_SEED = 1_000
 SHADES = "#eae4f3", "#3f007d"
 """Of a state that is not insecure at all, and of the most insecure."""
+OTHERS = "#e3e3e3"
 LOOKS = """
 .v-app-bar.v-toolbar { left: 0 !important; width: 100% !important; z-index: 1010; }
 .v-app-bar-nav-icon, .v-navigation-drawer__scrim { display: none; }
@@ -80,7 +81,9 @@ def model_view(
 
 
 @solara.component
-def ModelPage(scenario: Scenario, arm: str, seed: int) -> None:  # noqa: N802 - components have names of classes
+def ModelPage(  # noqa: N802 - components have names of classes
+    scenario: Scenario, arm: str, seed: int
+) -> None:
     """Mesa's controls, and beside them the map and the number of agreements.
 
     They do not stand among Mesa's own components, whose grid shows nothing with Solara
@@ -124,29 +127,16 @@ def world_figure(model: BalanceModel) -> Figure:
 def _draw_map(model: BalanceModel, axes: Axes) -> None:
     """Put states in the colours of how insecure they are, and agreements, on axes."""
     from matplotlib.cm import ScalarMappable
-    from matplotlib.collections import LineCollection, PolyCollection
+    from matplotlib.collections import LineCollection
     from matplotlib.colors import LinearSegmentedColormap
 
-    scenario = model.worlds.scenario
-    layout, view = layout_of(scenario), model.view
-    axes.set_aspect("equal")
-    axes.axis("off")
-    west, east, south, north = layout.box
-    axes.set(xlim=(west, east), ylim=(south, north))
+    scenario, view = model.worlds.scenario, model.view
     shares = insecurity(view.total[0], view.defence[0], model.world.rules.s0)
     colours = ScalarMappable(cmap=LinearSegmentedColormap.from_list("", SHADES))
     colours.set_clim(0.0, max(np.ceil(4 * shares.max()) / 4, 0.25))
-    colour = dict(zip(model.world.codes, colours.to_rgba(shares), strict=True))
-    shapes = layout.outlines() if layout.is_world else {}
-    rows = [
-        (colour.get(code, "#e3e3e3"), ring) for code in shapes for ring in shapes[code]
-    ]
-    rings = PolyCollection([ring for _, ring in rows], edgecolor="white", linewidth=0.3)
-    rings.set_facecolor([fill for fill, _ in rows])
-    axes.add_collection(rings)
-    x, y = np.array([*layout.spots.values()]).T
-    dots = [colour[code] for code in layout.spots]
-    axes.scatter(x, y, c=dots, s=14, edgecolor="#555555", linewidth=0.5, zorder=3)
+    layout = layout_of(scenario)
+    by_code = dict(zip(model.world.codes, colours.to_rgba(shares), strict=True))
+    _draw_states(layout, by_code, axes)
     signed = model.agreements
     signed = signed[(signed["signed"] >= 0) & signed["signed"].notna()]
     dyads = zip(signed["a"], signed["b"], strict=True)
@@ -158,6 +148,25 @@ def _draw_map(model: BalanceModel, axes: Axes) -> None:
     axes.figure.colorbar(
         colours, ax=axes, orientation="horizontal", label=share, aspect=50, pad=0.02
     )
+
+
+def _draw_states(layout: Layout, colour: dict[str, Any], axes: Axes) -> None:
+    """Put states on axes in their colours, others in grey, and dots on capitals."""
+    from matplotlib.collections import PolyCollection
+
+    west, east, south, north = layout.box
+    axes.set(xlim=(west, east), ylim=(south, north), aspect="equal")
+    axes.axis("off")
+    shapes = layout.outlines() if layout.is_world else {}
+    pairs = [(code, ring) for code in shapes for ring in shapes[code]]
+    rings = PolyCollection(
+        [ring for _, ring in pairs], edgecolor="white", linewidth=0.3
+    )
+    rings.set_facecolor([colour.get(code, OTHERS) for code, _ in pairs])
+    axes.add_collection(rings)
+    x, y = np.array([*layout.spots.values()]).T
+    dots = [colour[code] for code in layout.spots]
+    axes.scatter(x, y, c=dots, s=14, edgecolor="#555555", linewidth=0.5, zorder=3)
 
 
 def _draw_counts(model: BalanceModel, axes: Axes) -> None:
