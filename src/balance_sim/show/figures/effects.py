@@ -18,7 +18,7 @@ from balance_sim.show.headline import (
     rank_words,
 )
 
-NAMES = 44  # letters of a title on a line
+NAMES = 46  # letters of a title on a line
 
 
 # -- of each arm -----------------------------------------------------------------------

@@ -219,8 +219,10 @@ def panels(
 
 
 def rows_page(count: int, inches: float = 0.3) -> list[Axes]:
-    """Return the axes of a page with so many rows, each of so many inches."""
-    return panels(height=2.2 + inches * count)
+    """Return the axes of a page with so many rows, each of so many inches; rows are
+    closer where a slide then has room for them."""
+    height = 2.2 + inches * count
+    return panels(height=height if height > 1.08 * HEIGHT else HEIGHT)
 
 
 def owner(ax: Axes) -> Figure:
