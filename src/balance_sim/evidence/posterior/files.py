@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import yaml
 
 from balance_sim.evidence.posterior.priors import LEVEL
@@ -14,6 +15,7 @@ from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
 from balance_sim.scenario.layout import CAPABILITY
 from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.schema import Posterior, Scenario
+from balance_sim.stats import Floats
 from balance_sim.study.draws import DIGITS, Draws
 from balance_sim.study.machine import version
 
@@ -29,11 +31,14 @@ TABLE = "posterior.csv.gz"
 
 
 def values_in_use(scenario: Node, draws: Draws) -> dict[str, float]:
-    """The means of the draws by key path, which are the values in use: of what the
-    scenario's file does not say itself. scenario: as written."""
+    """The values in use by key path, of what the scenario's file does not say itself:
+    the means of the draws, or their quartile where so few large draws make the mean
+    that it lies outside of the central half. scenario: as written.
+
+    All draws of a ladder have its order, and so have means held to quartiles."""
     given_paths = given_in(scenario, draws.paths)
     means = {
-        path: float(f"{draws.column(path).mean():.{DIGITS}g}")
+        path: float(f"{_mean_within_quartiles(draws.column(path)):.{DIGITS}g}")
         for path in draws.paths
         if path.partition(".")[0] in (*TREES, "theory", LEVEL)
         and path not in given_paths
@@ -42,6 +47,11 @@ def values_in_use(scenario: Node, draws: Draws) -> dict[str, float]:
         *first, last = CAPABILITY  # shares sum to 1, rounded too
         means[last] = round(1.0 - sum(means[path] for path in first), DIGITS)
     return means
+
+
+def _mean_within_quartiles(values: Floats) -> float:
+    lower, upper = np.quantile(values, (0.25, 0.75))
+    return float(np.clip(values.mean(), lower, upper))
 
 
 def at_values_in_use(scenario: Scenario, values: dict[str, float]) -> Scenario:
