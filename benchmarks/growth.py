@@ -1,11 +1,12 @@
-"""How time and memory grow with states, years, arms and runs: `python benchmarks/growth.py [--workers 2] [--most]`.
+"""How time and memory grow with states, years, arms, runs and events: `python benchmarks/growth.py [--large]`.
 
 Invented worlds, written as a scenario file and loaded, checked and run as any other. Everything in them is drawn
 from one seed: places, sizes and regimes of states, disputes with neighbours, agreements on record, patrons, trade
-with the two largest, four acts a year and one focal act after a year. Each size is run in a process of its own,
-into a results folder. Prints one line a size: seconds from the file to the summary, those of compiling (with one
-worker alone) and of the run, milliseconds a simulated year (one arm of one run), and the peak memory in MB of the
-driver and of its largest worker. `--most` runs the whole of 195 states, 10 years, 2 arms and 100 runs.
+with the two largest, four acts a year and one focal act after a year, and as many acts more as are asked for. Each
+size is run in a process of its own, into a results folder. Prints one line a size: processor seconds from the file
+to the summary, those of compiling (with one worker alone) and of the run, milliseconds a simulated year (one arm of
+one run), and the peak memory in MB of the driver and of its largest worker. `--large` takes long and large worlds
+instead, up to 195 states over 10 years, 100 arms and nearly 5,000 events, the most that a scenario may have.
 
 Memory does not grow with runs: those lived at once shrink with the square of the states. It grows with years times
 states squared, for each arm, by what the news adds in each step. In one process set OPENBLAS_NUM_THREADS=1, as
@@ -16,11 +17,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-BASE = {"states": 50, "years": 2, "arms": 2, "runs": 40}
+BASE = {"states": 50, "years": 2, "arms": 2, "runs": 40, "events": 0}
 SMALL = [
     BASE,
     *({**BASE, "states": states} for states in (25, 100, 195)),
@@ -36,7 +37,14 @@ SMALL = [
     *({**BASE, "arms": arms} for arms in (4, 8)),
     *({**BASE, "runs": runs} for runs in (80, 160, 320)),
 ]
-MOST = [{"states": 195, "years": 10, "arms": 2, "runs": 100}]
+LARGE = [
+    {**BASE, "states": 195, "runs": 4},
+    {**BASE, "states": 195, "years": 10, "runs": 4},
+    {**BASE, "years": 10, "runs": 4},
+    {**BASE, "arms": 100, "runs": 4},
+    {**BASE, "runs": 4, "events": 1000},
+    {**BASE, "runs": 4, "events": 4900},
+]
 START = date(2000, 1, 1)
 KINDS = (
     "access",
@@ -48,15 +56,17 @@ KINDS = (
 )
 
 
-def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any]:
-    """A scenario file's content: so many states, years of weekly steps, and arms, the reference among them."""
-    rng = np.random.default_rng(seed)
+def invented(states: int, years: int, arms: int, events: int = 0) -> dict[str, Any]:
+    """A scenario file's content: so many states, years of weekly steps, arms, the reference among them, and acts
+    more."""
+    rng = np.random.default_rng(1)
     codes = [
         f"X{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(states)
     ]  # ISO 3166 leaves X to its users
     focal = START + timedelta(days=364)
-    acts = sorted(int(day) for day in rng.integers(-365, 365 * years, 4 * (years + 1)))
-    events = [
+    count = 4 * (years + 1) + events
+    acts = sorted(int(day) for day in rng.integers(-365, 365 * years, count))
+    act_rows = [
         {"id": f"act_{k}", "date": START + timedelta(days=day), "kind": kind}
         | dict(
             zip(
@@ -75,7 +85,7 @@ def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any
             )
         )
     ]
-    for event in events:
+    for event in act_rows:
         event |= {
             side: [str(code) for code in event[side]]
             for side in ("principals", "targets")
@@ -135,7 +145,7 @@ def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any
             }
             for k, (a, b) in enumerate(named[2 * states :])
         ],
-        "events": [*events, focal_act],
+        "events": [*act_rows, focal_act],
         "arms": {"without": {"reference": True, "drop": ["focal"]}, "with": {}}
         | visible,
         "report": {"windows": [90, 365] if years > 1 else [90]},
@@ -161,8 +171,14 @@ def _state(code: str, patrons: list[str], rng: np.random.Generator) -> dict[str,
     }
 
 
+def spent() -> float:
+    """Processor seconds of this process and of those that it has ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def measured(
-    states: int, years: int, arms: int, runs: int, workers: int
+    states: int, years: int, arms: int, runs: int, events: int, workers: int
 ) -> dict[str, float]:
     """Load, check and run one size in this process, into a folder, and summarise it."""
     import balance_sim as bs
@@ -171,20 +187,18 @@ def measured(
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "invented.yaml"
-        path.write_text(yaml.safe_dump(invented(states, years, arms), sort_keys=False))
-        began = time.perf_counter()
+        content = invented(states, years, arms, events)
+        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        began = spent()
         scenario = bs.load_scenario(path)
+        compiled = float("nan")
         if workers == 1:
-            at = time.perf_counter()
+            at = spent()
             compile_worlds(scenario, chosen_arms(scenario, None))
-            compiled = time.perf_counter() - at
-        else:
-            compiled = float("nan")
-        at = time.perf_counter()
-        result = bs.run(
-            scenario, runs=runs, seed=1, workers=workers, out=Path(folder) / "results"
-        )
-        lived = time.perf_counter() - at
+            compiled = spent() - at
+        at, out = spent(), Path(folder) / "results"
+        result = bs.run(scenario, runs=runs, seed=1, workers=workers, out=out)
+        lived = spent() - at
         if result.failed:
             raise SystemExit(result.failed[0]["traceback"])
         result.summary()
@@ -193,7 +207,7 @@ def measured(
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
     return {
-        "seconds": time.perf_counter() - began,
+        "seconds": spent() - began,
         "compile": compiled,
         "run": lived,
         "ms": 1000 * lived / (years * arms * runs),
@@ -204,23 +218,20 @@ def measured(
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--most", action="store_true")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--large", action="store_true")
     parser.add_argument(
-        "--size", help="states,years,arms,runs: this one, in this process"
+        "--size", help="states,years,arms,runs,events: this one, in this process"
     )
     args = parser.parse_args()
     if args.size:
-        print(
-            json.dumps(
-                measured(*(int(part) for part in args.size.split(",")), args.workers)
-            )
-        )
+        size = map(int, args.size.split(","))
+        print(json.dumps(measured(*size, args.workers)))
         return
     print(
-        "states years arms  runs   seconds  compile     run  ms a simulated year  MB driver  MB worker"
+        "states years arms  runs events   CPU s  compile     run  ms a simulated year  MB driver  MB worker"
     )
-    for size in MOST if args.most else SMALL:
+    for size in LARGE if args.large else SMALL:
         command = [sys.executable, __file__, "--workers", str(args.workers)]
         text = subprocess.run(
             [*command, "--size", ",".join(str(part) for part in size.values())],
@@ -230,8 +241,9 @@ def main() -> None:
         ).stdout
         of = json.loads(text)
         print(
-            f"{size['states']:6} {size['years']:5} {size['arms']:4} {size['runs']:5} {of['seconds']:9.1f} "
-            f"{of['compile']:8.1f} {of['run']:7.1f} {of['ms']:20.1f} {of['driver']:10.0f} {of['worker']:10.0f}",
+            f"{size['states']:6} {size['years']:5} {size['arms']:4} {size['runs']:5} {size['events']:6} "
+            f"{of['seconds']:7.1f} {of['compile']:8.1f} {of['run']:7.1f} {of['ms']:20.1f} "
+            f"{of['driver']:10.0f} {of['worker']:10.0f}",
             flush=True,
         )
 

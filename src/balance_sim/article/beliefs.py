@@ -21,8 +21,6 @@ import numpy as np
 from balance_sim.effects.participants import Participants, PlaceboComparison, StateSet
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import attention_to
-from balance_sim.model.core import World
-from balance_sim.model.state import BlockState
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
@@ -71,8 +69,11 @@ class FrozenWorld:
         focal = int(np.searchsorted(world.grid, world.focal_day))
         self.worlds, self.scenario = worlds, lacking
         self.world = in_spans(world, np.unique([0, focal, step, step + 1]))
-        self.without = self._at_end(self.world, at_start(self.world))
-        self.start = at_start(self.world)
+        self.first = int(focal > 0)  # the span that begins with the event
+        walked = [*walk(self.world, worlds.baseline, at_start(self.world))]
+        self.without = StateMetrics(self.world, worlds.baseline, *walked[-1])
+        room = at_start(self.world).workspace  # the control arm's is another's
+        self.begun = replace(walked[self.first][0], workspace=room)
 
     @staticmethod
     def of(worlds: Worlds, lacking: Scenario) -> FrozenWorld | None:
@@ -84,15 +85,10 @@ class FrozenWorld:
     def shift(self, event: Event, cast: EventRoles) -> Shift:
         """What an event moves for those who have roles in it."""
         world = with_event(self.world, self.scenario, event)
-        having = _outcomes(self._at_end(world, replace(self.start)), cast)
-        return Shift(cast, having, _outcomes(self.without, cast))
-
-    def _at_end(self, world: World, start: BlockState) -> StateMetrics:
-        """States in the last of the spans, good until the next walk from this start,
-        whose workspace holds them: the control arm's is another's."""
         baseline = self.worlds.baseline
-        *_, (state, view) = walk(world, baseline, start)
-        return StateMetrics(world, baseline, state, view)
+        *_, seen = walk(world, baseline, replace(self.begun), self.first)
+        having = _outcomes(StateMetrics(world, baseline, *seen), cast)
+        return Shift(cast, having, _outcomes(self.without, cast))
 
 
 def _outcomes(metrics: StateMetrics, cast: EventRoles) -> dict[Outcome, float]:
