@@ -63,11 +63,13 @@ def test_a_run_draws_the_same_wherever_it_is_lived() -> None:
 
 
 def test_shipped_defaults_are_the_fits_estimates() -> None:
+    """To a fiftieth of a standard error: a refit that moves them by less leaves the defaults, which draws rest on."""
     found = fitted_distribution()
     weights = default_weights()
-    for path, estimate in zip(found.paths, found.estimate, strict=True):
+    errors = np.sqrt(np.diag(np.array(found.covariance)))
+    for path, estimate, error in zip(found.paths, found.estimate, errors, strict=True):
         if path.startswith("theory.weights."):
-            assert weights[path.rpartition(".")[2]] == pytest.approx(estimate, rel=1e-3)
+            assert weights[path.rpartition(".")[2]] == pytest.approx(estimate, abs=0.02 * error)
     assert np.linalg.eigvalsh(np.array(found.covariance)).min() > 0
 
 
