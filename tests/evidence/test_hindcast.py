@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import chdir
 from dataclasses import replace
@@ -223,6 +224,20 @@ def test_a_record_of_too_few_agreements_is_refused(files: Path, tmp_path: Path) 
     done = CliRunner().invoke(main, [*words, "--terms", ",".join(terms)])
     (error,) = json.loads(done.stdout)["errors"]
     assert done.exit_code == 4 and error["code"] == "E600" and "at most" in error["suggestion"]
+
+
+def test_years_before_the_record_and_two_records_are_refused(files: Path, tmp_path: Path) -> None:
+    """The record begins in 2001; DCAD's own file beside it would be read in its place."""
+    words = ["evidence", "fit", "data", "--terms", "size", "--json", "--out", "out.yaml", "--first", "2000"]
+    shutil.copytree(files / "data", tmp_path / "data")
+    rows = pd.read_csv(tmp_path / "data" / "accords.csv")
+    rows[rows["date"] >= "2001"].to_csv(tmp_path / "data" / "accords.csv", index=False)
+    with chdir(tmp_path):
+        early = json.loads(CliRunner().invoke(main, words).stdout)["errors"]
+        shutil.copy(files / "later.csv", "data/dcad_agreements.csv")
+        twice = json.loads(CliRunner().invoke(main, words).stdout)["errors"]
+    assert [error["code"] for error in (*early, *twice)] == ["E600", "E600"]
+    assert "from 2001" in early[0]["suggestion"] and twice[0]["file"] == "data/accords.csv"
 
 
 @pytest.mark.parametrize(("kind", "column"), [("Defence cooperation", "kind"), (None, "")])

@@ -60,7 +60,10 @@ def brief_of(result: AnalysedResult) -> Brief:
     return Brief(
         title=say.printable(result.scenario.title),
         question=say.printable(result.scenario.question),
-        answer=[finding(result), *doubts_of(result)[:1]],
+        answer=[
+            finding(result),
+            *(text.replace("`", "") for text in doubts_of(result)[:1]),
+        ],
         picture=figure_bytes(FIGURES["map"].draw(result), "png"),
         difference=headline_rows(result.headline),
         doubts=[*_sign_and_size(result), *_limits(result)],

@@ -19,6 +19,7 @@ from balance_sim.games.normal_form import (
     expected_payoffs,
     pure_equilibria,
 )
+from balance_sim.scenario.errors import MissingExtra
 from balance_sim.stats import Floats
 
 NO_GAIN = 1e-8
@@ -136,8 +137,16 @@ def _pure(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
 def _bimatrix(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
     """Extreme equilibria of two players, and whether each has supports of different
     sizes. Vertices of both players' best-reply polytopes (nashpy), which are bounded
-    where payoffs are above 0."""
-    from nashpy import Game
+    where payoffs are above 0.
+
+    Raises
+    ------
+    MissingExtra : where nashpy is not installed
+    """
+    try:
+        from nashpy import Game
+    except ImportError:
+        raise MissingExtra("equilibria of two players", "games") from None
 
     rows, columns = np.moveaxis(payoffs + 1.0, -1, 0)
     equilibria = []

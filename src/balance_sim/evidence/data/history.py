@@ -24,6 +24,7 @@ from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.agreements import AGREEMENTS
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.series import SOURCES
+from balance_sim.evidence.data.sources import file_of
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.scenario.actors import code_table, explain
 from balance_sim.scenario.diagnostics import closest
@@ -186,6 +187,7 @@ def load_history(
         frame = _followed_by(frame, lists[-1], last)
     for read in lists:
         _refuse_unusable(read)
+    _refuse_two_records(folder, reads["accords"])
     spans = [(read.report.first_year, read.report.last_year) for read in lists]
     known_years = [year for span in spans for year in span if year is not None]
     agreement_years = min(known_years, default=0), max(known_years, default=-1)
@@ -233,6 +235,17 @@ def _refuse_unusable(read: Read) -> None:
         hint = closest(kind, known) or f"one of {', '.join(known)}"
         message = "this is not a type of agreement"
         raise DataError(message, f"Write {hint}", path, column="kind", value=kind)
+
+
+def _refuse_two_records(folder: Path, read: Read) -> None:
+    """Raises DataError where a folder has agreements of one's own beside those read."""
+    own = file_of(folder, AGREEMENTS.files[-1:])
+    if own is not None and own.name != Path(str(read.report.path)).name:
+        raise DataError(
+            f"the folder has two records of agreements: {read.report.path} too",
+            "Leave one of them in it",
+            own,
+        )
 
 
 def _signed(read: Read) -> pd.DataFrame:

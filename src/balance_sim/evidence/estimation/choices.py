@@ -143,7 +143,15 @@ class Choices(DyadYears):
 
     def with_signed_kinds(self) -> Choices:
         """Only the types of agreement that were signed at all. Raises DataError where
-        agreements are too few for the terms."""
+        agreements are too few for the terms, or a year is not on record."""
+        on_record = self.year[~np.isnan(self.signed).any(axis=1)]
+        if 0 < len(on_record) < len(self.year):
+            first, last = int(on_record.min()), int(on_record.max())
+            raise DataError(
+                f"agreements are on record from {first} to {last} alone",
+                f"Take the years from {first} to {last}",
+                value=f"{int(self.year.min())}-{int(self.year.max())}",
+            )
         counts = dict(zip(self.kinds, self.signed.sum(axis=0), strict=True))
         total, terms = int(sum(counts.values())), len(self.names)
         if total < max(FEWEST * terms, 1):

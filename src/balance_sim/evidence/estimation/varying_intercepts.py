@@ -129,7 +129,7 @@ def fit_at(
             break
     else:
         message = f"the random intercepts of {year} did not settle"
-        raise DataError(message, "Give a longer history")
+        raise DataError(message, "Give a longer history, or a later `last`")
     moves = [effects[-1] if "." in name else 0.0 for name in fitted.names]
     return replace(fitted, estimate=fitted.estimate + moves, propensity=effects[:-1])
 

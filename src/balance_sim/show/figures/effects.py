@@ -113,7 +113,8 @@ def _draw_parts(ax: style.Axes, table: pd.DataFrame, heights: Any) -> None:
         look: dict[str, Any] = {"color": colour, "label": words, "zorder": 2}
         ax.barh(heights, width, 0.24, left=start, **look)
         above, below = above + np.maximum(width, 0), below + np.minimum(width, 0)
-    ax.legend(loc="lower right", frameon=False, handlelength=0.9, handleheight=0.9)
+    if ax.get_legend_handles_labels()[0]:  # no part moves where nothing can count
+        ax.legend(loc="lower right", frameon=False, handlelength=0.9, handleheight=0.9)
     ends = [*ax.get_xlim(), above.max(), below.min()]
     ax.set(xlim=(min(ends), max(ends)))
     ax.set_ylim(bottom=min(-0.8, ax.get_ylim()[0]))

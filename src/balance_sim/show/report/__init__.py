@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
@@ -25,6 +26,7 @@ from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 MAP = "map"
@@ -189,7 +191,15 @@ def _environment() -> Environment:
     )
     environment.globals.update(say=say, tables=tables)
     environment.filters |= {"cell": tables.cell, "factor_words": say.factor_words}
+    environment.filters["with_commands"] = _with_commands
     return environment
+
+
+def _with_commands(sentence: str) -> Markup:
+    """Return a sentence as markup, with what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(sentence))))
 
 
 def text_of(name: str) -> str:
