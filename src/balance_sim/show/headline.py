@@ -236,7 +236,7 @@ def doubts(headline: Headline, name: str, replications: str = "") -> list[str]:
             row = f" {say.AT_POINT}" if headline.drawn else ""
             note = (
                 f"With partners as at the start, as in the other rows, it{row} would "
-                f"be {say.signed(headline.expected, places)}"
+                f"be {say.signed(headline.expected, places - 1)}"
             )
             if headline.distance is not None:
                 side = "more" if headline.distance > 0 else "less"
