@@ -29,7 +29,10 @@ HELPER = "import numpy\n\ndef count(history):\n    return numpy.full(len(history
 
 @pytest.fixture
 def mine(lab, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A module of outcomes of one's own that imports a helper."""
+    """A module of outcomes of one's own that imports a helper. No bytecode: Python takes that of a text of the same
+    second and length, and a test writes two of these."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.syspath_prepend(lab.folder)
     for name in ("mine", "helper"):
         monkeypatch.delitem(sys.modules, name, raising=False)

@@ -124,9 +124,9 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     write_list(axes[1], lines)
     count, *more = shown.head(3)
     name, *others_feared = shown.index[:3]
-    words = [f"{name} is feared most by {count} of {len(table)} states"]
-    words += [f"{name} by {n}" for name, n in zip(others_feared, more, strict=True)]
-    title = say.listed(words)
+    words = [f"{name} ({say.plural(int(count), 'state')} of {len(table)})"]
+    words += [f"{name} ({n})" for name, n in zip(others_feared, more, strict=True)]
+    title = f"Feared most: {say.listed(words)}"
     under = (
         "A state has the colour in which the one it fears most is named, on "
         f"{say.first(table, 'date')}. Outlined: who takes part in the event"

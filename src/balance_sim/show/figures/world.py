@@ -142,7 +142,8 @@ def draw_map(
     )
     name = say.first(table, "treatment")
     title = f"{name}: {largest_words(states, 'name')}"
-    return style.Words(title, under, f"{estimator_words(table)} {layout.caption}")
+    small = f"{estimator_words(table)} An agreement counts for both of its states."
+    return style.Words(title, under, f"{small} {layout.caption}")
 
 
 def draw_states(
