@@ -234,9 +234,10 @@ def test_years_before_the_record_and_two_records_are_refused(files: Path, tmp_pa
     rows[rows["date"] >= "2001"].to_csv(tmp_path / "data" / "accords.csv", index=False)
     with chdir(tmp_path):
         early = json.loads(CliRunner().invoke(main, words).stdout)["errors"]
+        early += json.loads(CliRunner().invoke(main, [*words, "--last", "2000"]).stdout)["errors"]
         shutil.copy(files / "later.csv", "data/dcad_agreements.csv")
         twice = json.loads(CliRunner().invoke(main, words).stdout)["errors"]
-    assert [error["code"] for error in (*early, *twice)] == ["E600", "E600"]
+    assert [error["code"] for error in (*early, *twice)] == ["E600", "E600", "E600"]
     assert "from 2001" in early[0]["suggestion"] and twice[0]["file"] == "data/accords.csv"
 
 

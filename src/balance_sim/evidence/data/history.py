@@ -187,7 +187,7 @@ def load_history(
         frame = _followed_by(frame, lists[-1], last)
     for read in lists:
         _refuse_unusable(read)
-    _refuse_two_records(folder, reads["accords"])
+    _refuse_two_records(folder, lists)
     spans = [(read.report.first_year, read.report.last_year) for read in lists]
     known_years = [year for span in spans for year in span if year is not None]
     agreement_years = min(known_years, default=0), max(known_years, default=-1)
@@ -237,12 +237,14 @@ def _refuse_unusable(read: Read) -> None:
         raise DataError(message, f"Write {hint}", path, column="kind", value=kind)
 
 
-def _refuse_two_records(folder: Path, read: Read) -> None:
-    """Raises DataError where a folder has agreements of one's own beside those read."""
+def _refuse_two_records(folder: Path, lists: Sequence[Read]) -> None:
+    """Raises DataError where a folder has agreements of the user's own that are not
+    among those read."""
     own = file_of(folder, AGREEMENTS.files[-1:])
-    if own is not None and own.name != Path(str(read.report.path)).name:
+    paths = [Path(str(read.report.path)) for read in lists]
+    if own is not None and own.resolve() not in [path.resolve() for path in paths]:
         raise DataError(
-            f"the folder has two records of agreements: {read.report.path} too",
+            f"the folder has two records of agreements: {paths[0]} too",
             "Leave one of them in it",
             own,
         )

@@ -145,23 +145,26 @@ class Choices(DyadYears):
         """Only the types of agreement that were signed at all. Raises DataError where
         agreements are too few for the terms, or a year is not on record."""
         on_record = self.year[~np.isnan(self.signed).any(axis=1)]
-        if 0 < len(on_record) < len(self.year):
-            first, last = int(on_record.min()), int(on_record.max())
+        wanted = f"{self.year.min()}-{self.year.max()}"
+        if not len(on_record):
+            message = "no year of these is on record"
+            raise DataError(message, "Take years of the record", value=wanted)
+        if len(on_record) < len(self.year):
+            first, last = on_record.min(), on_record.max()
             raise DataError(
                 f"agreements are on record from {first} to {last} alone",
                 f"Take the years from {first} to {last}",
-                value=f"{int(self.year.min())}-{int(self.year.max())}",
+                value=wanted,
             )
         counts = dict(zip(self.kinds, self.signed.sum(axis=0), strict=True))
         total, terms = int(sum(counts.values())), len(self.names)
         if total < max(FEWEST * terms, 1):
-            years = f"{int(self.year.min())}-{int(self.year.max())}"
             types = ", ".join(self.kinds)
             hint = "Give a longer period"
             if total >= FEWEST:
                 hint += f", or name at most {total // FEWEST} `terms`"
             raise DataError(
-                f"{total} agreements of {years} are too few for {terms} terms: "
+                f"{total} agreements of {wanted} are too few for {terms} terms: "
                 f"{FEWEST} a term are needed, {FEWEST * terms}",
                 f"{hint}. Types that count: {types}",
             )
