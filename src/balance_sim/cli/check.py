@@ -163,8 +163,8 @@ def _checked_scenario(
         for line in ["", title, *(f"  {sentence}" for sentence in sentences)]
     ]
     folded = [line for text in details for line in wrapped(text, "    ")]
-    asked = f"Asked about: {focal_words(scenario)}"
-    return scenario, CheckedFile(summary, document, problems, [asked, *folded])
+    focal_line = f"Asked about: {focal_words(scenario)}"
+    return scenario, CheckedFile(summary, document, problems, [focal_line, *folded])
 
 
 def _with_world(scenario: Scenario, checked: CheckedFile, file: str) -> CheckedFile:

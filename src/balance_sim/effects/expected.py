@@ -408,8 +408,10 @@ class Estimator:
                 types = self.signatures.types
                 by_arm[number] = course(present, self.baseline, self.dyads, types=types)
         if beside:
-            found = courses([*beside.values()], self.baseline, self._control_course)
-            by_arm |= zip(beside, found, strict=True)
+            arm_courses = courses(
+                [*beside.values()], self.baseline, self._control_course
+            )
+            by_arm |= zip(beside, arm_courses, strict=True)
         return [by_arm[number] for number in range(len(worlds))]
 
     def of(self, world: World, windows: Windows | None = None) -> Expected:
@@ -421,16 +423,16 @@ class Estimator:
     ) -> list[Expected]:
         """Expected new agreements of several arms, worked out together."""
         of_all, windows = self.courses_of(worlds), windows or self.windows
-        found = self.signatures.signed_by_arm(of_all, windows)
+        by_arm = self.signatures.signed_by_arm(of_all, windows)
         if self.dyads is not None:
-            return found
+            return by_arm
         accessions = [
             self.signatures.accessions(wanted.world, self.baseline, windows)
             for wanted in of_all
         ]
         return [
             replace(expected, accessions=of_arm)
-            for expected, of_arm in zip(found, accessions, strict=True)
+            for expected, of_arm in zip(by_arm, accessions, strict=True)
         ]
 
     def exercises(self, world: World) -> dict[str, float]:

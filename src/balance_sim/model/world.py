@@ -169,10 +169,10 @@ def _compiled(
         depth[dyads.second, dyads.first] = at_start.depth
         like = likeness(parameters, ground.distance_km, depth, quarrel)
     versions = [scenario.events, *others]
-    told = odds_by_step(
+    odds = odds_by_step(
         scenario, versions, grid, ground.gap, quarrel, dyads.index, like
     )
-    odds_against, intent_odds, reliability = told[0]
+    odds_against, intent_odds, reliability = odds[0]
     begins = np.searchsorted(audiences.of, np.arange(len(audiences.names) + 1))
     world = World(
         arm=arm,
@@ -217,7 +217,7 @@ def _compiled(
         from balance_sim.model.own.terms import with_own_terms
 
         world = with_own_terms(world, scenario.name)
-    return world, told[1:]
+    return world, odds[1:]
 
 
 def with_events(

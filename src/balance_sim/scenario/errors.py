@@ -42,14 +42,16 @@ def no_results(folder: Path | str) -> WrongRequest:
     path = Path(folder)
     name = glob.escape(path.name)
     patterns = (f"{name}/*", f"{name}-*", f"results/{name}-*")
-    found = [
+    manifests = [
         file
         for pattern in patterns
         if name
         for file in path.parent.glob(f"{pattern}/manifest.json")
     ]
-    if found:
-        newest = max(found, key=lambda file: (file.stat().st_mtime, str(file))).parent
+    if manifests:
+        newest = max(
+            manifests, key=lambda file: (file.stat().st_mtime, str(file))
+        ).parent
         hint += f", such as the newest that fits, {shown(str(newest), 200)}"
     return WrongRequest(f"{label} holds no results: {hint}")
 

@@ -41,10 +41,10 @@ def effect_of(
 
     of_forms = forms(worlds, arm) if with_parts else []
     others = [world for world in of_forms if not estimator.is_control(world)]
-    asked = others or [worlds.arms[arm]]
+    treated = others or [worlds.arms[arm]]
     level, *of_asked = (
         float(expected.by_dyad(longest).sum())
-        for expected in estimator.of_arms([worlds.reference, *asked], windows)
+        for expected in estimator.of_arms([worlds.reference, *treated], windows)
     )
     if of_forms:
         effects = dict(zip(map(id, others), of_asked, strict=False))
@@ -73,12 +73,11 @@ def over_draws[R](
 ) -> list[R]:
     """A function of the scenario in each draw, a chunk of them at a time, whatever the
     number of workers."""
-    asked = [(function, draws)]
-    return over_several(asked, scenario, chunk, workers, progress)[0]
+    return over_several([(function, draws)], scenario, chunk, workers, progress)[0]
 
 
 def over_several[R](
-    asked: Sequence[tuple[Callable[[Scenario], R], Draws]],
+    functions: Sequence[tuple[Callable[[Scenario], R], Draws]],
     scenario: Scenario,
     chunk: int,
     workers: int,
@@ -88,17 +87,19 @@ def over_several[R](
     processes."""
     chunks = [
         (which, range(first, min(first + chunk, len(draws))))
-        for which, (_, draws) in enumerate(asked)
+        for which, (_, draws) in enumerate(functions)
         for first in range(0, len(draws), chunk)
     ]
-    drawn = [(function, DrawnScenarios(scenario, draws)) for function, draws in asked]
-    results: list[list[R]] = [[] for _ in asked]
-    found = map_in_order(partial(_of_chunk, drawn), chunks, workers)
-    for (which, _), of_chunk in zip(chunks, found, strict=True):
+    drawn = [
+        (function, DrawnScenarios(scenario, draws)) for function, draws in functions
+    ]
+    results: list[list[R]] = [[] for _ in functions]
+    chunk_results = map_in_order(partial(_of_chunk, drawn), chunks, workers)
+    for (which, _), of_chunk in zip(chunks, chunk_results, strict=True):
         results[which] += of_chunk
         if progress:
             done = sum(map(len, results))
-            progress(done, sum(len(draws) for _, draws in asked))
+            progress(done, sum(len(draws) for _, draws in functions))
     return results
 
 

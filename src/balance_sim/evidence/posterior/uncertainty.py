@@ -135,16 +135,18 @@ def uncertainty(
     if posterior is not None:
         sources.append(posterior.first(draws))
     last, walks = sources[-1], None
-    asked = [(source, source is last) for source in sources]
+    distributions = [(source, source is last) for source in sources]
     if len(last) >= FEWEST:  # what carries the spread over the last
         moving = last.without(inert_in(scenario))
         walks = walks_between(moving, len(last) // DRAWS_A_WALK)
-        asked.append((walks.draws, False))
-    found = effects_over(scenario, asked, arm, workers=workers, progress=progress)
-    for source, values in zip(sources, found, strict=False):  # walks come last
+        distributions.append((walks.draws, False))
+    effects = effects_over(
+        scenario, distributions, arm, workers=workers, progress=progress
+    )
+    for source, values in zip(sources, effects, strict=False):  # walks come last
         result[source.source] = spread_of(source, values, with_parts=source is last)
     if walks is not None:
-        total, inner = (values[:, -1] for values in found[-2:])
+        total, inner = (values[:, -1] for values in effects[-2:])
         result["variance"] = variance_shares(last, total, walks, inner)
     result["theories"] = [
         _by_theory(scenario, arm, name, (scores or {}).get(name)) for name in presets()
