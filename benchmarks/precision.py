@@ -1,153 +1,184 @@
 """CPU seconds for a standard error of 0.001 on the headline of Beijing 2025, by estimator.
 
-    uv run python benchmarks/precision.py [--runs 512] [--json]
+    uv run python benchmarks/precision.py [--runs 512] [--draws 100] [--json]
 
 One process, one thread of arithmetic: CPU seconds of this process. Each estimator's variance a replication and its cost
 a replication are measured in one go; the seconds are cost * variance / 0.001^2. The plain Mesa model is too slow for
 that many replications: its cost is that of a few, and its variance that of two independent arms, from the counts of
-the engine, whose distribution is the same. The expected estimator has no random numbers: its row is its cost.
+the engine, whose distribution is the same. The expected estimator has no random numbers: at the point values its row is
+its cost; over the posterior a replication is a draw, with what its scenario takes to be set and compiled.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 import numpy as np  # noqa: E402 - after the number of threads
+from plain_mesa import PlainModel  # noqa: E402
 
 import balance_sim as bs  # noqa: E402
-
-sys.path.insert(0, str(Path(__file__).parent))
+from balance_sim.effects.direct import direct  # noqa: E402
+from balance_sim.effects.expected import expected  # noqa: E402
+from balance_sim.evidence.posterior.effect_draws import arm_effect  # noqa: E402
+from balance_sim.model.baseline import (  # noqa: E402
+    Worlds,
+    compile_worlds,
+    with_classes,
+)
+from balance_sim.model.core import DIRECTIONS  # noqa: E402
+from balance_sim.study.draws import DrawnScenarios, joint_draws  # noqa: E402
+from balance_sim.study.filtered import (  # noqa: E402
+    FilteredSums,
+    focal_windows,
+    prospect_of,
+)
 
 WANTED = 0.001
-ARMS = ("no_parade", "parade")
+ARMS = CONTROL, ARM = "no_parade", "parade"
+OUTCOME, COUNTER = "accords_counter_365", DIRECTIONS.index("counter")
 MESA_RUNS = 3
 
 
-def main() -> None:
-    from plain_mesa import PlainModel
+@dataclass(frozen=True)
+class Precision:
+    """An estimator's effect, its variance and CPU seconds a replication, and the
+    replications and CPU seconds for the wanted standard error."""
 
-    from balance_sim.effects.direct import direct
-    from balance_sim.effects.expected import expected
-    from balance_sim.model.baseline import compile_worlds
-    from balance_sim.model.core import DIRECTIONS
-    from balance_sim.study.filtered import FilteredSums, focal_windows, prospect_of
+    estimator: str
+    effect: float
+    variance: float
+    cpu_per_replication: float
+    replications: float
+    cpu_seconds: float
 
-    runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512
-    scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
-    worlds = compile_worlds(scenario, ARMS)
-    outcome, counter = "accords_counter_365", DIRECTIONS.index("counter")
 
+def sampled(estimator: str, effects: np.ndarray, seconds: float) -> Precision:
+    """The precision of an estimator with these effects by replication, which took so
+    many CPU seconds in all."""
+    variance = float(effects.var(ddof=1))
+    return of_variance(
+        estimator, float(effects.mean()), variance, seconds / len(effects)
+    )
+
+
+def of_variance(
+    estimator: str, effect: float, variance: float, each: float
+) -> Precision:
+    """The same from a variance and CPU seconds a replication."""
+    replications = variance / WANTED**2
+    seconds = each * replications
+    return Precision(estimator, effect, variance, each, replications, seconds)
+
+
+def timed[R](function: Callable[[], R]) -> tuple[R, float]:
+    """What a function returns, and the CPU seconds it takes."""
     began = time.process_time()
-    for run in range(MESA_RUNS):
-        PlainModel(worlds, ARMS[run % 2], run).run_until_end()
-    mesa = (time.process_time() - began) / MESA_RUNS
+    result = function()
+    return result, time.process_time() - began
+
+
+def direct_effects(worlds: Worlds, runs: int) -> np.ndarray:
+    """(R,) filtered differences of the arm simulated beside its control arm."""
+    parts, windows = [], focal_windows(worlds)
+    for numbers in np.array_split(
+        np.arange(runs, dtype=np.uint64), max(runs // 256, 1)
+    ):
+        along, beside = direct(worlds, 1, numbers, (ARM,))
+        drawn = along.opportunities
+        prospect = prospect_of(worlds, drawn, windows)
+        levels = []
+        for arm, simulated in ((CONTROL, along.control), (ARM, beside[ARM])):
+            measured = prospect, windows, worlds.baseline.direction, len(numbers)
+            sums = FilteredSums(worlds.arms[arm], drawn, simulated, *measured)
+            levels.append(sums.by_direction(windows.longest)[:, COUNTER])
+        parts.append(levels[1] - levels[0])
+    return np.concatenate(parts)
+
+
+def posterior_effects(draws: int) -> np.ndarray:
+    """(D,) expected effect in each of the first draws of the shipped posterior."""
+    scenario = with_classes(bs.load_scenario("beijing_2025"))
+    posterior = joint_draws(scenario, "posterior").first(draws)
+    drawn = DrawnScenarios(scenario, posterior)
+    effects = [
+        arm_effect(ARM, drawn[number], with_parts=False)[-1] for number in range(draws)
+    ]
+    return np.array(effects)
+
+
+def measured(runs: int, draws: int) -> list[Precision]:
+    """The precision of every estimator."""
+    scenario = bs.load_scenario("beijing_2025")
+    worlds = compile_worlds(scenario, ARMS)
+
+    def mesa_runs() -> None:
+        for run in range(MESA_RUNS):
+            PlainModel(worlds, ARMS[run % 2], run).run_until_end()
+
+    mesa = timed(mesa_runs)[1] / MESA_RUNS
+
+    def paired() -> dict[str, np.ndarray]:
+        outcomes = bs.run(scenario, runs=runs, seed=1, arms=ARMS).outcomes
+        return {
+            name: outcomes.pivot(index="run", columns="arm", values=name)
+            for name in (OUTCOME, f"filtered_{OUTCOME}")
+        }
 
     bs.run(scenario, runs=8, seed=2, arms=ARMS)  # what is paid once is not counted
-    began = time.process_time()
-    result = bs.run(scenario, runs=runs, seed=1, arms=ARMS)
-    wide = {
-        name: result.outcomes.pivot(index="run", columns="arm", values=name)
-        for name in (outcome, f"filtered_{outcome}")
-    }
-    paired = (time.process_time() - began) / runs
-    counts, smooth = wide[outcome], wide[f"filtered_{outcome}"]
-    differences = {
-        name: of["parade"] - of["no_parade"]
-        for name, of in (("counts", counts), ("filtered", smooth))
-    }
-
-    numbers = np.arange(runs, dtype=np.uint64)
-    parts = []
-    began = time.process_time()
-    for some in np.array_split(numbers, max(runs // 256, 1)):
-        along, beside = direct(worlds, 1, some, ARMS[1:])
-        windows = focal_windows(worlds)
-        prospect = prospect_of(worlds, along.opportunities, windows)
-        of = [
-            FilteredSums(
-                worlds.arms[arm],
-                along.opportunities,
-                made,
-                prospect,
-                windows,
-                worlds.baseline.direction,
-                len(some),
-            ).by_direction(windows.longest)[:, counter]
-            for arm, made in ((ARMS[0], along.control), (ARMS[1], beside[ARMS[1]]))
-        ]
-        parts.append(of[1] - of[0])
-    cost_direct = (time.process_time() - began) / runs
-    directly = np.concatenate(parts)
+    by_arm, paired_seconds = timed(paired)
+    counts, filtered = (
+        (table[ARM] - table[CONTROL]).to_numpy() for table in by_arm.values()
+    )
+    independent = float(by_arm[OUTCOME].var(ddof=1).sum())
+    of_direct, direct_seconds = timed(lambda: direct_effects(worlds, runs))
 
     expected(worlds, ARMS)
-    began = time.process_time()
-    found = expected(worlds, ARMS)
-    cost_expected = time.process_time() - began
-    levels = [found[arm].outcomes(worlds.baseline.direction)[outcome] for arm in ARMS]
+    arms, expected_seconds = timed(lambda: expected(worlds, ARMS))
+    levels = [arms[arm].outcomes(worlds.baseline.direction)[OUTCOME] for arm in ARMS]
+    of_posterior, posterior_seconds = timed(lambda: posterior_effects(draws))
+    mean_count = float(counts.mean())
+    return [
+        of_variance("plain Mesa, independent arms", mean_count, independent, 2 * mesa),
+        sampled("counts, common random numbers", counts, paired_seconds),
+        sampled("filtered", filtered, paired_seconds),
+        sampled("direct", of_direct, direct_seconds),
+        Precision(
+            "expected", levels[1] - levels[0], 0, expected_seconds, 1, expected_seconds
+        ),
+        sampled("expected, over the posterior", of_posterior, posterior_seconds),
+    ]
 
-    independent = float(counts["parade"].var() + counts["no_parade"].var())
-    rows = [
-        (
-            "plain Mesa, independent arms",
-            float(differences["counts"].mean()),
-            independent,
-            2 * mesa,
-        ),
-        (
-            "counts, common random numbers",
-            float(differences["counts"].mean()),
-            float(differences["counts"].var()),
-            paired,
-        ),
-        (
-            "filtered",
-            float(differences["filtered"].mean()),
-            float(differences["filtered"].var()),
-            paired,
-        ),
-        ("direct", float(directly.mean()), float(directly.var(ddof=1)), cost_direct),
-    ]
-    table = [
-        {
-            "estimator": name,
-            "effect": effect,
-            "variance": variance,
-            "cpu_per_replication": cost,
-            "replications": variance / WANTED**2,
-            "cpu_seconds": cost * variance / WANTED**2,
-        }
-        for name, effect, variance, cost in rows
-    ]
-    table.append(
-        {
-            "estimator": "expected",
-            "effect": levels[1] - levels[0],
-            "variance": 0.0,
-            "cpu_per_replication": cost_expected,
-            "replications": 0.0,
-            "cpu_seconds": cost_expected,
-        }
-    )
-    if "--json" in sys.argv:
-        print(json.dumps(table, indent=1))
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=512)
+    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    rows = measured(options.runs, options.draws)
+    if options.json:
+        print(json.dumps([asdict(row) for row in rows], indent=1))
         return
     print(
-        f"standard error {WANTED} of the headline effect, {runs} replications measured"
+        f"standard error {WANTED} of the headline effect, {options.runs} replications"
     )
     print(
-        f"{'estimator':<32}{'effect':>9}{'variance':>11}{'CPU ms each':>13}{'replications':>14}{'CPU s':>15}"
+        f"{'estimator':<32}{'effect':>9}{'variance':>11}{'CPU ms each':>13}"
+        f"{'replications':>14}{'CPU s':>16}"
     )
-    for row in table:
+    for row in rows:
         print(
-            f"{row['estimator']:<32}{row['effect']:>9.4f}{row['variance']:>11.6f}"
-            f"{1000 * row['cpu_per_replication']:>13.2f}{row['replications']:>14,.0f}{row['cpu_seconds']:>15,.3f}"
+            f"{row.estimator:<32}{row.effect:>9.4f}{row.variance:>11.6f}"
+            f"{1000 * row.cpu_per_replication:>13.2f}{row.replications:>14,.0f}"
+            f"{row.cpu_seconds:>16,.3f}"
         )
 
 
