@@ -17,14 +17,15 @@ from balance_sim.cli.progress import resumable
     type=click.IntRange(1024, 65535),
     help="Where to listen  [default: any free port]",
 )
-def app(scenario: str, port: int | None) -> None:
+@click.option("--no-browser", is_flag=True, help="Print the address, open nothing.")
+def app(scenario: str, port: int | None, no_browser: bool) -> None:
     """Open SCENARIO as a page in the browser: a map, a time line of events, and who
     fears whom.
 
     Switch an event off, move it, change who takes part and whom it is aimed at: the
     page answers with the expected effect, as `effect` prints it, and offers the
     scenario file that gives it again. Its address, good for this machine and until
-    Ctrl-C, is printed on stdout."""
+    Ctrl-C, is printed on stdout; on a terminal the browser opens it."""
     from balance_sim.app.what_if import setting_of
     from balance_sim.scenario import load_scenario
     from balance_sim.scenario.files import Sources, shipped_files
@@ -40,6 +41,8 @@ def app(scenario: str, port: int | None) -> None:
         click.echo(address)
         sys.stdout.flush()
         click.echo("Open it in a browser on this machine. Ctrl-C ends it.", err=True)
+        if sys.stdout.isatty() and not no_browser:
+            click.launch(address)
 
     with resumable("to open it again, at another address"):
         serve(setting, port or 0, announce)
