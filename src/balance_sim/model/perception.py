@@ -18,7 +18,7 @@ import numpy as np
 
 from balance_sim.model import beliefs, threat
 from balance_sim.model.beliefs import provoked_odds
-from balance_sim.model.core import Floats, Ints, Rules, World
+from balance_sim.model.core import Floats, Ints, Keys, Rules, World
 from balance_sim.model.policies import Said, said, spoken_of
 from balance_sim.model.state import BlockState, refuse_invalid
 from balance_sim.scenario.errors import OneLine
@@ -32,10 +32,11 @@ class View(OneLine):
     """What the states of R replications see and feel in one step, or each replication
     in a step of its own. Good until the next step is perceived.
 
-    What the engine needs of all dyads is at hand; the matrices below are worked out
-    when asked for."""
+    What the engine needs in every step is at hand; the rest is worked out when asked
+    for."""
 
     world: World
+    runs: Keys  # (R,)
     step: Step
     day: Any  # middle of the step, or (R,) of each replication's own
     depth: Floats  # (R, n, n)
@@ -44,11 +45,9 @@ class View(OneLine):
     hostility: Floats  # (R, n, n) h_ij, diagonal 0
     total: Floats  # (R, n) Theta_i
     sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: threat to i that j would side with
-    roots: Floats  # (R, n, n) sqrt(Theta_ik)
-    defence: Floats  # (R, n) D_i
-    balance: Floats  # (R, n) Theta_i + D_i + s0
-    insecurity: Floats  # (R, n) g_i
+    strength: Floats  # (R, n) of each state alone, with its effort
     reliability: Floats  # (n,), or (R, n)
+    beliefs: Beliefs
     said: Said | None = None  # by acts of policies
 
     def remaining(self, half_life_days: float) -> Floats:
@@ -57,6 +56,33 @@ class View(OneLine):
         days = np.ravel(self.day).tolist()
         shares = [2.0 ** (-day / half_life_days) for day in days]
         return np.reshape(shares, np.shape(self.day))
+
+    @cached_property
+    def defence(self) -> Floats:
+        """(R, n) D_i: its own strength, and what others lend. Raises InvalidNumber
+        where it is none."""
+        defence = np.empty_like(self.total)
+        for runs, (willing,) in self.beliefs.few_at_once(WILLING):
+            sided, total = self.sided[runs], self.total[runs]
+            defence[runs] = threat.lent(willing, sided, total)
+        defence += self.strength
+        refuse_invalid("defence", defence, self.world.codes, self.day, self.runs)
+        return defence
+
+    @cached_property
+    def balance(self) -> Floats:
+        """(R, n) Theta_i + D_i + s0."""
+        return self.total + self.defence + self.world.rules.s0
+
+    @cached_property
+    def insecurity(self) -> Floats:
+        """(R, n) g_i: share of the balance against i."""
+        return threat.insecurity(self.total, self.defence, self.world.rules.s0)
+
+    @cached_property
+    def roots(self) -> Floats:
+        """(R, n, n) sqrt(Theta_ik)."""
+        return np.sqrt(self.threat)
 
     @cached_property
     def against(self) -> Floats:
@@ -169,55 +195,48 @@ def odds_against(
     return np.asarray(odds * factors[..., world.policies.dyad_column])
 
 
+THREATENING, WILLING = slice(-1), slice(-1, None)
+"""Of `Workspace.beliefs`: what threat follows from, and what support does."""
+
+
 @dataclass(frozen=True)
-class Patches:
-    """Both entries of K dyads of R replications, sorted by replication, that differ
-    from what all replications share.
+class Beliefs:
+    """Beliefs of R replications in a step: what all of them share, and both entries of
+    K dyads, sorted by replication, that a replication has of its own.
 
-    Matrices of a few replications lie in a workspace; their own entries are put in, the
-    replications are worked out, and the entries are put back.
+    shared: a workspace, (A + 3, few, n, n), each matrix as often as replications lie in
+    it at once; entries of a few replications are put in while these are worked out."""
 
-    few: replications that lie in the workspace at once, each with one matrix of every
-    stack (..., few, n, n)."""
-
-    n: int
-    few: int
-    run: Ints  # (K,)
-    sides: Ints  # (2, K) row of either entry; its column is the other's row
+    shared: Floats
     starts: Ints  # (R + 1,) where each replication's dyads begin
+    places: Ints  # (K, 2) of either entry in a flat (few, n, n)
+    entries: Floats  # (K, 2, A + 3)
 
     @staticmethod
-    def of(world: World, state: BlockState, run: Ints, dyad: Ints) -> Patches:
-        """The entries of dyads of replications in the workspace of a state."""
-        sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
+    def of(state: BlockState, run: Ints, sides: Ints, entries: Floats) -> Beliefs:
+        """Of replications and their dyads. sides: (2, K) row of either entry; its
+        column is the other's row."""
+        shared = state.workspace.beliefs
+        few, n = shared.shape[1:3]
+        places = (run % few * n + sides) * n + sides[::-1]
         starts = np.searchsorted(run, np.arange(len(state.runs) + 1))
-        return Patches(world.n, len(state.workspace.scratch), run, sides, starts)
+        return Beliefs(shared, starts, places.T, entries)
 
-    @cached_property
-    def place(self) -> Ints:
-        """(2, K) where the entries stand in a flat (n, n)."""
-        return self.sides * self.n + self.sides[::-1]
-
-    @cached_property
-    def seat(self) -> Ints:
-        """(2, K) where they stand in a flat (few, n, n)."""
-        return self.run % self.few * self.n**2 + self.place
-
-    def put(self, stacks: Floats, runs: slice, values: Floats) -> Floats:
-        """Set the entries of replications in (B, few, n, n); returns what stood there.
-        values: (B, 2, K)."""
-        rows = self._rows(runs)
-        seat, flat = self.seat[:, rows], stacks.reshape(len(stacks), -1)
-        replaced = flat[:, seat]
-        flat[:, seat] = values[:, :, rows]
-        return replaced
-
-    def put_back(self, stacks: Floats, runs: slice, replaced: Floats) -> None:
-        """Undo `put`."""
-        stacks.reshape(len(stacks), -1)[:, self.seat[:, self._rows(runs)]] = replaced
-
-    def _rows(self, runs: slice) -> slice:
-        return slice(self.starts[runs.start], self.starts[runs.stop])
+    def few_at_once(self, stack: slice) -> Iterator[tuple[slice, Floats]]:
+        """Yield which replications, and of each the matrices of a stack, (B, few, n,
+        n), while the caller looks at them."""
+        matrices = self.shared[stack]
+        entries = np.ascontiguousarray(self.entries[:, :, stack])
+        flat, few = matrices.reshape(-1), matrices.shape[1]
+        begins = np.arange(len(matrices)) * matrices[0].size
+        places = self.places[:, :, None] + begins
+        for first in range(0, len(self.starts) - 1, few):
+            ends = self.starts[first : first + few + 1]
+            rows, count = slice(ends[0], ends[-1]), len(ends) - 1
+            replaced = flat.take(places[rows])
+            flat[places[rows]] = entries[rows]
+            yield slice(first, first + count), matrices[:, :count]
+            flat[places[rows]] = replaced
 
 
 def hostility_with(
@@ -297,7 +316,8 @@ def _set_differing(
     sides = np.stack([world.first[dyads], world.second[dyads]])
     ties = Ties(start.depth[dyads], start.calm[dyads], np.zeros(len(dyads)))
     before = _before(world, np.array(steps)[place], dyads, sides)
-    matrices[:, place, sides, sides[::-1]] = _believed(world, sides, ties, *before)
+    believed = _believed(world, sides, ties, *before)
+    matrices[:, place, sides, sides[::-1]] = believed.T
 
 
 def _lay_shared(world: World, step: Step, laid: Floats) -> None:
@@ -364,8 +384,8 @@ def _believed(
     intent_odds: Floats,
     reliable: Floats,
 ) -> Floats:
-    """(A + 3, 2, K) what K dyads believe and are believed, in the order of
-    `Workspace.beliefs`, either entry.
+    """(K, 2, A + 3) what K dyads believe and are believed, either entry, in the order
+    of `Workspace.beliefs`.
 
     sides: (2, K) row of either entry. What states think before agreements: against, (A,
     K) odds against alignment; intent_odds, (2, K) odds of hostile intent; reliable: (2,
@@ -378,32 +398,34 @@ def _believed(
     intent = hostility_with(rules, intent_odds, ties.calm)
     hostility = threat.own_hostility(intent)
     backing = threat.backing(ties.depth, own_alignment, rules.beta)
-    believed = np.empty((len(alignment) + 3, *sides.shape))
-    believed[:-3] = alignment[:, None]
-    believed[-3] = threat.unallied(ties.depth, own_alignment)
-    believed[-2] = hostility
-    believed[-1] = backing * reliable * (1.0 - hostility)
+    believed = np.empty((*sides.T.shape, len(alignment) + 3))
+    believed[..., :-3] = alignment.T[:, None]
+    believed[..., -3] = threat.unallied(ties.depth, own_alignment).T
+    believed[..., -2] = hostility.T
+    believed[..., -1] = (backing * reliable * (1.0 - hostility)).T
     return believed
 
 
-def _changed(
+def _beliefs(
     world: World, state: BlockState, step: Step, announced: Floats, said: Said | None
-) -> tuple[Patches, Floats]:
-    """The dyads to which something has happened, and (A + 3, 2, K) what they believe
-    and are believed in this step. announced: (R, P) nats."""
+) -> Beliefs:
+    """What is believed in this step, of which what all share is laid in the workspace.
+    announced: (R, P) nats."""
     run, dyad, ties = _moved(world, state, announced, said)
-    patches = Patches.of(world, state, run, dyad)
+    sides = np.stack([world.first.take(dyad), world.second.take(dyad)])
     own_step = of_run(step, run)
-    against, intent, reliable = _before(world, own_step, dyad, patches.sides)
+    against, intent, reliable = _before(world, own_step, dyad, sides)
+    place = sides * world.n + sides[::-1]
     if state.provoked is not None and world.hazards is not None:
-        column = world.hazards.column[patches.place]
+        column = world.hazards.column[place]
         intent = intent * provoked_odds(world, state, step)[run, column]
     if said is not None and world.policies is not None:
         policies = world.policies
-        intent = intent * said.intent[run, policies.place_column[patches.place]]
+        intent = intent * said.intent[run, policies.place_column[place]]
         against = against * said.against[run, :, policies.dyad_column[dyad]].T
-    beliefs = against, intent, reliable
-    return patches, _believed(world, patches.sides, ties, *beliefs)
+    entries = _believed(world, sides, ties, against, intent, reliable)
+    _lay_shared(world, step, state.workspace.beliefs)
+    return Beliefs.of(state, run, sides, entries)
 
 
 def _moved(
@@ -481,32 +503,30 @@ def perceive(world: World, state: BlockState, step: int) -> View:
     return view_of(world, state, step, day, feel(world, state, step, day))
 
 
-type Heard = tuple[Floats, Said | None]
-"""(R, P) nats of what is announced, and what policies have said."""
+type Heard = tuple[Floats, Said | None, Beliefs]
+"""(R, P) nats of what is announced, what policies have said, and what is believed."""
 
 
 def feel(world: World, state: BlockState, step: Step, day: float | Floats) -> Heard:
-    """Threat to each state, and what others lend it, laid in the workspace: whatever
-    its effort. Returns what was heard on the way. day: the middle of the step."""
+    """Threat to each state, laid in the workspace: whatever its effort. Returns what
+    was heard on the way. day: the middle of the step."""
     announced, spoken = announcements(world, state, day), said(world, state, step)
-    patches, believed = _changed(world, state, step, announced, spoken)
-    _lay_shared(world, step, state.workspace.beliefs)
-    _fill_workspace(world, state, patches, believed)
+    believed = _beliefs(world, state, step, announced, spoken)
+    for runs, matrices in believed.few_at_once(THREATENING):
+        _weigh(world, state, runs, matrices)
     refuse_invalid("threat", state.workspace.total, world.codes, day, state.runs)
-    return announced, spoken
+    return announced, spoken, believed
 
 
 def view_of(
     world: World, state: BlockState, step: Step, day: float | Floats, heard: Heard
 ) -> View:
     """The view of what `feel` has laid in the workspace, with the states' effort."""
-    workspace, s0 = state.workspace, world.rules.s0
-    announced, spoken = heard
-    own_strength = world.capability * (1.0 + state.effort)
-    np.add(workspace.defence, own_strength, out=workspace.defence)
-    refuse_invalid("defence", workspace.defence, world.codes, day, state.runs)
+    workspace = state.workspace
+    announced, spoken, believed = heard
     return View(
         world=world,
+        runs=state.runs,
         step=step,
         day=day,
         depth=state.depth,
@@ -515,38 +535,20 @@ def view_of(
         hostility=workspace.hostility,
         total=workspace.total,
         sided=workspace.sided,
-        roots=workspace.roots,
-        defence=workspace.defence,
-        balance=workspace.total + workspace.defence + s0,
-        insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
+        strength=world.capability * (1.0 + state.effort),
         reliability=world.reliability[step],
+        beliefs=believed,
         said=spoken,
     )
 
 
-def _fill_workspace(
-    world: World, state: BlockState, patches: Patches, believed: Floats
-) -> None:
-    """Threat to each state of all replications, and what others lend it, from the
-    beliefs that they share, which lie in the workspace.
-
-    believed: (A + 3, 2, K) entries of `patches` that a replication has of its own."""
-    workspace, replications = state.workspace, len(state.runs)
-    for first_run in range(0, replications, patches.few):
-        runs = slice(first_run, min(first_run + patches.few, replications))
-        replaced = patches.put(workspace.beliefs, runs, believed)
-        _weigh(world, state, runs)
-        if runs.stop < replications:
-            patches.put_back(workspace.beliefs, runs, replaced)
-
-
-def _weigh(world: World, state: BlockState, runs: slice) -> None:
-    """From the beliefs of a few replications, laid in the workspace, to the threat to
-    each state and what others lend it, which goes where its defence will stand."""
+def _weigh(world: World, state: BlockState, runs: slice, matrices: Floats) -> None:
+    """From beliefs of a few replications, (A + 2, few, n, n), to the threat to each
+    state, which goes into the workspace."""
     workspace, count = state.workspace, runs.stop - runs.start
     unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
-    free, hostility, willing = workspace.beliefs[-3:, :count]
-    alignment, scratch = workspace.beliefs[:-3, :count], workspace.scratch[:count]
+    *alignment, free, hostility = matrices
+    scratch = workspace.scratch[:count]
     by_audience = list(zip(world.audience_rows, alignment, strict=True))
     for rows, as_seen in by_audience:
         np.matmul(hostility[:, rows], as_seen, out=scratch[:, rows])
@@ -556,8 +558,6 @@ def _weigh(world: World, state: BlockState, runs: slice) -> None:
     unopposed.reshape(-1, world.n**2)[:, :: world.n + 1] = 1.0
     workspace.hostility[runs] = hostility
     threats = threat.threat(world.offensive, unopposed, out=scratch)
-    total = threat.row_sums(threats, out=workspace.total[runs])
+    threat.row_sums(threats, out=workspace.total[runs])
     for rows, as_seen in by_audience:
         np.matmul(threats[:, rows], as_seen, out=sided[:, rows])
-    np.sqrt(threats, out=workspace.roots[runs])
-    workspace.defence[runs] = threat.lent(willing, sided, total)

@@ -263,10 +263,8 @@ class Workspace:
     unopposed: Floats  # (R, n, n)
     sided: Floats  # (R, n, n)
     total: Floats  # (R, n)
-    defence: Floats  # (R, n)
     hostility: Floats  # (R, n, n) h_ij
     beliefs: Floats
-    roots: Floats  # (R, n, n) sqrt(Theta_ik)
     scratch: Floats  # (few, n, n)
 
     @staticmethod
@@ -278,9 +276,7 @@ class Workspace:
             unopposed=np.empty(matrices),
             hostility=np.empty(matrices),
             sided=np.empty(matrices),
-            roots=np.empty(matrices),
             total=np.empty((runs, n)),
-            defence=np.empty((runs, n)),
             beliefs=np.empty((audiences + 3, count, n, n)),
             scratch=np.empty((count, n, n)),
         )

@@ -50,6 +50,7 @@ from balance_sim.model.prospects import MARGINS, Extremes, Margins
 from balance_sim.model.state import (
     AT_ONCE,
     BlockState,
+    Workspace,
     begin_network,
     refresh,
     repeated,
@@ -220,17 +221,33 @@ def within_margins(
         gained = gained - world.pacts.joinable
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
     shared_fell = baseline.shared_mean - state.shared_mean
-    by_dyad, by_state = state.experience - world.experience, state.active - world.active
+    by_state = state.active - world.active
     lost = baseline.partners - state.partners
     holds = gained.max(axis=-1, initial=0.0) <= margins.partners
     holds &= lost.max(axis=-1, initial=0.0) <= margins.lost
     holds &= (fell <= margins.log_mean) & (shared_fell <= margins.log_mean)
-    holds &= by_dyad.max(axis=-1, initial=0.0) <= margins.agreements
+    holds[_signed_more(world, state, margins.agreements)] = False
     holds &= by_state.max(axis=-1, initial=0.0) <= margins.signed
     if world.highest_unsided is not None:
-        unsided = threat.unsided(state.workspace.total, state.workspace.sided)
-        holds &= (unsided <= world.highest_unsided).all(axis=(1, 2))
+        holds[_more_alarmed(world.highest_unsided, state.workspace)] = False
     return np.asarray(holds)
+
+
+def _signed_more(world: World, state: BlockState, most: float) -> Ints:
+    """Replications in which a dyad has signed more than so many agreements."""
+    touched = np.flatnonzero(state.touched)
+    run, dyad = np.divmod(touched, len(world.first))
+    signed = state.experience.take(touched) - world.experience.take(dyad)
+    return run[signed > most]
+
+
+def _more_alarmed(highest: Floats, perceived: Workspace) -> Ints:
+    """Replications in which somebody has more to fear, of what another would not side
+    with, than `highest_unsided`. Few have a state of which all the threat is more."""
+    run, state = np.nonzero(perceived.total > highest.min(axis=1))
+    total, sided = perceived.total[run, state], perceived.sided[run, state]
+    is_more = threat.unsided(total, sided) > highest[state]
+    return run[is_more.any(axis=1)]
 
 
 MOST_ALARM, MOST_THREAT = 2.0, 1.25
