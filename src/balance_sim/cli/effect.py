@@ -36,6 +36,7 @@ ESTIMATOR = (
 )
 MEASURES = {"accords": "security agreements", "exercises": "joint exercises"}
 HEADS = ("control", "arm", "effect")
+DYAD_COLUMNS = ("a", "b", "control", "mean")
 
 
 @click.command()
@@ -131,9 +132,9 @@ def effect_lines(
     if expected.effort is not None:
         rows.append(["  effort of the threatened", *_cells(*expected.effort, 4)])
     names = state_names(scenario)
-    for row in expected.dyads.head(MOST_DYADS).to_dict("records"):
-        dyad = dyad_name(names, row["a"], row["b"])
-        rows.append([f"  {dyad}", *_cells(row["control"], row["mean"], 4)])
+    columns = (expected.by_dyad[name][:MOST_DYADS] for name in DYAD_COLUMNS)
+    for a, b, control, mean in zip(*columns, strict=True):
+        rows.append([f"  {dyad_name(names, a, b)}", *_cells(control, mean, 4)])
     yield from ["", *table(rows, "<>"), ""]
     yield from said(f"{words.exercise_words()} {ESTIMATOR}")
 

@@ -10,9 +10,11 @@ file, line and column, and all else is an internal error.
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import enum
 import errno
+import gc
 import json
 import os
 import sys
@@ -80,6 +82,7 @@ class ExitCode(enum.IntEnum):
     TERMINATED = 143
 
 
+atexit.register(gc.freeze)  # no search for garbage in memory that goes anyway
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 
 
@@ -172,6 +175,8 @@ class Program(Commands):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; whatever goes wrong ends here."""
+        # none of ours: it would look for them in every package that is installed
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         for stream in (sys.stdout, sys.stderr):  # no character stops the program
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from balance_sim.effects.channels import expected_forms, parts
 from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DIRECTIONS, Floats
+from balance_sim.model.core import DIRECTIONS, Floats, Ints
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.schema import Scenario
@@ -33,15 +35,22 @@ class ExpectedEffect(OneLine):
         of the threatened states and joint exercises among them
     channels : parts of the effect on counter-balancing agreements within the longest
         window; None where the arm lacks the event, or they were not asked for
-    dyads : tidy, a, b, direction, control, mean, effect, in the longest window; the
-        largest effects first
+    by_dyad : (P,) columns of `dyads`
     """
 
     scenario: Scenario
     arm: str
     outcomes: tuple[dict[str, float], dict[str, float]]
     channels: dict[str, float] | None
-    dyads: pd.DataFrame
+    by_dyad: Mapping[str, npt.NDArray[Any]]
+
+    @cached_property
+    def dyads(self) -> pd.DataFrame:
+        """Tidy: a, b, direction, control, mean, effect, in the longest window; the
+        largest effects first."""
+        from balance_sim.stats.frame import Frame
+
+        return Frame(self.by_dyad)
 
     @property
     def window(self) -> int:
@@ -168,14 +177,15 @@ def effect_of(
     if forms:
         worths = [form.outcomes(direction)[name] for form in forms]
         divided = parts(worths, outcomes[0][name])
-    dyads = _dyads(worlds, control, having)
-    return ExpectedEffect(worlds.scenario, arm, outcomes, divided, dyads)
+    by_dyad = _by_dyad(worlds, control, having)
+    return ExpectedEffect(worlds.scenario, arm, outcomes, divided, by_dyad)
 
 
-def _dyads(worlds: Worlds, control: Expected, having: Expected) -> pd.DataFrame:
-    """Expected security agreements by dyad, in the longest window."""
-    from balance_sim.stats.frame import Frame
-
+def _by_dyad(
+    worlds: Worlds, control: Expected, having: Expected
+) -> dict[str, npt.NDArray[Any]]:
+    """Expected security agreements by dyad, in the longest window; the largest effects
+    first."""
     world, window = worlds.reference, control.windows.longest
     codes, names = np.array(world.codes), np.array(DIRECTIONS)
     level, mean = control.by_dyad(window), having.by_dyad(window)
@@ -187,12 +197,18 @@ def _dyads(worlds: Worlds, control: Expected, having: Expected) -> pd.DataFrame:
         "mean": mean,
         "effect": mean - level,
     }
-    return largest_first(Frame(columns), mean - level)
+    order = largest_order(columns, columns["effect"])
+    return {name: values[order] for name, values in columns.items()}
+
+
+def largest_order(dyads: Mapping[str, Any] | pd.DataFrame, sizes: Any) -> Ints:
+    """(P,) places of dyads by the size of a number, whatever its sign; ties by their
+    codes."""
+    return np.lexsort((dyads["b"], dyads["a"], -np.abs(sizes)))
 
 
 def largest_first(
     dyads: pd.DataFrame, sizes: pd.Series[float] | Floats
 ) -> pd.DataFrame:
-    """Rows of dyads by the size of a number, whatever its sign; ties by their codes."""
-    order = np.lexsort((dyads["b"], dyads["a"], -np.abs(sizes)))
-    return dyads.iloc[order].reset_index(drop=True)
+    """Rows of dyads in that order."""
+    return dyads.iloc[largest_order(dyads, sizes)].reset_index(drop=True)

@@ -232,6 +232,8 @@ def shown(value: object, limit: int = 60) -> str:
 
 def escaped(text: str) -> str:
     """Text with its control characters written out; what is printable stays."""
+    if text.isprintable():
+        return text
     return "".join(
         character
         if character.isprintable()

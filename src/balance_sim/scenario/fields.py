@@ -142,6 +142,7 @@ class Strict(BaseModel):
         strict=True,
         allow_inf_nan=False,
         hide_input_in_errors=True,
+        defer_build=True,  # most are validated as a part of another, or not at all
     )
 
 

@@ -92,7 +92,13 @@ def row_path(section: str, row: Node, position: int) -> str:
     str
         `events.parade` where the row can be named, else `events[3]`.
     """
-    key = SECTIONS.get(section, schema.Change).key_of(plain(row.without()).get)
+
+    def value_of(name: str) -> object:
+        """What is written in a field of the row; None without it."""
+        child = row.get(name)
+        return None if child is None else plain(child)
+
+    key = SECTIONS.get(section, schema.Change).key_of(value_of)
     return f"{section}.{shown(key, 200)}" if key else f"{section}[{position}]"
 
 

@@ -294,7 +294,8 @@ def _row(
     for place, (column, cell) in enumerate(zip(columns, cells, strict=True), 1):
         if not column or not cell.strip():
             continue
-        place_mark, field = mark._replace(col=place), _COW.get(column, column)
+        place_mark = Mark(mark.file, mark.line, place)
+        field = _COW.get(column, column)
         cell_kind = cell_type(SECTIONS[section], field)
         value: object = plain_scalar(cell) if cell_kind == "number" else cell
         fault: Sequence[str] = value if isinstance(value, Unclear) else ()

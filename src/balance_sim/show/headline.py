@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from balance_sim.effects.headline import (
     NOT_WORKED_OUT,
@@ -28,6 +27,8 @@ from balance_sim.stats.intervals import FEWEST_RUNS
 from balance_sim.study.outcomes import Outcome
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from balance_sim.effects.placebos import PlaceboTest
     from balance_sim.effects.result import AnalysedResult
     from balance_sim.study.result import Result
@@ -101,6 +102,8 @@ def effect_table(result: Result, outcomes: Sequence[str]) -> pd.DataFrame:
     (mcse), NaN for the control arm; and what `wording.titled` says of the arm. Empty
     where no replication finished
     """
+    import pandas as pd
+
     if not result.finished:
         return pd.DataFrame()
     keys = ["outcome", "arm"]

@@ -18,8 +18,7 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints, Keys
 from balance_sim.model.perception import View
 from balance_sim.model.streams import EXERCISES, stream_keys
 from balance_sim.study.filtered import Windows
-from balance_sim.study.outcomes import Outcome
-from balance_sim.study.tables import DECIMALS
+from balance_sim.study.outcomes import DECIMALS, Outcome
 
 MOMENTS = 4
 """At which alarm is looked at: the day after the event, the end of the longest window,

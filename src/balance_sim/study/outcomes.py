@@ -28,6 +28,9 @@ COUNTS = ("accords", "declarations")
 all other kinds."""
 GROUP_MEASURES = ("relations", "hostility", "drawn_in", "drawn_in_war")
 """Measures of a group of states towards the host."""
+DECIMALS = 12
+"""Of outcomes on a scale, in the tables of replications: further digits depend on how
+these were cut into blocks."""
 FILTERED = "filtered_"
 """Begins the name of the column with the filtered estimate of a number of agreements or
 exercises."""

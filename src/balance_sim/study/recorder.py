@@ -23,14 +23,13 @@ from balance_sim.model.world import capabilities
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.exercises import Exercises, moments
 from balance_sim.study.filtered import Windows
-from balance_sim.study.outcomes import Outcome, days_after, is_new
+from balance_sim.study.outcomes import DECIMALS, Outcome, days_after, is_new
 from balance_sim.study.scene import (
     EventRoles,
     StateMetrics,
     focal_roles,
     state_metrics,
 )
-from balance_sim.study.tables import DECIMALS
 
 
 class FurtherMeasures(Protocol):

@@ -24,11 +24,8 @@ from balance_sim.model.clocks import absorb, label, uniform
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
 from balance_sim.model.state import AgreementRows
 from balance_sim.model.streams import COPIES, stream_keys
-from balance_sim.study.outcomes import FILTERED, is_new, known_outcome
+from balance_sim.study.outcomes import DECIMALS, FILTERED, is_new, known_outcome
 
-DECIMALS = 12
-"""Of outcomes on a scale, in the tables of replications: further digits depend on how
-these were cut into blocks."""
 EPOCH = 719163  # ordinal of 1970-01-01, from which stored dates count
 UNSIGNED = -(2**30)  # stands for no date among days
 
