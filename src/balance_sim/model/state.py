@@ -27,8 +27,8 @@ from balance_sim.scenario.errors import OneLine
 
 AT_ONCE = 16 * 50**2
 """Entries of matrices perceived together, to stay in the cache; changes no result."""
-ROWS_AT_ONCE = 64
-"""States whose partners are counted together, in the cache; changes no result."""
+WORD = 64
+"""States whose ties one number of `BlockState.ties` holds, a bit each."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +231,7 @@ class BlockState(OneLine):
     touched: Bools  # (R, P) something was signed, took effect or ended
     partners: Floats  # (R, n)
     log_partners: Floats  # (R, n) ln(1 + partners)
+    ties: Keys  # (R, n, W) who is a partner, in words of bits
     log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
     shared_mean: Floats  # (R,) mean over dyads of ln(1 + shared partners)
     experience: Floats  # (R, P), scaled to day 0
@@ -246,7 +247,7 @@ class BlockState(OneLine):
 
 NETWORK = (
     *("depth", "calm", "touched", "partners"),
-    *("log_partners", "log_shared", "shared_mean"),
+    *("log_partners", "ties", "log_shared", "shared_mean"),
 )
 """What a state holds of the network of agreements, beside those in force."""
 
@@ -310,8 +311,8 @@ def begin_network(world: World, runs: Keys) -> BlockState:
     replications, n, start = len(runs), world.n, world.at_start
     depth = np.zeros((n, n))
     depth[world.first, world.second] = depth[world.second, world.first] = start.depth
-    tie = (depth > 0).astype(np.float32)
-    partners, log_shared = tie.sum(axis=-1).astype(float), _logs(tie @ tie)
+    partners, ties = (depth > 0).sum(axis=-1).astype(float), packed(depth > 0)
+    log_shared = _log_shared(ties, ties[:, None], n)
     np.fill_diagonal(log_shared, 0.0)
 
     def for_each[Number: np.generic](
@@ -330,6 +331,7 @@ def begin_network(world: World, runs: Keys) -> BlockState:
         touched=np.zeros((replications, len(world.first)), dtype=bool),
         partners=for_each(partners),
         log_partners=for_each(np.log1p(partners)),
+        ties=for_each(ties),
         log_shared=for_each(log_shared),
         shared_mean=for_each(_mean(log_shared)[0]),
         experience=for_each(world.experience),
@@ -383,25 +385,35 @@ def _recount(state: BlockState, run: Ints, sides: Ints) -> None:
     """The network where dyads have become partners, or are so no more: the rows and
     columns of the two states, (2, K), alone change."""
     n = state.depth.shape[-1]
-    rows = np.unique(run * n + sides)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        runs, states = np.divmod(rows[start : start + ROWS_AT_ONCE], n)
-        tie = (state.depth[runs] > 0).astype(np.float32)
-        index = np.arange(len(runs))
-        own_ties = tie[index, states]
-        logs = _logs((tie @ own_ties[:, :, None])[..., 0])
-        logs[index, states] = 0.0
-        state.log_shared[runs, states] = state.log_shared[runs, :, states] = logs
-        state.partners[runs, states] = own_ties.sum(axis=-1)
-        state.log_partners[runs, states] = np.log1p(state.partners[runs, states])
+    runs, states = np.divmod(np.unique(run * n + sides), n)
+    is_partner = state.depth[runs, states] > 0
+    own_ties = packed(is_partner)
+    state.ties[runs, states] = own_ties
+    logs = _log_shared(state.ties[runs], own_ties[:, None], n)
+    logs[np.arange(len(runs)), states] = 0.0
+    state.log_shared[runs, states] = state.log_shared[runs, :, states] = logs
+    state.partners[runs, states] = is_partner.sum(axis=-1)
+    state.log_partners[runs, states] = np.log1p(state.partners[runs, states])
     changed_runs = np.unique(run)
     state.shared_mean[changed_runs] = _mean(state.log_shared[changed_runs])
 
 
-def _logs(shared: npt.NDArray[np.float32]) -> Floats:
-    """ln(1 + shared partners)."""
-    table = np.log1p(np.arange(shared.shape[-1] + 1, dtype=float))
-    return np.asarray(table[shared.astype(np.int64)])
+def packed(is_partner: Bools) -> Keys:
+    """(..., W) rows of partners, (..., n), as words of bits.
+
+    >>> packed(np.array([True, True, False])).tolist() in ([192], [3 << 62])
+    True
+    """
+    n = is_partner.shape[-1]
+    bits = np.zeros((*is_partner.shape[:-1], n + -n % WORD), dtype=bool)
+    bits[..., :n] = is_partner
+    return np.packbits(bits, axis=-1).view(np.uint64)
+
+
+def _log_shared(ties: Keys, others: Keys, n: int) -> Floats:
+    """(...,) ln(1 + shared partners) of states whose ties, (..., W), broadcast."""
+    shared = np.bitwise_count(ties & others).sum(axis=-1)
+    return np.asarray(np.log1p(np.arange(n + 1, dtype=float)).take(shared))
 
 
 def _mean(log_shared: Floats) -> Floats:
