@@ -225,6 +225,8 @@ SAME: dict[tuple[str, str, str], str] = {
     ("model/thinning.py", "0.0", "0.5"): "spells begin on whole days",
     ("model/thinning.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
     ("model/thinning.py", "1 + 1e-09", "1"): ROUNDING,
+    ("model/thinning.py", "1 - 1e-09", "1 + 1e-09"): ROUNDING,
+    ("model/thinning.py", "1 - 1e-09", "1"): ROUNDING,
     (
         "model/thinning.py",
         "consent(most.reshape(-1, *most.shape[-3:])) * (1 + 1e-09)",
@@ -295,7 +297,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "np.add.at(in_force, (record.dyad[rows], record.kind[rows]), 1)",
      "in_force[record.dyad[rows], record.kind[rows]] = 1"),
     ("model", "model/state.py", "a second agreement of a kind in a run is not counted",
-     "np.add.at(state.in_force, places, by)", "state.in_force[places] = by"),
+     "np.add.at(state.in_force, places, np.int16(by))", "state.in_force[places] = by"),
     ("model", "model/willingness.py", "ego's size for alter's",
      "log_size(p.world)[p.alter]", "log_size(p.world)[p.ego]"),
     ("model", "model/willingness.py", "ego's activity for alter's", "logs.take(p.other)", "logs.take(p.row)"),
@@ -725,7 +727,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
 UNTOUCHED = (
     "AT_ONCE",
     "KEPT",
-    "FEW",
+    "CLOCKS_AT_ONCE",
     "ROWS_AT_ONCE",
     "MOST_VALUES",
     "CHUNK",

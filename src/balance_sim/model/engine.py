@@ -276,11 +276,11 @@ def open_to_consent(
 ) -> Ints:
     """Opportunities first..stop-1 of dyads and types without talks, at which the two
     sides may consent."""
-    rows = np.arange(first, stop)
+    rows = slice(first, stop)
     run = opportunities.run[rows]
     clock = clock_of(world, run, opportunities.dyad[rows], opportunities.kind[rows])
     may_consent = thin.kept[rows] | ~state.within[run]
-    return rows[~state.busy.take(clock) & may_consent]
+    return first + np.flatnonzero(~state.busy.take(clock) & may_consent)
 
 
 def consents(

@@ -30,7 +30,7 @@ from balance_sim.model.streams import (
     AssumedDraw,
     stream_keys,
 )
-from balance_sim.model.thinning import FEW, chance_under_way, clock_keys
+from balance_sim.model.thinning import chance_under_way, drawn_clocks
 
 NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE, ACCEDED = range(len(ORIGINS))
 _OF_ASSUMED = np.uint64(1 << 40)
@@ -213,20 +213,15 @@ def _drawn_under_way(
     recorded."""
     chance = chance_under_way(world, baseline)
     chance = np.broadcast_to(chance, (len(runs), chance.shape[-1]))
-    stream_key = stream_keys(seed, runs, ASSUMED_TALKS)
-    drawn_runs, drawn_clocks, drawn_keys = [], [], []
-    for start in range(0, len(runs), FEW):
-        key = clock_keys(world, stream_key[start : start + FEW])
+
+    def is_under_way(key: Keys, rows: slice) -> Bools:
         uniform = clocks.uniform(clocks.draw(key, AssumedDraw.UNDER_WAY))
-        run, clock = np.nonzero(uniform < chance[start : start + FEW])
-        drawn_runs.append(run + start)
-        drawn_clocks.append(clock)
-        drawn_keys.append(key[run, clock])
-    return (
-        np.concatenate(drawn_runs),
-        np.concatenate(drawn_clocks),
-        np.concatenate(drawn_keys),
-    )
+        return np.asarray(uniform < chance[rows])
+
+    stream_key = stream_keys(seed, runs, ASSUMED_TALKS)
+    drawn = zip(*drawn_clocks(world, stream_key, is_under_way), strict=True)
+    place, key = map(np.concatenate, drawn)
+    return *np.divmod(place, chance.shape[-1]), key
 
 
 def clock_of(world: World, run: Ints, dyad: Ints, kind: Ints) -> Ints:
@@ -293,12 +288,12 @@ def sign_talks(world: World, state: BlockState, start: float, stop: float) -> No
     rows = np.flatnonzero(agreements.stage == 0)
     if not len(rows):
         return
-    talks = agreements.take(rows)
-    since = np.maximum(talks.opened, start)
-    at_length = since + (talks.length - talks.progress)
-    signature = np.where(np.isfinite(talks.signed), talks.signed, at_length)
+    given, fails = agreements.signed[rows], agreements.fails[rows]
+    since = np.maximum(agreements.opened[rows], start)
+    at_length = since + (agreements.length[rows] - agreements.progress[rows])
+    signature = np.where(np.isfinite(given), given, at_length)
     agreements.progress[rows] += stop - since
-    failing = (talks.fails < signature) & (talks.fails < stop)
+    failing = (fails < signature) & (fails < stop)
     signing = (signature < stop) & ~failing
     failed = rows[failing]
     agreements.stage[failed] = 3

@@ -363,7 +363,7 @@ def count_in_force(state: BlockState, rows: Ints, by: int) -> None:
     -1."""
     agreements = state.agreements
     places = agreements.run[rows], agreements.dyad[rows], agreements.kind[rows]
-    np.add.at(state.in_force, places, by)
+    np.add.at(state.in_force, places, np.int16(by))
 
 
 def refresh(world: World, state: BlockState, run: Ints, dyad: Ints) -> None:

@@ -23,7 +23,7 @@ factor here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import reduce
 from itertools import pairwise
@@ -65,9 +65,8 @@ from balance_sim.scenario.schema import Scenario
 
 NO_RUN = np.zeros(1, dtype=np.uint64)
 """One replication, number 0, where no random number counts."""
-FEW = 4
-"""Replications drawn at once, so that the work stays in the cache; changes no
-result."""
+CLOCKS_AT_ONCE = 2**17
+"""Clocks drawn at once, so that the work stays in the cache; changes no result."""
 
 
 # Rate
@@ -339,12 +338,22 @@ def _upper_bound(
 # Uniforms, and which are thinned
 
 
-def clock_keys(world: World, stream_key: Keys) -> Keys:
-    """(R, P * M) one key for each replication, dyad and agreement type of a stream.
+def drawn_clocks(
+    world: World, stream_key: Keys, is_drawn: Callable[[Keys, slice], Bools]
+) -> Iterator[tuple[Ints, Keys]]:
+    """Yield the clocks of R replications that draws pick, and their keys; a clock is a
+    replication, dyad and agreement type.
 
-    stream_key: (R,) from `streams.stream_keys`."""
-    by_clock = clocks.absorb(world.dyad_keys[:, None], world.kind_keys)
-    return clocks.absorb(stream_key[:, None], by_clock.reshape(-1))
+    stream_key: (R,) from `streams.stream_keys`; is_drawn: from the keys of a few
+    replications, (r, P * M), and which they are, to what is picked. Yields places in
+    (R, P * M), ascending."""
+    by_clock = clocks.absorb(world.dyad_keys[:, None], world.kind_keys).reshape(-1)
+    few = max(1, CLOCKS_AT_ONCE // len(by_clock))
+    for start in range(0, len(stream_key), few):
+        runs = slice(start, start + few)
+        key = clocks.absorb(stream_key[runs, None], by_clock)
+        drawn = np.flatnonzero(is_drawn(key, runs))
+        yield start * len(by_clock) + drawn, key.take(drawn)
 
 
 def draw_opportunities(
@@ -355,23 +364,32 @@ def draw_opportunities(
     most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in every arm;
     opportunities at which a side could not consent even then are left out, which
     changes no result. None keeps them all."""
-    clocks_each = len(world.first) * len(world.ladder.names)
-    bound = None
-    if most is not None:
-        bound = np.broadcast_to(_sides(world, most), (len(runs), 2, clocks_each))
-    stream_key = stream_keys(seed, runs, OPPORTUNITY)
-    rate = np.broadcast_to(drawn_rate(world), len(runs))
+    shape = (len(runs), len(world.first), len(world.ladder.names))
+    size = len(world.first) * len(world.ladder.names)
+    highest = np.full((1, 2, size), np.inf) if most is None else _sides(world, most)
+    highest = np.broadcast_to(highest, (len(runs), 2, size))
+    by_run = opportunity_rate(world).reshape(-1) * drawn_rate(world).reshape(-1, 1)
+    mean_wait, horizon = DAYS_PER_YEAR / by_run, world.grid[-1]
+    least = np.exp(-horizon / mean_wait) * (1 - 1e-9)
+    mean_wait, least = np.broadcast_arrays(mean_wait, least, highest[:, 0])[:2]
+
+    def may_come(key: Keys, rows: slice) -> Bools:
+        """Whether the first opportunity may come before the horizon."""
+        wait = clocks.draw(clocks.absorb(key, 0), OpportunityDraw.WAIT)
+        return clocks.uniform(wait) > least[rows]
+
     arrivals = []
-    for start in range(0, len(runs), FEW):
-        rows = slice(start, start + FEW)
-        keys = clock_keys(world, stream_key[rows])
-        bound_of_rows = None if bound is None else bound[rows]
-        for place, *drawn in _arrivals(world, keys, rate[rows], bound_of_rows):
-            arrivals.append((place + start * clocks_each, *drawn))
+    for place, key in drawn_clocks(
+        world, stream_keys(seed, runs, OPPORTUNITY), may_come
+    ):
+        run, clock = np.divmod(place, size)
+        bounds = highest[run, 0, clock], highest[run, 1, clock]
+        for row, *drawn in _arrivals(key, mean_wait[run, clock], bounds, horizon):
+            arrivals.append((place[row], *drawn))
     place, day, count, needs, bars = map(np.concatenate, zip(*arrivals, strict=True))
     step = np.searchsorted(world.grid, day, side="right") - 1
-    order = np.lexsort((count, place, step))
-    shape = (len(runs), len(world.first), len(world.ladder.names))
+    sizes = world.steps, size * len(runs), count.max(initial=0) + 1
+    order = np.argsort(np.ravel_multi_index((step, place, count), sizes))
     run, dyad, kind = np.unravel_index(place[order], shape)
     return Opportunities(
         day=day[order],
@@ -387,41 +405,29 @@ def draw_opportunities(
 
 
 def _arrivals(
-    world: World, keys: Keys, rate: Floats, bound: Floats | None
+    key: Keys, mean_wait: Floats, highest: tuple[Floats, Floats], horizon: float
 ) -> Iterator[tuple[Ints, Floats, Ints, Floats, Floats]]:
-    """Yield the opportunities of a few replications, the first of each Poisson stream,
-    then the second, until all are past the horizon.
+    """Yield the opportunities of some clocks, the first of each Poisson stream, then
+    the second, until all are past the horizon; none of the first, if there are none.
 
-    keys: (R, P * M) of the streams; rate: (R,) factor on all of them; bound: (R, 2, P *
-    M) upper bound of consent of either side. Yields places in the flat keys, days,
-    numbers within the streams, (C, 2) uniforms of the two sides, and uniforms of the
-    dyads."""
-    by_run = opportunity_rate(world).reshape(-1) * rate[:, None]
-    mean_wait = (DAYS_PER_YEAR / by_run).reshape(-1)
-    place, key, count = np.arange(keys.size), keys.reshape(-1), 0
-    clock, day = place % keys.shape[1], np.zeros(keys.size)
-    while len(place):
-        this = clocks.absorb(key, count)
+    key, mean_wait: (K,) of the streams; highest: upper bound of consent of either side,
+    (K,) each. Yields places in these, days, numbers within the streams, (C, 2) uniforms
+    of the two sides, and uniforms of the dyads."""
+    place, day, count = np.arange(len(key)), np.zeros(len(key)), 0
+    while len(place) or count == 0:
+        this = clocks.absorb(key[place], count)
         wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
         day = day + wait * mean_wait[place]
-        on_time = np.flatnonzero(day < world.grid[-1])
-        place, clock, key = place[on_time], clock[on_time], key[on_time]
-        day, this = day[on_time], this[on_time]
-        rows = np.arange(len(place))
-        if bound is not None:
-            run = place // keys.shape[1]
-            for side in (0, 1):
-                drawn = clocks.draw(this[rows], OpportunityDraw.CONSENT_A + side)
-                highest = bound[run[rows], side, clock[rows]]
-                rows = rows[clocks.uniform(drawn) < highest]
-        drawn = this[rows]
-        sides = [
-            clocks.uniform(clocks.draw(drawn, number))
-            for number in (OpportunityDraw.CONSENT_A, OpportunityDraw.CONSENT_B)
-        ]
-        bars = clocks.uniform(clocks.draw(drawn, OpportunityDraw.OPENNESS))
-        numbers = np.full(len(rows), count)
-        yield place[rows], day[rows], numbers, np.stack(sides, axis=1), bars
+        on_time = np.flatnonzero(day < horizon)
+        place, day, this = place[on_time], day[on_time], this[on_time]
+        kept, needs = np.arange(len(place)), np.empty((len(place), 2))
+        for side, bound in enumerate(highest):
+            drawn = clocks.draw(this[kept], OpportunityDraw.CONSENT_A + side)
+            needs[kept, side] = clocks.uniform(drawn)
+            kept = kept[needs[kept, side] < bound[place[kept]]]
+        bars = clocks.uniform(clocks.draw(this[kept], OpportunityDraw.OPENNESS))
+        numbers = np.full(len(kept), count)
+        yield place[kept], day[kept], numbers, needs[kept], bars
         count += 1
 
 
@@ -436,11 +442,14 @@ def thinning(
     count = len(opportunities.day)
     if most is None:
         return Thinning(np.ones(count, dtype=bool), np.ones(count))
-    sides = _sides(world, most)
-    clock = opportunities.dyad * len(world.ladder.names) + opportunities.kind
-    run = opportunities.run if len(sides) > 1 else 0
-    bounds = np.minimum(sides[run, :, clock], 1.0)
-    return Thinning((opportunities.needs < bounds).all(axis=1), bounds.prod(axis=1))
+    sides = np.minimum(_sides(world, most), 1.0)
+    place = opportunities.dyad * len(world.ladder.names) + opportunities.kind
+    if len(sides) > 1:
+        place += opportunities.run * sides.shape[-1]
+    needs, bounds = opportunities.needs, np.swapaxes(sides, 0, 1).reshape(2, -1)
+    first, second = bounds[0].take(place), bounds[1].take(place)
+    kept = (needs[:, 0] < first) & (needs[:, 1] < second)
+    return Thinning(kept, first * second)
 
 
 def _sides(world: World, most: Floats) -> Floats:

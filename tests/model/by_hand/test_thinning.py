@@ -104,6 +104,7 @@ def test_opportunities_stand_by_step_and_dyad(worlds: Worlds) -> None:
     assert every.starts[0] == 0 and every.starts[-1] == len(every.day)
     apart = draw_opportunities(worlds.reference, 5, np.array([1], dtype=np.uint64))
     np.testing.assert_array_equal(np.sort(apart.day), np.sort(every.day[every.run == 1]))
+    assert not len(draw_opportunities(replace(worlds.reference, grid=np.array([0.0, 1e-9])), 5, RUNS).day)
 
 
 def test_who_is_asked(worlds: Worlds) -> None:
