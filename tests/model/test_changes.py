@@ -12,10 +12,10 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.changes import efforts_on, turning_days, version_on
 from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.model.world import compile_world
+from balance_sim.model.world import EVIDENCE, compile_world
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.diagnostics import ScenarioError
-from balance_sim.study.spans import EVIDENCE, in_spans, with_event
+from balance_sim.study.spans import in_spans, with_event
 from click.testing import CliRunner
 
 PAPER = Path(__file__).parent / "by_hand" / "paper.yaml"

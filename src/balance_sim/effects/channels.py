@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from balance_sim.model.baseline import Worlds, compile_beside, compile_worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import with_events
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.fingerprint import RecentResults
+from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.variance import shapley
 
 if TYPE_CHECKING:
@@ -32,6 +34,9 @@ AIMED: dict[str, object] = {"targets": ()}
 WITHOUT = (TOGETHER | AIMED, AIMED, TOGETHER)
 """What is changed of the focal event to take away both channels, the threat, the
 picture: nobody is shown together; nobody is its target."""
+
+_FORMS = RecentResults[list[tuple[Event, ...]]](most=16)
+"""Events of the last arms that were taken apart: draws have them in common."""
 
 COLUMNS = ["arm", "outcome", "picture", "threat", "rest", "total"]
 
@@ -105,17 +110,23 @@ def forms(worlds: Worlds, arm: str) -> list[World]:
     has_focal = any(event.id == scenario.focal for event in version.events)
     if not has_focal or arm == scenario.reference_arm:
         return []
-    changed = []
-    for change in WITHOUT:
-        events = tuple(
-            event.model_copy(update=change) if event.id == scenario.focal else event
-            for event in version.events
-        )
-        changed.append(version.model_copy(update={"events": events}))
+    versions = _FORMS.get((scenario.focal, version.events), partial(_without, version))
+    changed = [version.model_copy(update={"events": events}) for events in versions]
     if not version.changes:
         return [*with_events(world, version, [(arm, c) for c in changed]), world]
     beside = arm, world.grid, world, worlds.reference
     return [*(compile_beside(form, *beside) for form in changed), world]
+
+
+def _without(version: Scenario) -> list[tuple[Event, ...]]:
+    """An arm's events without what is taken away in turn of the focal one."""
+    return [
+        tuple(
+            event.model_copy(update=change) if event.id == version.focal else event
+            for event in version.events
+        )
+        for change in WITHOUT
+    ]
 
 
 def parts(worth: Sequence[float], level: float) -> dict[str, float]:

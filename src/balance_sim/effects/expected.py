@@ -35,18 +35,17 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.thinning import mean_openness, opportunity_rate
+from balance_sim.model.world import EVIDENCE, differ_in_evidence
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 from balance_sim.study.exercises import Exercises, moments
 from balance_sim.study.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.study.outcomes import Outcome, numbers_of_agreements
 from balance_sim.study.recorder import step_at
 from balance_sim.study.spans import (
-    EVIDENCE,
     WillingnessOverTime,
     at_start,
     course,
     courses,
-    differ_in_evidence,
     in_spans,
     spans,
     walk,

@@ -37,10 +37,11 @@ from balance_sim.games.solve import identity_of
 from balance_sim.games.stages import Stages, stages_of
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Floats
+from balance_sim.model.world import differ_in_evidence
 from balance_sim.scenario.schema import Arm, Scenario
 from balance_sim.study.draws import Draws
 from balance_sim.study.jobs import Progress
-from balance_sim.study.spans import beside_of, course, differ_in_evidence, in_spans
+from balance_sim.study.spans import beside_of, course, in_spans
 
 AT_ONCE = 32
 """Paths that are compiled together."""

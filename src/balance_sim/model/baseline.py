@@ -51,7 +51,9 @@ from balance_sim.model.willingness import (
 from balance_sim.model.world import (
     compile_with_odds,
     compile_world,
+    differ_in_evidence,
     focal_day,
+    steps_alike,
     time_grid,
     with_odds,
     with_policies,
@@ -408,13 +410,27 @@ def with_bounds_of_threat(worlds: dict[str, World]) -> dict[str, World]:
     bounds of consent rest; as they are where no arm's states react."""
     if not any(world.rules.weights[ALARM] for world in worlds.values()):
         return worlds
-    return {name: _with_bound(world) for name, world in worlds.items()}
+    first = next(iter(worlds.values()))
+    alike = {
+        name: steps_alike(world, first)
+        for name, world in worlds.items()
+        if differ_in_evidence(world, first)
+    }
+    parted = min(alike.values())
+    together = highest_unsided(first, range(parted))
+    bounded = {}
+    for name, world in worlds.items():
+        if name in alike:
+            alone = highest_unsided(world, range(parted, world.steps))
+            bounded[name] = _with_bound(world, np.maximum(together, alone))
+        else:
+            bounded[name] = _with_bound(world, highest_unsided(world))
+    return bounded
 
 
-def _with_bound(world: World) -> World:
+def _with_bound(world: World, highest: Floats) -> World:
     """The world, and what it turns to, with the highest threat that events and changes
-    make."""
-    highest = highest_unsided(world)
+    make, (n, n)."""
     turns = tuple(
         (step, replace(turned, highest_unsided=highest)) for step, turned in world.turns
     )

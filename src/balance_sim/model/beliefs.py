@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from threading import Lock
 
 import numpy as np
@@ -38,7 +37,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.record import records
-from balance_sim.model.spread import learned
+from balance_sim.model.spread import Acts, acts_among, learned
 from balance_sim.model.state import BlockState, Provoked
 from balance_sim.model.streams import PROVOCATION, stream_keys
 from balance_sim.scenario.defaults import OWN, signal_costs
@@ -125,7 +124,7 @@ def decay(
 
 def members(
     actors: Iterable[str],
-    groups: Mapping[str, tuple[str, ...]],
+    groups: Groups,
     roster: Mapping[str, int],
 ) -> list[int]:
     """Positions of the actors in the roster, groups expanded, outsiders left out, each
@@ -291,6 +290,9 @@ class Evidence:
 
 Reach = tuple[Ints, Floats]
 """Entries that an event moves, and how many times each counts."""
+Rows = tuple[Ints, Ints, Floats]
+"""(R,) which of some events, which entry it moves, and how many times that counts."""
+Groups = Mapping[str, tuple[str, ...]]
 
 
 def evidence(
@@ -322,37 +324,32 @@ def evidence_by_version(
     """`evidence` with each of V lists of events in place of the scenario's own: what
     they have in common is worked out once."""
     audiences, count = audiences_of(scenario), len(versions)
-    events, is_there = _of_all_versions(versions)
-    n, roster = len(scenario.codes), {code: i for i, code in enumerate(scenario.codes)}
-    reaches = [event_reach(scenario, event, roster, likeness) for event in events]
+    listed = _listed(tuple(versions))
+    events, n = listed.events, len(scenario.codes)
+    whom = _footprint(scenario, events)
     remaining = _remaining(scenario, events, moments, starts)
-    remaining = is_there[:, :, None] * remaining[:, None]  # (E, V, S)
+    remaining = listed.is_there[:, :, None] * remaining[:, None]  # (E, V, S)
     heeds = [audiences.attention[event.kind] for event in events]
     attention = np.array(heeds).reshape(len(events), len(audiences.names))
-    believed = np.ones((len(events), count, n))
-    for version, there in enumerate(is_there.T):
-        rows = np.flatnonzero(there).tolist()
-        worth = worth_of_words(scenario, [events[row] for row in rows], roster)
-        for row in rows if worth else ():
-            believed[row, version] = worth.get(events[row].id, 1.0)
     weights = (w[:, None, None] for w in _weights(scenario, events))
     on_alignment, on_intent, on_reliability = weights
 
-    event, shown, times = _rows([of_dyads for _, of_dyads, _ in reaches])
+    event, shown, times = whom.shown
     dyads, column = _columns(dyad_index.take(shown), int(dyad_index.max(initial=0)) + 1)
     nats = (on_alignment * remaining)[:, :, None] * attention[:, None, :, None]
     align = _summed(column, times[:, None, None, None] * nats[event], len(dyads))
 
-    event, aimed, times = _rows([of_intent for *_, of_intent in reaches])
+    event, aimed, times = whom.of_intent(scenario, events, likeness)
     places, column = _columns(aimed, n * n)
     heed = attention[event, audiences.of[aimed // n]]
+    believed = _believed(scenario, listed)
     heed = heed[:, None] * believed[event, :, aimed % n]
     nats = on_intent * remaining
     intent = _summed(
         column, nats[event] * (times[:, None] * heed)[..., None], len(places)
     )
 
-    event, blamed, times = _rows([of_states for of_states, *_ in reaches])
+    event, blamed, times = whom.blamed
     nats = on_reliability * remaining
     lost = _summed(blamed, times[:, None, None] * nats[event], n)
     return [
@@ -363,22 +360,37 @@ def evidence_by_version(
     ]
 
 
-def _of_all_versions(
-    versions: Sequence[tuple[Event, ...]],
-) -> tuple[list[Event], Bools]:
-    """The events of V lists, E in all, in their order, and (E, V) which list has which;
-    those that are agreements left out."""
+@dataclass(frozen=True)
+class _Listed:
+    """The events of V lists, E in all, in their order, and (E, V) which list has
+    which; those that are agreements left out."""
+
+    events: tuple[Event, ...]
+    is_there: Bools
+    versions: tuple[tuple[Event, ...], ...]  # held, as keys name them
+
+
+def _ids(events: Iterable[Event]) -> tuple[int, ...]:
+    return tuple(map(id, events))
+
+
+@cached(LRUCache(64), key=lambda versions: (*map(_ids, versions),), lock=Lock())
+def _listed(versions: tuple[tuple[Event, ...], ...]) -> _Listed:
+    """The events of some lists together; the last few are stored."""
     named = [[event for event in events if event.accord is None] for events in versions]
     by_identity = {id(event): event for events in named for event in events}
-    ordered = [*by_identity.values()]
+    ordered = (*by_identity.values(),)
     if len(versions) > 1:
-        ordered = [*sorted_rows(tuple(ordered))]
-    held = [{id(event) for event in events} for events in named]
+        ordered = sorted_rows(ordered)
+    held = [{*_ids(events)} for events in named]
     is_there = [[id(event) in ids for ids in held] for event in ordered]
-    return ordered, np.array(is_there, dtype=bool).reshape(len(ordered), len(versions))
+    shape = len(ordered), len(versions)
+    return _Listed(ordered, np.array(is_there, dtype=bool).reshape(shape), versions)
 
 
-def _weights(scenario: Scenario, events: list[Event]) -> tuple[Floats, Floats, Floats]:
+def _weights(
+    scenario: Scenario, events: Sequence[Event]
+) -> tuple[Floats, Floats, Floats]:
     """(E,) nats of each event at visibility 1: on alignment, on intent, on
     reliability."""
     tension, kinds = scenario.parameters.prior_tension, scenario.event_kinds
@@ -392,9 +404,8 @@ def _weights(scenario: Scenario, events: list[Event]) -> tuple[Floats, Floats, F
     return np.array(on_alignment), np.array(on_intent), np.array(on_reliability)
 
 
-def _rows(reaches: list[Reach]) -> tuple[Ints, Ints, Floats]:
-    """(R,) which of some events, which entry it moves, and how many times that
-    counts."""
+def _rows(reaches: list[Reach]) -> Rows:
+    """The entries of some events, one event after the other."""
     event = np.repeat(np.arange(len(reaches)), [len(entry) for entry, _ in reaches])
     entries = [_positions(()), *(entry for entry, _ in reaches)]
     times = [np.empty(0), *(times for _, times in reaches)]
@@ -411,24 +422,59 @@ def _summed(entry: Ints, values: Floats, count: int) -> Floats:
 
 
 def worth_of_words(
-    scenario: Scenario, events: list[Event], roster: Mapping[str, int]
+    scenario: Scenario, events: Sequence[Event], roster: Mapping[str, int]
 ) -> dict[str, Floats]:
     """(n,) share of its weight that each reassurance has, by sender and the event's id.
     A reassurance is an act of a kind that lowers hostile intent."""
-    words = [
-        event
-        for event in events
-        if not event.kind.startswith(OWN)
-        and scenario.event_kinds[event.kind].intent < 0
-    ]
+    kinds = _kinds_of_words(scenario)
+    words = [event for event in events if event.kind in kinds]
     senders = {
         event.id: members(event.principals, scenario.groups, roster) for event in words
     }
     return records(words, senders, len(roster))
 
 
+def _kinds_of_words(scenario: Scenario) -> frozenset[str]:
+    """Kinds of reassurances."""
+    kinds = scenario.event_kinds.items()
+    names = (name for name, kind in kinds if kind.intent < 0)
+    return frozenset(name for name in names if not name.startswith(OWN))
+
+
+def _believed(scenario: Scenario, listed: _Listed) -> Floats:
+    """(E, V, n) share of its weight that each event has in each list, by sender."""
+    return _worth_in(scenario, listed, _kinds_of_words(scenario))[0]
+
+
+@cached(
+    LRUCache(64),
+    key=lambda scenario, listed, words: (
+        id(listed),
+        id(scenario.groups),
+        scenario.codes,
+        words,
+    ),
+    lock=Lock(),
+)
+def _worth_in(
+    scenario: Scenario,
+    listed: _Listed,
+    words: frozenset[str],  # noqa: ARG001 - a part of the key
+) -> tuple[Floats, object]:
+    """The same; and what it follows from, held as keys name it. The last few are
+    stored."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    believed = np.ones((*listed.is_there.shape, len(roster)))
+    for version, is_there in enumerate(listed.is_there.T):
+        rows = np.flatnonzero(is_there).tolist()
+        worth = worth_of_words(scenario, [listed.events[row] for row in rows], roster)
+        for row in rows if worth else ():
+            believed[row, version] = worth.get(listed.events[row].id, 1.0)
+    return believed, (listed, scenario.groups)
+
+
 def _remaining(
-    scenario: Scenario, events: list[Event], moments: Floats, starts: Floats
+    scenario: Scenario, events: Sequence[Event], moments: Floats, starts: Floats
 ) -> Floats:
     """(E, S) share of each event's evidence that remains at each moment, times its
     visibility; 0 before the step that begins on its date."""
@@ -442,36 +488,15 @@ def _remaining(
 
 
 def event_reach(
-    scenario: Scenario,
-    event: Event,
-    roster: Mapping[str, int],
-    likeness: Likeness | None = None,
+    scenario: Scenario, event: Event, roster: Mapping[str, int]
 ) -> tuple[Reach, Reach, Reach]:
     """Whom an event moves: states whose reliability suffers; entries of a flat (n, n),
-    of dyads that are seen together, and of who sees intent of whom.
+    of dyads that are seen together, and of who has a part in it and sees intent of
+    whom.
 
-    roster: position of each state; likeness: how fear spreads, which keeps the result
-    for other versions of the scenario that have this very event. Raises ScenarioError
-    for a kind of the user's own that is registered nowhere, and as `shifts_of`."""
-    if likeness is None:
-        return _event_reach(scenario, event, roster, None)
-    sources = event, scenario.event_kinds[event.kind], scenario.groups
-    entry = likeness.reaches.get(id(event))
-    if entry is None or any(a is not b for a, b in zip(entry[0], sources, strict=True)):
-        entry = sources, _event_reach(scenario, event, roster, likeness)
-        likeness.reaches[id(event)] = entry
-    reaches: tuple[Reach, Reach, Reach] = entry[1]
-    return reaches
-
-
-def _event_reach(
-    scenario: Scenario,
-    event: Event,
-    roster: Mapping[str, int],
-    likeness: Likeness | None,
-) -> tuple[Reach, Reach, Reach]:
-    """The same, worked out."""
-    n, groups = len(roster), scenario.groups
+    roster: position of each state. Raises ScenarioError for a kind of the user's own
+    that is registered nowhere, and as `shifts_of`."""
+    n = len(roster)
     if event.kind.startswith(OWN):
         from balance_sim.model.own.events import shifts_of
 
@@ -482,42 +507,103 @@ def _event_reach(
             for channel in ("alignment", "intent")
         )
         return _reach(blamed), _reach(shown), _reach(aimed)
-    roles, kind = _roles_in(event, groups, (*roster,)), scenario.event_kinds[event.kind]
-    on_intent = shares_of_intent(*roles.members, kind, likeness, n)
-    return roles.blamed, roles.shown, on_intent
-
-
-@dataclass(frozen=True)
-class _Roles:
-    """Who takes part in an event, whatever the numbers: principals, guests and targets;
-    what it moves by its principals alone."""
-
-    members: tuple[list[int], list[int], list[int]]
-    blamed: Reach
-    shown: Reach
-    sources: tuple[Event, Mapping[str, tuple[str, ...]]]  # held, as keys name them
-
-
-@cached(
-    LRUCache(8192),
-    key=lambda event, groups, codes: (id(event), id(groups), codes),
-    lock=Lock(),
-)
-def _roles_in(
-    event: Event, groups: Mapping[str, tuple[str, ...]], codes: tuple[str, ...]
-) -> _Roles:
-    """The roles of an event among states in this order; the last few are stored."""
-    roster = {code: i for i, code in enumerate(codes)}
-    named = event.principals, event.guests, event.targets
-    principals, guests, targets = (members(role, groups, roster) for role in named)
-    dyads = dyads_shown(principals, guests, targets)
-    blamed = _reach(dict.fromkeys(principals, 1.0))
-    shown = _reach(dict.fromkeys([i * len(codes) + j for i, j in dyads], 1.0))
-    return _Roles((principals, guests, targets), blamed, shown, (event, groups))
+    principals, guests, targets = _roles(event, scenario.groups, roster)
+    together = [i * n + j for i, j in dyads_shown(principals, guests, targets)]
+    at_targets = [t * n + p for t, p in pairs_aimed(principals, targets)]
+    entries = principals, together, at_targets
+    blamed, shown, aimed = (dict.fromkeys(numbers, 1.0) for numbers in entries)
+    return _reach(blamed), _reach(shown), _reach(aimed)
 
 
 def _reach(times: Mapping[int, float]) -> Reach:
     return _positions(times), np.array([*times.values()])
+
+
+def _roles(
+    event: Event, groups: Groups, roster: Mapping[str, int]
+) -> tuple[list[int], list[int], list[int]]:
+    """Positions of an event's principals, guests and targets."""
+    principals, guests, targets = (
+        members(names, groups, roster)
+        for names in (event.principals, event.guests, event.targets)
+    )
+    return principals, guests, targets
+
+
+@dataclass(frozen=True)
+class _Footprint:
+    """Whom some events move, whatever the numbers of the rules; rows sorted by event.
+
+    blamed: states whose reliability suffers; shown: entries of a flat (n, n), of dyads
+    that are seen together; aimed: of who sees intent of whom and has a part in the act.
+    """
+
+    blamed: Rows
+    shown: Rows
+    aimed: Rows
+    acts: Acts  # that spread
+    number: Ints  # (A,) of these acts among the events
+    with_learnt: tuple[Ints, Ints]  # event and entry of `aimed` and of who learns
+    order: Ints  # of these among those of `aimed` and then those who learn
+    sources: object  # held, as keys name them
+
+    def of_intent(
+        self, scenario: Scenario, events: Sequence[Event], likeness: Likeness | None
+    ) -> Rows:
+        """`aimed`, and what states that have no part in an act learn from it."""
+        if likeness is None or not len(self.number):
+            return self.aimed
+        kinds = [scenario.event_kinds[events[number].kind] for number in self.number]
+        spreads = np.array([kind.spreads for kind in kinds])[self.acts.act]
+        shares = spreads[:, None] * learned(likeness, self.acts)
+        times = np.concatenate([self.aimed[2], shares[self.acts.outside]])
+        return *self.with_learnt, times[self.order]
+
+
+def _footprint(scenario: Scenario, events: tuple[Event, ...]) -> _Footprint:
+    """Whom events move. The last few are stored, but those of kinds of the user's
+    own."""
+    kinds = {event.kind for event in events}
+    spread = frozenset(
+        name
+        for name in kinds
+        if not name.startswith(OWN)
+        and scenario.event_kinds[name].spreads > 0
+        and scenario.event_kinds[name].intent > 0
+    )
+    is_own = any(name.startswith(OWN) for name in kinds)
+    return (_worked_out if is_own else _stored)(scenario, events, spread)
+
+
+def _worked_out(
+    scenario: Scenario, events: tuple[Event, ...], spread: frozenset[str]
+) -> _Footprint:
+    """Whom events move. spread: kinds of acts of which others learn."""
+    groups, n = scenario.groups, len(scenario.codes)
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    reaches = [event_reach(scenario, event, roster) for event in events]
+    blamed, shown, aimed = (_rows([reach[k] for reach in reaches]) for k in range(3))
+    is_spread = [bool(event.targets) and event.kind in spread for event in events]
+    number = np.flatnonzero(is_spread)
+    acts = acts_among([_roles(events[k], groups, roster) for k in number], n)
+    column, observer = np.nonzero(acts.outside)
+    event = np.concatenate([aimed[0], number[acts.act[column]]])
+    entry = np.concatenate([aimed[1], observer * n + acts.actor[column]])
+    order = np.argsort(event, kind="stable")
+    with_learnt, sources = (event[order], entry[order]), (events, groups)
+    return _Footprint(blamed, shown, aimed, acts, number, with_learnt, order, sources)
+
+
+_stored = cached(
+    LRUCache(64),
+    key=lambda scenario, events, spread: (
+        _ids(events),
+        id(scenario.groups),
+        scenario.codes,
+        spread,
+    ),
+    lock=Lock(),
+)(_worked_out)
 
 
 def shares_of_intent(
@@ -531,32 +617,17 @@ def shares_of_intent(
     """Entries of a flat (n, n), each once, and the share that states take of an act's
     evidence on each principal's intent: targets all of it, states that have no part in
     the act what they learn from it."""
-    roles = tuple(principals), tuple(guests), tuple(targets)
-    places, actors, aimed_at, involved = _positions_of(roles, n)
+    places = _positions(t * n + p for t, p in pairs_aimed(principals, targets))
     shares = np.ones(len(places))
     if likeness is None or not targets or kind.intent <= 0:
         return places, shares
-    learnt = kind.spreads * learned(likeness, actors, aimed_at, involved)
-    observer, which = np.nonzero(learnt)
-    others = observer * n + actors[which]
+    acts = acts_among([(principals, guests, targets)], n)
+    learnt = kind.spreads * learned(likeness, acts)
+    actor, observer = np.nonzero(learnt)
     return (
-        np.concatenate([places, others]),
-        np.concatenate([shares, learnt[observer, which]]),
+        np.concatenate([places, observer * n + acts.actor[actor]]),
+        np.concatenate([shares, learnt[actor, observer]]),
     )
-
-
-@lru_cache(maxsize=8192)
-def _positions_of(
-    roles: tuple[tuple[int, ...], ...], n: int
-) -> tuple[Ints, Ints, Ints, Bools]:
-    """Entries of a flat (n, n) of targets and principals, the principals, the targets,
-    and (n,) who has a part in the act. roles: principals, guests and targets."""
-    principals, _, targets = roles
-    involved = np.zeros(n, dtype=bool)
-    involved[[state for role in roles for state in role]] = True
-    pairs = pairs_aimed([*principals], [*targets])
-    places = _positions(t * n + p for t, p in pairs)
-    return places, _positions(principals), _positions(targets), involved
 
 
 def _positions(numbers: Iterable[int]) -> Ints:

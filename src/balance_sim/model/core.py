@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -171,12 +170,6 @@ class Likeness:
 
     with_target: Floats  # (n, n) share that the row learns from an act on the column
     with_actor: Floats  # (n, n) added where the row has a quarrel with who acts
-
-    @cached_property
-    def reaches(self) -> dict[int, tuple[Any, Any]]:
-        """What an event follows from and whom it moves, by its identity, as
-        `beliefs.event_reach` works it out."""
-        return {}
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ or in a quarrel with the attacker. Words that reassure do not spread.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
 import numpy as np
 
 from balance_sim.model.core import Bools, Floats, Ints, Likeness
@@ -23,12 +27,43 @@ PACT_DEPTH = 0.5
 """Depth of the agreements in force from which two states count as allied."""
 
 
-def learned(likeness: Likeness, actors: Ints, targets: Ints, involved: Bools) -> Floats:
-    """Return the (n, K) share that each state learns of K actors from their act against
-    targets; 0 for those that are involved in it."""
-    share = likeness.with_target[:, targets].max(axis=1)[:, None]
-    share = np.minimum(share + likeness.with_actor[:, actors], 1.0)
-    return np.where(involved[:, None], 0.0, share)
+@dataclass(frozen=True)
+class Acts:
+    """Acts of force, A of them, one after the other, and their C actors."""
+
+    targets: Ints  # (T,) those of each act after those of the act before
+    begins: Ints  # (A,) where the targets of each begin
+    act: Ints  # (C,) which of the acts each actor commits
+    actor: Ints  # (C,)
+    outside: Bools  # (C, n) states that have no part in the act
+
+
+type Roles = tuple[list[int], list[int], list[int]]
+"""Positions of an event's principals, guests and targets."""
+
+
+def acts_among(roles: Sequence[Roles], n: int) -> Acts:
+    """Return acts among n states. roles: (A,), each with a target."""
+    actors, targets = [act[0] for act in roles], [act[2] for act in roles]
+    outside = np.ones((len(roles), n), dtype=bool)
+    for row, act in zip(outside, roles, strict=True):
+        row[[state for role in act for state in role]] = False
+    number = np.repeat(np.arange(len(roles)), [len(states) for states in actors])
+    begins = np.cumsum([0, *(len(states) for states in targets)])[:-1]
+    return Acts(_joined(targets), begins, number, _joined(actors), outside[number])
+
+
+def _joined(positions: Sequence[list[int]]) -> Ints:
+    return np.array([*chain.from_iterable(positions)], dtype=np.int64)
+
+
+def learned(likeness: Likeness, acts: Acts) -> Floats:
+    """Return the (C, n) share that each state learns of each actor from what it does to
+    the targets of its act; 0 for those that are involved in it."""
+    by_target = likeness.with_target.T[acts.targets]
+    share = np.maximum.reduceat(by_target, acts.begins, axis=0)[acts.act]
+    share = np.minimum(share + likeness.with_actor.T[acts.actor], 1.0)
+    return np.where(acts.outside, share, 0.0)
 
 
 def likeness(

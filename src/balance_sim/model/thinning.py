@@ -255,18 +255,20 @@ replication may come to before the bounds no longer hold: of what a partner woul
 side with, and in all, should a partner's own agreements with an adversary end."""
 
 
-def highest_unsided(world: World) -> Floats:
+def highest_unsided(world: World, among: range | None = None) -> Floats:
     """(n, n) the most that the threat to the row becomes, of which the column would not
-    side with it, in any step, with the agreements in force of the start, and as after
-    every accession that there may be; times a margin."""
+    side with it, in any step, or in some, with the agreements in force of the start,
+    and as after every accession that there may be; times a margin. among: steps."""
+    among = range(world.steps) if among is None else among
     highest, networks = np.zeros((world.n, world.n)), [begin_network(world, NO_RUN)]
     if world.pacts is not None:
         networks.append(_all_joined(world, world.pacts))
     edges = [0, *(step for step, _ in world.turns), world.steps]
     together = max(1, AT_ONCE // world.n**2)
     for present, (begin, stop) in zip(world.versions, pairwise(edges), strict=True):
-        for first in range(begin, stop, together):
-            steps = np.arange(first, min(first + together, stop))
+        last = min(stop, among.stop)
+        for first in range(max(begin, among.start), last, together):
+            steps = np.arange(first, min(first + together, last))
             for network in networks:
                 state = repeated(network, len(steps))
                 feel(present, state, steps, present.middle(steps))

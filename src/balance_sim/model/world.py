@@ -251,7 +251,7 @@ def with_odds(
             odds_against=odds_against,
             intent_odds=intent_odds,
             reliability=reliability,
-            at_start=replace(world.at_start, shared={}, beside=None),
+            at_start=replace(world.at_start, shared={}, beside=world),
             highest_unsided=None,
             dated_acts=acts_of(_in_order(version, world)),
         )
@@ -259,6 +259,32 @@ def with_odds(
             versions, odds, strict=True
         )
     ]
+
+
+EVIDENCE = ("odds_against", "intent_odds", "reliability")
+"""Arrays of a world by step."""
+
+
+def differ_in_evidence(world: World, other: World) -> bool:
+    """Whether two worlds of a scenario have all but the evidence in common, so that one
+    may stand beside the other."""
+    arm_fields = {*EVIDENCE, "arm", "at_start", "highest_unsided", "dated_acts"}
+    alike = (
+        getattr(world, part.name) is getattr(other, part.name)
+        for part in fields(World)
+        if part.name not in arm_fields
+    )
+    return all(alike) and world.at_start.in_force is other.at_start.in_force
+
+
+def steps_alike(world: World, other: World) -> int:
+    """How many steps go by before the evidence in two worlds differs."""
+    differ = np.zeros(world.steps, dtype=bool)
+    for name in EVIDENCE:
+        array = getattr(world, name).reshape(world.steps, -1)
+        others = getattr(other, name).reshape(world.steps, -1)
+        differ |= (array != others).any(axis=1)
+    return int(differ.argmax()) if differ.any() else world.steps
 
 
 def _in_order(scenario: Scenario, world: World) -> Scenario:

@@ -4,7 +4,7 @@ numbers: beliefs, threat, effort and consent in some spans of the scenario's tim
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,11 +37,9 @@ from balance_sim.model.state import (
 )
 from balance_sim.model.thinning import NO_RUN
 from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
-from balance_sim.model.world import by_audience, event_days
+from balance_sim.model.world import EVIDENCE, by_audience, event_days, steps_alike
 from balance_sim.scenario.schema import Event, Scenario
 
-EVIDENCE = ("odds_against", "intent_odds", "reliability")
-"""Arrays of a world by step."""
 SPANS = 20
 """Of the scenario's length, at least: dates at which beliefs are looked at."""
 
@@ -121,18 +119,6 @@ def in_spans(world: World, edges: Ints) -> World:
         for step, turned in world.turns
     )
     return _with_evidence(world, grid=grid, turns=turns, **arrays)
-
-
-def differ_in_evidence(world: World, other: World) -> bool:
-    """Whether two worlds of a scenario have all but the evidence in common, so that one
-    may stand beside the other."""
-    arm_fields = {*EVIDENCE, "arm", "at_start", "highest_unsided", "dated_acts"}
-    alike = (
-        getattr(world, part.name) is getattr(other, part.name)
-        for part in fields(World)
-        if part.name not in arm_fields
-    )
-    return all(alike) and world.at_start.in_force is other.at_start.in_force
 
 
 def beside_of(world: World, other: World) -> World:
@@ -224,7 +210,7 @@ def course(
     if beside is None:
         state = replace(start or at_start(world))
     else:
-        first, shared = _alike(world, beside.world), beside.of(dyads)
+        first, shared = steps_alike(world, beside.world), beside.of(dyads)
         consents = [shared.consent[:first]]
         steady, states = shared.steady, [*shared.states[:first]]
         state = replace(shared.states[min(first, world.steps - 1)])
@@ -267,7 +253,7 @@ def _together(
     what threatens does not depend on effort. Without another course there is one
     world."""
     control, steps = beside.world if beside else worlds[0], worlds[0].steps
-    firsts = [_alike(world, control) if beside else 0 for world in worlds]
+    firsts = [steps_alike(world, control) if beside else 0 for world in worlds]
     arm = np.repeat(np.arange(len(worlds)), [steps - first for first in firsts])
     span = np.concatenate([np.arange(first, steps) for first in firsts])
     joined = _one_after_another(worlds, firsts, control, span) if beside else control
@@ -461,13 +447,3 @@ class _Asked:
             kinds_each=len(self.types),
             mirrored=True,
         )
-
-
-def _alike(world: World, other: World) -> int:
-    """How many spans go by before the evidence in two worlds differs."""
-    differ = np.zeros(world.steps, dtype=bool)
-    for name in EVIDENCE:
-        array = getattr(world, name).reshape(world.steps, -1)
-        others = getattr(other, name).reshape(world.steps, -1)
-        differ |= (array != others).any(axis=1)
-    return int(differ.argmax()) if differ.any() else world.steps
