@@ -25,13 +25,14 @@ BEIJING = load_scenario(BEIJING_PATH)
 
 
 def arrays(piece: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every array and plain value below a dataclass, with where it stands; the scenario left out."""
+    """Every array and plain value below a dataclass, with where it stands; the scenario and what is not compared left
+    out."""
     if isinstance(piece, dict):
         for key, value in piece.items():
             yield from arrays(value, f"{path}.{key}")
     elif is_dataclass(piece):
         for one in fields(piece):
-            if one.name != "scenario":
+            if one.compare and one.name != "scenario":
                 yield from arrays(getattr(piece, one.name), f"{path}.{one.name}")
     elif isinstance(piece, np.ndarray):
         yield path, (piece.dtype.str, piece.shape, piece.tobytes())
