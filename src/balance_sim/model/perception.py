@@ -546,7 +546,6 @@ def _weigh(world: World, state: BlockState, runs: slice, matrices: Floats) -> No
     """From beliefs of a few replications, (A + 2, few, n, n), to the threat to each
     state, which goes into the workspace."""
     workspace, count = state.workspace, runs.stop - runs.start
-    unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
     *alignment, free, hostility = matrices
     scratch = workspace.scratch[:count]
     by_audience = list(zip(world.audience_rows, alignment, strict=True))
@@ -554,10 +553,10 @@ def _weigh(world: World, state: BlockState, runs: slice, matrices: Floats) -> No
         np.matmul(hostility[:, rows], as_seen, out=scratch[:, rows])
     scratch -= hostility  # its own, a_kk = 1, which it lends nobody
     scratch *= world.rules.beta
-    threat.unopposed(hostility, free, lent=scratch, out=unopposed)
+    unopposed = threat.unopposed(hostility, free, lent=scratch, out=scratch)
     unopposed.reshape(-1, world.n**2)[:, :: world.n + 1] = 1.0
-    workspace.hostility[runs] = hostility
+    workspace.unopposed[runs], workspace.hostility[runs] = unopposed, hostility
     threats = threat.threat(world.offensive, unopposed, out=scratch)
     threat.row_sums(threats, out=workspace.total[runs])
     for rows, as_seen in by_audience:
-        np.matmul(threats[:, rows], as_seen, out=sided[:, rows])
+        np.matmul(threats[:, rows], as_seen, out=workspace.sided[runs, rows])

@@ -42,17 +42,13 @@ class Prospects(OneLine):
     kinds_each: int = 1  # so many in a row differ in agreement type alone
     mirrored: bool = False
 
-    def _taken(self, rows: slice, *, mirrored: bool) -> Prospects:
-        """Some of the prospects. mirrored: as the attribute."""
-        moment = self.world, self.baseline, self.view, self.state
-        places = self.run[rows], self.ego[rows], self.alter[rows], self.kind[rows]
-        return Prospects(*moment, *places, mirrored=mirrored)
-
     @cached_property
     def dyads(self) -> Prospects:
         """The first of those that differ in agreement type alone."""
         rows = slice(None, None, self.kinds_each)
-        return self._taken(rows, mirrored=self.mirrored)
+        moment = self.world, self.baseline, self.view, self.state
+        places = self.run[rows], self.ego[rows], self.alter[rows], self.kind[rows]
+        return Prospects(*moment, *places, mirrored=self.mirrored)
 
     @property
     def once(self) -> Prospects:
@@ -84,12 +80,13 @@ class Prospects(OneLine):
         places = np.tile(run, 2), ego, alter, np.tile(kind, 2)
         return cls(world, baseline, view, state, *places, mirrored=True)
 
-    @property
-    def one_side(self) -> Prospects:
-        """The first half where the second mirrors it; else all of them. Not stored: it
-        would hold itself in memory."""
-        half = slice(len(self.ego) // 2)
-        return self._taken(half, mirrored=False) if self.mirrored else self
+    def of_one_side(self, places: Ints) -> Ints:
+        """Those of the first half where the second mirrors it; else all."""
+        return places[: len(places) // 2] if self.mirrored else places
+
+    def for_both_sides(self, values: Floats) -> Floats:
+        """(C,) what is the same for both sides, from that of one."""
+        return np.tile(values, 2) if self.mirrored else values
 
     @cached_property
     def row(self) -> Ints:
@@ -124,7 +121,8 @@ class Prospects(OneLine):
     @cached_property
     def depth(self) -> Floats:
         """Support promised by the agreements in force between the two."""
-        return self.state.depth.take(self.at)
+        depth = self.state.depth.take(self.of_one_side(self.at))
+        return self.for_both_sides(depth)
 
     @cached_property
     def balance(self) -> Floats:
@@ -187,16 +185,16 @@ class Prospects(OneLine):
     def overlap(self) -> Floats:
         """sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for
         both sides, worked out for one."""
-        side, roots = self.one_side, self.view.roots.reshape(-1, self.world.n)
-        product = np.empty(len(side.row))
+        row, other = self.of_one_side(self.row), self.of_one_side(self.other)
+        roots, balance = self.view.roots.reshape(-1, self.world.n), self.view.balance
+        product = np.empty(len(row))
         for start in range(0, len(product), ROWS_AT_ONCE):
             rows = slice(start, start + ROWS_AT_ONCE)
-            ego_roots = roots.take(side.row[rows], axis=0)
-            alter_roots = roots.take(side.other[rows], axis=0)
+            ego_roots = roots.take(row[rows], axis=0)
+            alter_roots = roots.take(other[rows], axis=0)
             product[rows] = np.vecdot(ego_roots, alter_roots)
-        scale = np.sqrt(side.balance * self.view.balance.take(side.other))
-        overlap = threat.over(product, scale)
-        return overlap if side is self else np.tile(overlap, 2)
+        scale = np.sqrt(balance.take(row) * balance.take(other))
+        return self.for_both_sides(threat.over(product, scale))
 
 
 @dataclass(frozen=True)

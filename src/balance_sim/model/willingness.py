@@ -153,17 +153,21 @@ def proximity(p: Prospects) -> Floats:
     return p.world.proximity.take(p.apart)
 
 
+def above_mean(by_state: Floats) -> Floats:
+    """(..., n) less the mean over states."""
+    return np.asarray(by_state - by_state.mean(axis=-1, keepdims=True))
+
+
 def log_size(world: World) -> Floats:
     """(n,) ln c_j less its mean."""
-    logs = np.log(np.maximum(world.capability, SMALLEST))
-    return np.asarray(logs - logs.mean())
+    return above_mean(np.log(np.maximum(world.capability, SMALLEST)))
 
 
 @term(fact(lambda world: log_size(world)[None, :]), reads="facts")
 def size(p: Prospects) -> Floats:
     """ln c_j less its mean over states: big states are sought. Gravity: Tinbergen 1962;
     Kinne 2018."""
-    return log_size(p.world)[p.alter]
+    return log_size(p.world).take(p.alter)
 
 
 def _activity(x: Extremes) -> Bounds:
@@ -177,7 +181,7 @@ def activity(p: Prospects) -> Floats:
     2001; Kinne 2018."""
     remaining = p.view.remaining(p.world.rules.activity_half_life_days)
     logs = np.log1p(p.state.active * remaining[..., None])
-    return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
+    return above_mean(logs).take(p.other)
 
 
 def _popularity(x: Extremes) -> Bounds:
@@ -190,9 +194,7 @@ def _popularity(x: Extremes) -> Bounds:
 def popularity(p: Prospects) -> Floats:
     """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013,
     2018."""
-    log_partners = p.state.log_partners
-    mean = log_partners.mean(axis=-1)[p.run]
-    return np.asarray(log_partners.take(p.other) - mean)
+    return above_mean(p.state.log_partners).take(p.other)
 
 
 def _closure(x: Extremes) -> Bounds:
@@ -205,7 +207,9 @@ def _closure(x: Extremes) -> Bounds:
 def closure(p: Prospects) -> Floats:
     """ln(1 + shared partners) less its mean. Triadic closure: Kinne 2018, JCR 62(4);
     Warren 2010, JPR 47."""
-    return p.state.log_shared.take(p.at) - p.state.shared_mean[p.run]
+    side, state = p.of_one_side, p.state
+    change = state.log_shared.take(side(p.at)) - state.shared_mean.take(side(p.run))
+    return p.for_both_sides(change)
 
 
 @term(lambda x: (ZERO, x.experience[:, :, None]), group="network", reads="date")
@@ -215,11 +219,12 @@ def experience(p: Prospects) -> Floats:
 
     Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200,
     sec. 3."""
-    fade = of_run(p.view.remaining(p.world.rules.experience_half_life_days), p.run)
-    place = p.run * len(p.world.first) + p.dyad
-    with_alter = p.state.experience.take(place) * fade
-    with_all = p.state.engaged.take(p.row) * fade
-    return np.asarray(with_alter / (1.0 + with_all))
+    fade = p.view.remaining(p.world.rules.experience_half_life_days)
+    run, dyad = p.of_one_side(p.run), p.of_one_side(p.dyad)
+    with_alter = p.state.experience.take(run * len(p.world.first) + dyad)
+    with_alter = p.for_both_sides(with_alter * of_run(fade, run))
+    with_all = 1.0 + p.state.engaged * fade[..., None]
+    return np.asarray(with_alter / with_all.take(p.row))
 
 
 @term(lambda _: (ZERO, ONE), group="network", reads="network")
@@ -243,7 +248,7 @@ def _autonomy(x: Extremes) -> Bounds:
 def autonomy(p: Prospects) -> Floats:
     """- autonomy_i ln(1 + partners of ego). Entrapment: Snyder 1984, World Politics
     36(4)."""
-    return -p.world.autonomy[p.ego] * p.state.log_partners.take(p.row)
+    return np.asarray((-p.world.autonomy * p.state.log_partners).take(p.row))
 
 
 def _exposure(x: Extremes) -> Bounds:
@@ -263,11 +268,10 @@ def exposure(p: Prospects) -> Floats:
 
     Neither k = i nor k = j adds anything, nor does a missing share. Hirschman 1945."""
     q = p.once
-    n, row, ego = p.world.n, q.run * p.world.n, q.ego * p.world.n
-    feared = np.zeros(len(ego))
+    feared = np.zeros(len(q.ego))
     for third in p.world.trade_partners:
-        against = 1.0 - p.view.unopposed.take((row + third) * n + q.alter)
-        feared += p.world.trade.take(ego + third) * against
+        against = 1.0 - p.view.unopposed[:, third]
+        feared += p.world.trade[:, third].take(q.ego) * against.take(q.other)
     return np.asarray(-p.world.ladder.depth.take(p.kind) * p.for_types(feared))
 
 
@@ -284,14 +288,14 @@ def _hub_doubt(x: Extremes) -> Bounds:
 def hub_doubt(p: Prospects) -> Floats:
     """Most that the two stand to lose through one shared patron that wavers.
     Abandonment: Snyder 1984."""
-    n, doubt = p.world.n, np.zeros(len(p.ego))
+    doubt = np.zeros(len(p.ego))
     for hub in p.world.patrons:
-        clients = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
-        ego_depth = p.state.depth.take(p.row[clients] * n + hub)
-        alter_depth = p.state.depth.take(p.other[clients] * n + hub)
-        reliability = of_run(p.view.reliability[..., hub], p.run[clients])
-        doubted = np.minimum(ego_depth, alter_depth) * (1.0 - reliability)
-        doubt[clients] = np.maximum(doubt[clients], doubted)
+        wavers = of_run(1.0 - p.view.reliability[..., hub], p.run)
+        depth = p.state.depth[:, hub]
+        of_clients = depth * p.world.patron_of[:, hub]
+        ego_depth, alter_depth = of_clients.take(p.row), depth.take(p.other)
+        shared = np.minimum(ego_depth, alter_depth, out=ego_depth)
+        doubt = np.maximum(doubt, shared * wavers, out=doubt)
     return doubt
 
 
@@ -339,7 +343,7 @@ def alarm(p: Prospects) -> Floats:
     first = p.baseline.unsided.take(q.apart)
     change = threat.alarm(unsided[:, 0], first, p.world.rules.alarm_floor)
     reaction = p.world.ladder.reaction / p.baseline.refusal
-    return reaction[p.kind] * p.for_types(change)
+    return reaction.take(p.kind) * p.for_types(change)
 
 
 ALARM = alarm.name
@@ -366,9 +370,10 @@ def summed(parts: Mapping[str, Floats]) -> Floats:
 def levels(p: Prospects) -> dict[str, Floats]:
     """What comes before any term, (C,) nats each: the type's intercept, ego's random
     intercept, what was drawn, what ego's policies add."""
+    by_kind = p.ego * len(p.world.ladder.names) + p.kind
     by_name = {
-        INTERCEPT: p.world.ladder.intercept[p.kind],
-        PROPENSITY: p.world.propensity[p.ego, p.kind],
+        INTERCEPT: p.world.ladder.intercept.take(p.kind),
+        PROPENSITY: p.world.propensity.take(by_kind),
     }
     if p.world.drawn is not None:
         by_name[DRAWN] = p.world.drawn.level[p.run, p.kind]
