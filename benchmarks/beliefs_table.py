@@ -23,13 +23,13 @@ import numpy as np
 import yaml
 
 from balance_sim.evidence.data.history import History, load_history
+from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.estimation.choices import (
     SIGNED,
     Choices,
-    at_parameters,
     choices,
     fitted_terms,
-    starts_of,
+    terms_at,
 )
 from balance_sim.evidence.estimation.fitting import (
     SIGN_SPREAD,
@@ -54,7 +54,9 @@ from balance_sim.evidence.posterior.likelihoods import (
     record_of,
 )
 from balance_sim.evidence.posterior.surrogate import fit_process
+from balance_sim.model.willingness import TERMS
 from balance_sim.scenario.defaults import measurements, priors
+from balance_sim.scenario.schema import Parameters, Scenario
 
 WEIGHED = ("security_gain", "common_threat", "bandwagon")
 THREAT = (*WEIGHED, "hostility")
@@ -151,6 +153,44 @@ def posterior_points(record: AgreementRecord, count: int, seed: int) -> np.ndarr
 
     size = len(record.axes.names)
     return importance_draws("table", height, size, seed, 5_000)[0][:count]
+
+
+def starts_of(
+    history: History, record: Choices, parameters: Mapping[str, float]
+) -> dict[int, Scenario]:
+    """The world on 1 January of each year of a history's record, with all weights 0.
+    parameters: as of `choices`."""
+    return {
+        year: scenario_at(
+            history,
+            year,
+            parameters=dict(parameters),
+            weights=dict.fromkeys(TERMS, 0.0),
+        )
+        for year in map(int, np.unique(record.year))
+    }
+
+
+def at_parameters(
+    record: Choices, starts: Mapping[int, Scenario], parameters: Mapping[str, float]
+) -> Choices:
+    """The choices with terms as other values of parameters of beliefs and reach make
+    them, laid over those of `starts`."""
+    by_year = []
+    for year, start in starts.items():
+        changed = {**start.parameters.model_dump(), **parameters}
+        scenario = start.model_copy(update={"parameters": Parameters(**changed)})
+        place = {code: k for k, code in enumerate(start.codes)}
+        of_state = np.array([place.get(code, -1) for code in record.states])
+        i, j = of_state[record.a], of_state[record.b]
+        is_year = record.year == year
+        values = terms_at(scenario, record.names, record.kinds, i[is_year], j[is_year])
+        by_year.append(values[1])
+    terms = {
+        name: np.concatenate([year_terms[name] for year_terms in by_year])
+        for name in by_year[0]
+    }
+    return replace(record, terms=terms)
 
 
 class Table:

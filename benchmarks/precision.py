@@ -22,10 +22,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 import numpy as np  # noqa: E402 - after the number of threads
+from direct_estimator import direct  # noqa: E402
 from plain_mesa import PlainModel  # noqa: E402
 
 import balance_sim as bs  # noqa: E402
-from balance_sim.effects.direct import direct  # noqa: E402
 from balance_sim.effects.expected import expected  # noqa: E402
 from balance_sim.evidence.posterior.effect_draws import arm_effect  # noqa: E402
 from balance_sim.model.baseline import (  # noqa: E402

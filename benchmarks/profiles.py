@@ -12,8 +12,8 @@ import sys
 import time
 
 import numpy as np
+from direct_estimator import direct
 
-from balance_sim.effects.direct import direct
 from balance_sim.games.plan import Game, load_game
 from balance_sim.games.players import PlayerMeasures
 from balance_sim.model.baseline import Worlds, compile_worlds

@@ -4,7 +4,7 @@ import balance_sim as bs
 import numpy as np
 import pytest
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.study.blocks import simulate_runs
+from replications import simulated_agreements
 
 FIELDS = ("dyad", "kind", "origin", "opened", "signed", "in_force", "ended", "stage")
 
@@ -21,7 +21,7 @@ def worlds(scenario):
 
 @pytest.fixture(scope="module")
 def made(worlds):
-    return simulate_runs(worlds, 1, np.arange(4, dtype=np.uint64), ("no_parade", "parade"))
+    return simulated_agreements(worlds, 1, np.arange(4, dtype=np.uint64), ("no_parade", "parade"))
 
 
 def rows(agreements, run):

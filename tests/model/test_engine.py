@@ -15,7 +15,7 @@ from balance_sim.model.thinning import draw_opportunities, ranges, thinning
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.blocks import simulate_runs
+from replications import simulated_agreements
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, REFERENCE, ACTUAL = 7, "no_parade", "parade"
@@ -59,7 +59,7 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 def test_occasions_passed_over_change_no_accord(worlds: Worlds) -> None:
     """Nor do the replications beside them."""
-    runs, made = numbers(0, 12), simulate_runs(worlds, SEED, numbers(0, 32), (ACTUAL,))
+    runs, made = numbers(0, 12), simulated_agreements(worlds, SEED, numbers(0, 32), (ACTUAL,))
     every = draw_opportunities(worlds.reference, SEED, runs, None)
     some = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
     assert len(some.day) < len(every.day)

@@ -11,7 +11,7 @@ from balance_sim.model.engine import begin
 from balance_sim.model.state import Provoked
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Provocation, Scenario
-from balance_sim.study.blocks import simulate_runs
+from replications import simulated_agreements
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 KEEP = ("no_parade", "parade")
@@ -85,7 +85,7 @@ def test_an_act_raises_what_its_targets_think_of_its_author_and_fades(worlds: Wo
 def test_the_mesa_face_lives_the_same_provocations() -> None:
     scenario = with_provocations(24.0)
     worlds = compile_worlds(scenario)
-    block = simulate_runs(worlds, 5, RUNS[:1], ["parade"])["parade"]
+    block = simulated_agreements(worlds, 5, RUNS[:1], ["parade"])["parade"]
     life = BalanceModel(scenario, "parade", 5, worlds=worlds).run_until_end()
     assert np.array_equal(np.sort(block.signed), np.sort(life.state.agreements.signed))
     calm = BalanceModel(with_provocations(0.0), "parade", 5).run_until_end()

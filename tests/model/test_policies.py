@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import Estimator, expected
 from balance_sim.model import sights
 from balance_sim.model.agents import BalanceModel
@@ -29,6 +28,7 @@ from balance_sim.scenario.defaults import record_prior
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.spans import course, in_spans, with_event
+from direct_estimator import direct
 
 PAPER = Path(__file__).parent / "by_hand"
 SEED = 5
@@ -364,7 +364,7 @@ def test_agents_have_the_policies_of_the_engine(acting: Worlds, arm: str, run: i
 def test_the_expected_estimator_acts_where_its_spans_begin(acting: Worlds) -> None:
     estimator = Estimator(acting)
     days = acting.reference.grid[estimator.edges]
-    course = estimator.course_of(acting.arms["with"])
+    course = estimator.courses_of([acting.arms["with"]])[0]
     last = course.states[-1].enacted
     assert last is not None
     acted = last.days[np.isfinite(last.days)]
@@ -398,7 +398,7 @@ def test_a_course_begun_where_evidence_parts_is_the_whole_one(acting: Worlds) ->
     more is known to policies as a dated one is."""
     estimator = Estimator(acting)
     present = in_spans(acting.arms["with"], estimator.edges)
-    whole, shared = course(present, acting.baseline), estimator.course_of(acting.arms["with"])
+    whole, shared = course(present, acting.baseline), estimator.courses_of([acting.arms["with"]])[0]
     assert np.allclose(whole.consent, shared.consent, rtol=1e-12, atol=0.0)
     for one, other in zip(whole.states, shared.states, strict=True):
         assert one.enacted is not None and other.enacted is not None
@@ -418,7 +418,7 @@ def test_a_course_begun_where_evidence_parts_is_the_whole_one(acting: Worlds) ->
 def test_a_course_has_the_willingness_of_every_span(acting: Worlds) -> None:
     """Consent in a span is that of the state that the span finds: policies have ended agreements and taken stances."""
     estimator = Estimator(acting)
-    world, wanted = in_spans(acting.arms["with"], estimator.edges), estimator.course_of(acting.arms["with"])
+    world, wanted = in_spans(acting.arms["with"], estimator.edges), estimator.courses_of([acting.arms["with"]])[0]
     dyads, kind = np.arange(len(world.first)), np.full(len(world.first), world.ladder.names.index("middle"))
     for step, state in enumerate(wanted.states):
         view = perceive(world, state, step)

@@ -9,11 +9,14 @@ import numpy as np
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
+from balance_sim.model.state import AgreementRows
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import simulate_arms
 from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import outcomes_of
+from balance_sim.study.recorder import focal_recorder
 from scipy import stats
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +76,13 @@ def simulated(
 def windows_of(worlds: Worlds) -> Windows:
     world = worlds.reference
     return Windows(world.focal_day, tuple(sorted(worlds.scenario.report.windows)), float(world.grid[-1]))
+
+
+def simulated_agreements(
+    worlds: Worlds, seed: int, numbers: np.ndarray, arms: Sequence[str]
+) -> dict[str, AgreementRows]:
+    """The agreements of some replications in every arm."""
+    return simulate_arms(worlds, seed, numbers, arms, focal_recorder(worlds)).agreements
 
 
 Gaps = dict[tuple[str, str], np.ndarray]  # by arm and outcome, filtered less counted in each replication

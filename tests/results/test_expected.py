@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import ExpectedSignatures, expected
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
@@ -19,6 +18,7 @@ from balance_sim.stats.lags import signed_integral, signed_within
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.spans import at_start, course, in_spans, spans, walk, with_event
+from direct_estimator import direct
 from replications import simulated, windows_of
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.direct import direct
 from balance_sim.effects.expected import expected
 from balance_sim.effects.run import run
 from balance_sim.evidence.goodness.dyad_probabilities import Sought, probabilities_along
@@ -17,6 +16,7 @@ from balance_sim.model.thinning import chance_under_way, mean_openness, openness
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.filtered import FilteredSums, prospect_of
+from direct_estimator import direct
 from replications import by_hand, four_states, simulated
 from scipy import stats
 

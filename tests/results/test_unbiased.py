@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.direct import along_control, direct
+from balance_sim.effects.direct import along_control
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
+from direct_estimator import direct
 from replications import (
     SCENARIOS,
     SUMMIT,

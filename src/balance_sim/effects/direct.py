@@ -13,15 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from balance_sim.model import sights
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Ints, Keys, Opportunities, Thinning, World
 from balance_sim.model.engine import (
-    consents,
     effort_after,
-    filtered,
     open_to_consent,
     perceive,
     simulate,
@@ -125,26 +121,3 @@ def _along(
 
     simulated = simulate(control, baseline, opportunities, thin, seed, runs, observe)
     return Along(opportunities, simulated)
-
-
-def direct(
-    worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str]
-) -> tuple[Along, dict[str, Simulated]]:
-    """What `FilteredSums` needs for the control arm and, beside it, for others.
-
-    Of the others `consent` is their own; agreements are the control arm's, so that the
-    difference of two filtered sums is the direct effect."""
-    consent: dict[str, Floats] = {}
-
-    def look(step: StepOfArm) -> None:
-        world, opportunities, rows = step.world, step.opportunities, step.rows
-        if step.view.step == 0:
-            consent[world.arm] = np.zeros(len(opportunities.day))
-        moment = opportunities, step.state, step.view, rows
-        sides = consents(world, worlds.baseline, *moment)
-        weight = filtered(world, opportunities, step.thin, step.state, rows, sides)
-        consent[world.arm][rows] = weight
-
-    along = along_control(worlds, seed, runs, arms, look)
-    simulated = {arm: replace(along.control, consent=consent[arm]) for arm in arms}
-    return along, simulated

@@ -389,10 +389,6 @@ class Estimator:
             for name in EVIDENCE
         )
 
-    def course_of(self, world: World) -> WillingnessOverTime:
-        """What the states of an arm want."""
-        return self.courses_of([world])[0]
-
     def courses_of(self, worlds: Sequence[World]) -> list[WillingnessOverTime]:
         """What the states of several arms want."""
         beside: dict[int, World] = {}

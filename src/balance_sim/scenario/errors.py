@@ -132,16 +132,6 @@ def checked_type(what: str, value: object, types: Any, expected: str) -> None:
         raise WrongRequest(f"{what}: expected {expected}, got {type(value).__name__}")
 
 
-class LacksOutcome(WrongRequest):
-    """The results have no such outcome: another version made them."""
-
-    def __init__(self, outcome: str, version: str) -> None:
-        super().__init__(
-            f"these results, made by balance-sim {version}, have no outcome "
-            f"`{outcome}`: run the scenario again into a new folder"
-        )
-
-
 class MissingExtra(WrongRequest):
     """An optional package is needed that is not installed."""
 

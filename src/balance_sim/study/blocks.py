@@ -362,14 +362,6 @@ def _thinned_arms(
     return batch
 
 
-def simulate_runs(
-    worlds: Worlds, seed: int, numbers: Keys, arms: Sequence[str]
-) -> dict[str, AgreementRows]:
-    """The agreements of some replications in every arm."""
-    recorder = focal_recorder(worlds)
-    return simulate_arms(worlds, seed, numbers, arms, recorder).agreements
-
-
 # -- tables
 
 

@@ -37,7 +37,6 @@ from balance_sim.scenario.schema import (
     Agreement,
     Arm,
     Event,
-    Parameters,
     Scenario,
 )
 from balance_sim.stats import Floats, Ints
@@ -207,44 +206,6 @@ def choices(
         by_year.append(replace(of_year, a=a, b=b, states=history.iso3, **changes))
         progress(len(by_year), len(wanted))
     return Choices.joined(by_year)
-
-
-def starts_of(
-    history: History, record: Choices, parameters: Mapping[str, float]
-) -> dict[int, Scenario]:
-    """The world on 1 January of each year of a history's record, with all weights 0.
-    parameters: as of `choices`."""
-    return {
-        year: scenario_at(
-            history,
-            year,
-            parameters=dict(parameters),
-            weights=dict.fromkeys(TERMS, 0.0),
-        )
-        for year in map(int, np.unique(record.year))
-    }
-
-
-def at_parameters(
-    record: Choices, starts: Mapping[int, Scenario], parameters: Mapping[str, float]
-) -> Choices:
-    """The choices with terms as other values of parameters of beliefs and reach make
-    them, laid over those of `starts`."""
-    by_year = []
-    for year, start in starts.items():
-        changed = {**start.parameters.model_dump(), **parameters}
-        scenario = start.model_copy(update={"parameters": Parameters(**changed)})
-        place = {code: k for k, code in enumerate(start.codes)}
-        of_state = np.array([place.get(code, -1) for code in record.states])
-        i, j = of_state[record.a], of_state[record.b]
-        is_year = record.year == year
-        values = terms_at(scenario, record.names, record.kinds, i[is_year], j[is_year])
-        by_year.append(values[1])
-    terms = {
-        name: np.concatenate([year_terms[name] for year_terms in by_year])
-        for name in by_year[0]
-    }
-    return replace(record, terms=terms)
 
 
 def _choices_of(
