@@ -22,6 +22,7 @@ from balance_sim.model.baseline import Worlds, compile_beside, compile_worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import with_events
 from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.variance import shapley
@@ -42,14 +43,11 @@ COLUMNS = ["arm", "outcome", "picture", "threat", "rest", "total"]
 
 
 @dataclass(frozen=True, repr=False)
-class Channels:
+class Channels(OneLine):
     """Of each arm that has the focal event, by outcome: what picture and threat add,
     the rest, and the total."""
 
     by_arm: dict[str, dict[str, dict[str, float]]]
-
-    def __repr__(self) -> str:
-        return f"<Channels of the focal event in {', '.join(self.by_arm) or 'no arm'}>"
 
     @property
     def table(self) -> pd.DataFrame:

@@ -87,11 +87,6 @@ class ExpectedEffect(OneLine):
         control, having = self.outcomes
         return (control[name], having[name]) if name in having else None
 
-    def __repr__(self) -> str:
-        level = self.outcomes[0][self.outcome]
-        effect = f"effect {self.effect:+.4f} on {level:.2f}"
-        return f"<{self.arm}: {effect}, expected estimator>"
-
     def as_dict(self) -> dict[str, Any]:
         """For JSON: see docs/json.md."""
         control, having = self.outcomes

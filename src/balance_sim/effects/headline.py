@@ -56,14 +56,16 @@ class Headline:
     why: str
 
     def __repr__(self) -> str:
-        texts = []
-        for name in ("posterior", "prior", "point", "drawn"):
-            row = getattr(self, name) or {}
-            if row.get("mean") is not None:
-                ends = [end for end in row["ci95"] or () if end is not None]
-                ci95 = f" ({' to '.join(f'{end:.3g}' for end in ends)})" if ends else ""
-                texts.append(f"{name} {row['mean']:+.3g}{ci95}")
-        numbers = ", ".join(texts) or "no effect worked out"
+        rows = {
+            name: getattr(self, name) or {}
+            for name in ("posterior", "prior", "point", "drawn")
+        }
+        effects = [
+            f"{name} {row['mean']:+.3g}"
+            for name, row in rows.items()
+            if row.get("mean") is not None
+        ]
+        numbers = ", ".join(effects) or "no effect worked out"
         return f"<Headline of {self.outcome} in {self.arm}: {numbers}>"
 
     @property

@@ -24,7 +24,7 @@ from balance_sim.model.baseline import (
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
 from balance_sim.model.threat import over
-from balance_sim.scenario.errors import plain_data
+from balance_sim.scenario.errors import OneLine, plain_data
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import Scenario
@@ -53,7 +53,7 @@ class CalmTarget:
 
 
 @dataclass(frozen=True, repr=False)
-class WorldAtStart:
+class WorldAtStart(OneLine):
     """The control arm on the first day: n states in the order of `codes`, and P dyads.
 
     Attributes
@@ -82,10 +82,6 @@ class WorldAtStart:
     declarations: Floats
     why_nothing: tuple[Finding, ...]
     calm_targets: tuple[CalmTarget, ...]
-
-    def __repr__(self) -> str:
-        size = f"{len(self.codes)} states, {len(self.first)} dyads"
-        return f"<WorldAtStart of {self.scenario.name}: {size}>"
 
     def a_year(self) -> dict[str, dict[str, float]]:
         """Expected new agreements a year by what they are, then by class of dyads."""

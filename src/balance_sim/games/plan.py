@@ -35,6 +35,7 @@ from balance_sim.scenario.diagnostics import (
     errors_in,
     in_order,
 )
+from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.experiment import experiment_files, named_scenario
 from balance_sim.scenario.files import GAMES
 from balance_sim.scenario.load import stem, with_arms
@@ -47,7 +48,7 @@ _CAST = TypeAdapter(Cast)
 
 
 @dataclass(frozen=True, repr=False)
-class Game:
+class Game(OneLine):
     """A game, read and checked.
 
     Attributes
@@ -62,11 +63,6 @@ class Game:
     plan: GamePlan
     scenario: Scenario
     cast: Cast
-
-    def __repr__(self) -> str:
-        sizes = zip(self.players, map(len, self.strategies), strict=True)
-        words = ", ".join(f"{name} with {count} strategies" for name, count in sizes)
-        return f"<Game {self.name}: {words}>"
 
     @property
     def players(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from balance_sim.games.stages import Stages, stages_of
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Floats
 from balance_sim.model.world import differ_in_evidence
+from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Arm, Scenario
 from balance_sim.study.draws import Draws
 from balance_sim.study.jobs import Progress
@@ -178,7 +179,7 @@ def _weights_and_costs(
 
 
 @dataclass(frozen=True, repr=False)
-class PathOfPlay:
+class PathOfPlay(OneLine):
     """A play as it goes, for each type of the player whose type others do not know.
 
     Attributes
@@ -202,10 +203,6 @@ class PathOfPlay:
     paths: int
     first_moves: tuple[Mapping[str, Mapping[str, float]], ...] = ()
     draws: Row | None = None
-
-    def __repr__(self) -> str:
-        size = f"{len(self.steps[0])} stages, {self.paths} paths worked out"
-        return f"<PathOfPlay of {self.game.name}: {size}>"
 
 
 def path_of_play(

@@ -17,7 +17,7 @@ from balance_sim.effects.result import AnalysedResult, open_result
 from balance_sim.effects.run import analysed
 from balance_sim.games.plan import Game, game_from, game_of
 from balance_sim.scenario.diagnostics import shown
-from balance_sim.scenario.errors import WrongRequest, whole_number
+from balance_sim.scenario.errors import OneLine, WrongRequest, whole_number
 from balance_sim.study.failures import tell_failures
 from balance_sim.study.jobs import Progress
 from balance_sim.study.run import PreparedRun, RunOptions, prepared_job
@@ -31,17 +31,12 @@ RUNS = 200
 
 
 @dataclass(frozen=True, repr=False)
-class GameStudy:
+class GameStudy(OneLine):
     """A game and its replications: a study of which each arm but the control arm is a
     profile."""
 
     game: Game
     result: AnalysedResult
-
-    def __repr__(self) -> str:
-        size = f"{len(self.game.profiles)} profiles, {self.result.runs} replications"
-        place = self.result.folder or "memory"
-        return f"<GameStudy of {self.game.name}: {size} each, in {place}>"
 
 
 def default_folder(game: Game, seed: int) -> Path:

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.diagnostics import listed, refusal
+from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fields import (
     Identifier,
     RequiredText,
@@ -206,7 +207,7 @@ class ExperimentPlan(Versioned):
 
 
 @dataclass(frozen=True, repr=False)
-class Experiment:
+class Experiment(OneLine):
     """All that a sweep needs. `scenario` holds the file's `set` already;
     tree: of the file, for messages."""
 
@@ -215,10 +216,6 @@ class Experiment:
     scenario: Scenario
     factors: tuple[Factor, ...]
     tree: Node
-
-    def __repr__(self) -> str:
-        size = f"{self.count():,} points, {self.head.runs} replications each"
-        return f"<Experiment {self.name}: {', '.join(self.paths)}; {size}>"
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -202,8 +202,8 @@ def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
 
 
 class OneLine:
-    """A base of dataclasses that a notebook shows in one line: single values, shapes of
-    arrays, and how many the others hold.
+    """A base of classes that a notebook shows in one line: single values, names, shapes
+    of arrays, and how many the others hold.
 
     >>> from dataclasses import dataclass
     >>> @dataclass(repr=False)
@@ -221,6 +221,8 @@ class OneLine:
                 continue
             if isinstance(value, str | int | float) and value != "":
                 texts.append(f"{name} {shown(value, 40)}")
+            elif isinstance(getattr(value, "name", None), str):
+                texts.append(f"{name} {shown(value.name, 40)}")
             elif hasattr(value, "dtype"):
                 texts.append(f"{name} {value.shape}")
             elif (

@@ -12,7 +12,7 @@ import pyarrow as pa
 from cachetools import LRUCache
 
 from balance_sim.model.core import Floats, Ints
-from balance_sim.scenario.errors import checked_name
+from balance_sim.scenario.errors import OneLine, checked_name
 from balance_sim.stats.frame import Frame
 from balance_sim.stats.superposition import Marked, superposed
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, known_outcome
@@ -28,7 +28,7 @@ Tables = Callable[[Sequence[str] | None], Iterator[pa.Table]]
 """Tables of these outcomes, of all if None, in the order of runs."""
 
 
-class Outcomes:
+class Outcomes(OneLine):
     """Outcomes by run and arm, read some columns at a time: a large study is never held
     whole.
 
@@ -58,10 +58,6 @@ class Outcomes:
         first = next(iter(tables(None)), None) if self.arms else None
         names = [] if first is None else first.column_names
         self.names = [name for name in names if name not in columns]
-
-    def __repr__(self) -> str:
-        size = f"{self.runs} replications of {len(self.arms)} arms"
-        return f"<Outcomes: {size}, {len(self.names)} outcomes>"
 
     def frame(self, *names: str) -> pd.DataFrame:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes.

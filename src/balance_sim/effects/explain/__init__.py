@@ -66,8 +66,8 @@ def explain(
     >>> bs.explain(result).table["group"].tolist()
     ['gain', 'hostility', 'network', 'retaliation', 'patron', 'alarm', 'outside',
     'feedback', 'effect']
-    >>> bs.explain(result, "XCO-XDO")
-    <DyadTerms of XCO and XDO, defence_cooperation: summit beside no_summit>
+    >>> bs.explain(result, "XCO-XDO").kind
+    'defence_cooperation'
     """
     from balance_sim.effects.explain.attribution import attribute
     from balance_sim.effects.explain.pairs import explain_dyads

@@ -30,7 +30,7 @@ from balance_sim.model.core import DIRECTIONS, Floats, Keys
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
-from balance_sim.scenario.errors import as_json
+from balance_sim.scenario.errors import OneLine, as_json
 from balance_sim.stats.frame import Frame
 from balance_sim.stats.intervals import (
     difference_interval,
@@ -201,7 +201,7 @@ def _worths(
 
 
 @dataclass(frozen=True, repr=False)
-class Attribution:
+class Attribution(OneLine):
     """What each coalition of groups makes of an outcome along the control arm's
     replications.
 
@@ -224,11 +224,6 @@ class Attribution:
     worth: Floats
     effect: Floats
     spread: float
-
-    def __repr__(self) -> str:
-        counts = f"{len(self.groups)} groups of terms, {len(self.runs)} replications"
-        effect = f"effect {self.effect.mean():+.4g}"
-        return f"<Attribution of {self.outcome} in {self.arm}, {effect}: {counts}>"
 
     @cached_property
     def table(self) -> pd.DataFrame:

@@ -31,7 +31,7 @@ from balance_sim.model.thinning import (
     thinning,
 )
 from balance_sim.model.willingness import ORDER, account, consent, summed
-from balance_sim.scenario.errors import WrongRequest, checked_name, plain_data
+from balance_sim.scenario.errors import OneLine, WrongRequest, checked_name, plain_data
 from balance_sim.stats.frame import Frame
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.result import Result
@@ -51,7 +51,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
-class DyadTerms:
+class DyadTerms(OneLine):
     """Both sides' willingness for one agreement type.
 
     Attributes
@@ -80,10 +80,6 @@ class DyadTerms:
     shares: pd.DataFrame
     window: int
     signing: dict[str, int]
-
-    def __repr__(self) -> str:
-        arms = f"{self.arm} beside {self.reference}"
-        return f"<DyadTerms of {self.a} and {self.b}, {self.kind}: {arms}>"
 
     def main_difference(self, moment: str, side: str) -> tuple[float, str, float]:
         """(change of u, the part that changes most, its change) of one side at one

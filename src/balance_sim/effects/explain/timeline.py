@@ -38,6 +38,7 @@ from balance_sim.model.state import Accessions, AgreementRows, BlockState, Enact
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.players import Deed
 from balance_sim.scenario.schema import Change, Scenario
 from balance_sim.stats.frame import Frame
@@ -270,7 +271,7 @@ class Entry:
 
 
 @dataclass(frozen=True, repr=False)
-class Timeline:
+class Timeline(OneLine):
     """One replication of an arm beside its paired control run."""
 
     run: int
@@ -283,11 +284,6 @@ class Timeline:
     value: float
     value_reference: float
     entries: tuple[Entry, ...]
-
-    def __repr__(self) -> str:
-        arms = f"{self.arm} beside {self.reference}"
-        count = len(self.entries)
-        return f"<Timeline of replication {self.run}: {arms}, {count} entries>"
 
     @property
     def table(self) -> pd.DataFrame:
