@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.direct import StepOfArm, along_control
-from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
+from balance_sim.effects.explain import compared_arm, run_numbers
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Keys
 from balance_sim.model.engine import filtered
@@ -41,8 +41,6 @@ from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.blocks import batch_runs
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.filtered import (
-    FilteredSums,
-    filtered_outcomes,
     focal_windows,
     prospect_of,
 )
@@ -175,29 +173,19 @@ class Coalitions:
 
 def _worths(
     worlds: Worlds,
-    attribution: tuple[str, Groups, str],
+    arm: str,
+    groups: Groups,
     study: tuple[int, bool | str],
     runs: Keys,
 ) -> Floats:
-    """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered
-    outcome.
+    """(R, 2^k) direct effects of coalitions.
 
-    attribution: arm, groups and outcome; study: its seed, and how parameters are
-    drawn."""
-    (arm, groups, outcome), (seed, draws) = attribution, study
+    study: its seed, and how parameters are drawn."""
+    seed, draws = study
     worlds = own_worlds(worlds, seed, runs, draws)
     sums = Coalitions(worlds, arm, groups)
-    along = along_control(worlds, seed, runs, (arm,), sums.look)
-    control = FilteredSums(
-        worlds.reference,
-        along.opportunities,
-        along.control,
-        sums.prospect,
-        sums.windows,
-        sums.direction,
-        len(runs),
-    )
-    return np.column_stack([sums.worth, filtered_outcomes(control)[outcome]])
+    along_control(worlds, seed, runs, (arm,), sums.look)
+    return sums.worth
 
 
 @dataclass(frozen=True, repr=False)
@@ -299,8 +287,7 @@ def attribute(
     """Divide an arm's effect on counter-balancing security agreements among groups of
     terms.
 
-    Simulates the control arm again, evaluates every choice of groups beside it, and
-    holds its filtered numbers to the study's.
+    Simulates the control arm again, and evaluates every choice of groups beside it.
 
     Parameters
     ----------
@@ -313,7 +300,6 @@ def attribute(
     Raises
     ------
     WrongRequest : for an unknown arm, or a study without finished replications
-    StoreDamaged : where the control arm comes out otherwise than in the study
     """
     arm, outcome = compared_arm(result, arm), result.headline_outcome
     numbers = run_numbers(result, runs or MOST_RUNS)
@@ -324,15 +310,13 @@ def attribute(
     worlds = compile_worlds(result.scenario, (result.reference, arm))
     groups = groups_for(worlds)
     study = result.seed, result.draws
-    question = partial(_worths, worlds, (arm, groups, outcome), study)
+    question = partial(_worths, worlds, arm, groups, study)
     batches = _batches(numbers, batch_runs(worlds.reference.n), workers)
     batches_done: list[Floats] = []
     for rows in map_in_order(question, batches, workers):
         batches_done.append(rows)
         if progress:
             progress(sum(map(len, batches_done)), len(numbers), 0)
-    columns = np.concatenate(batches_done)
-    _refuse_other_numbers(result, numbers, control, columns[:, -1])
     return Attribution(
         arm,
         result.reference,
@@ -340,7 +324,7 @@ def attribute(
         groups,
         numbers,
         result.finished,
-        columns[:, :-1],
+        np.concatenate(batches_done),
         having - control,
         0.0 if arm in result.alike else float(spread_over(having, control)),
     )
@@ -351,18 +335,3 @@ def _batches(numbers: Keys, most: int, workers: int) -> list[Keys]:
     each worker."""
     count = -(-len(numbers) // most)
     return np.array_split(numbers, min(-(-count // workers) * workers, len(numbers)))
-
-
-def _refuse_other_numbers(
-    result: Result, numbers: Keys, stored: Floats, simulated: Floats
-) -> None:
-    """Raise StoreDamaged where the control arm's numbers are not those stored."""
-    wrong = np.flatnonzero(stored != np.round(simulated, DECIMALS))
-    if len(wrong):
-        row = wrong[0]
-        raise other_replications(
-            result,
-            f"run {numbers[row]} of {result.reference} comes out otherwise than in the "
-            f"results (filtered number {simulated[row]:.17g}, there "
-            f"{stored[row]:.17g})",
-        )
