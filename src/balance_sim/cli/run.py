@@ -14,10 +14,13 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps, resumable
-from balance_sim.show.wording import page_width
+from balance_sim.show.wording import page_width, paragraph_lines, place_words
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from balance_sim.effects.result import AnalysedResult
+    from balance_sim.show.finished import FinishedRun
 
 
 class DrawSource(click.Choice[str]):
@@ -90,15 +93,23 @@ def run(
     resumes where it stopped."""
     steps_names = STEPS if figures else STEPS[:-1]
     with resumable(), Steps(steps_names) as steps:
-        from balance_sim.effects.ahead import simulated
+        from balance_sim.model.own.modules import entered_modules
         from balance_sim.scenario import load_scenario, scenario_files
-        from balance_sim.study.run import RUNS, RunOptions, prepare
+        from balance_sim.show.finished import answering_run, request_digest
 
         loaded = load_scenario(scenario, set=settings, theory=theory)
-        texts = {
-            name: content.decode("utf-8", "replace")
-            for name, content in scenario_files(scenario).items()
-        }
+        files = scenario_files(scenario)
+        request = ""
+        if not (model or own or entered_modules()):  # whose text is not looked at
+            asked = {"runs": runs, "seed": seed, "arms": arms, "draws": source}
+            request = request_digest(loaded, files, asked)
+        finished = answering_run(loaded.name, out, request, figures=figures)
+        if finished is not None:
+            _answer_from(*finished)
+            return
+        from balance_sim.effects.ahead import simulated
+        from balance_sim.study.run import RUNS, RunOptions, prepare
+
         run_options: RunOptions = {
             "arms": arms,
             "workers": workers,
@@ -106,7 +117,10 @@ def run(
             "progress": steps.counter("replications"),
             "model": model,
             "run_timeout": run_timeout,
-            "files": texts,
+            "files": {
+                name: content.decode("utf-8", "replace")
+                for name, content in files.items()
+            },
             "draw_parameters": source or False,
             "outcomes": own,
         }
@@ -116,48 +130,74 @@ def run(
         result = simulated(study, folder)
         steps.begin("placebos and mechanisms")
         summary = result.summary()
-        _write(result, summary, folder, steps, figures=figures)
+        _write(result, summary, request, steps, figures=figures)
     from balance_sim.show.headline import headline_lines
 
     options.answer(summary, lambda: headline_lines(result, page_width()))
     options.leave_if_failed(result.failed, result.runs, result.model, folder)
 
 
+def _answer_from(folder: Path, run: FinishedRun) -> None:
+    """Print what the record of a folder has kept."""
+
+    def lines() -> Iterator[str]:
+        yield from paragraph_lines(run.paragraphs, page_width())
+        yield place_words(folder, is_finished=True)
+
+    options.answer(lambda: json.loads((folder / "summary.json").read_bytes()), lines)
+
+
 def _write(
     result: AnalysedResult,
     summary: dict[str, Any],
-    folder: Path,
+    request: str,
     steps: Steps,
     *,
     figures: bool,
 ) -> None:
     """Write summary, figures and report into the folder, where they are not there
-    already.
+    already, and the record of a run that is finished.
 
     The folder is locked meanwhile, and looked at before and after: a shard that was
     taken away in between ends with what is lost.
+
+    Parameters
+    ----------
+    request : of `finished.request_digest`; empty: no record is kept
 
     Raises
     ------
     FolderBusy : where another process writes there
     StoreDamaged : for a shard that is lost
     """
+    from balance_sim.scenario.files import bytes_if_any
+    from balance_sim.show.finished import finished_run, keep_record
     from balance_sim.study.export import frame_csv
     from balance_sim.study.shards import REPORT
-    from balance_sim.study.store import Store, read_summary
+    from balance_sim.study.store import Store
 
+    folder = result.folder
+    assert folder is not None
     report = folder / REPORT
     with Store(folder).lock() as store:
-        if read_summary(folder) != json.loads(json.dumps(summary)):
-            text = json.dumps(summary, indent=1, allow_nan=False)
-            report.unlink(missing_ok=True)  # it is of another summary
-            store.write_text("summary.json", f"{text}\n")
-            store.write_text("codebook.csv", frame_csv(result.codebook))
-        if figures and result.finished and not report.is_file():
+        before = finished_run(folder)
+        texts = {
+            "summary.json": f"{json.dumps(summary, indent=1, allow_nan=False)}\n",
+            "codebook.csv": frame_csv(result.codebook),
+        }
+        for name, text in texts.items():
+            content = text.encode("utf-8", "backslashreplace")
+            if bytes_if_any(folder / name) != content:
+                report.unlink(missing_ok=True)  # it is of another summary
+                store.write_text(name, text)
+        is_drawn = before is not None and before.is_drawn(folder)
+        if figures and result.finished and not is_drawn:
             from balance_sim.show.report import save_study
 
             steps.begin("figures and report")
             save_study(result, folder, steps.counter("figures"))
+        if request and result.finished == result.runs:
+            keep_record(result, request, has_figures=figures or is_drawn)
 
 
 @click.command()

@@ -22,7 +22,7 @@ from balance_sim.effects.headline import (
 from balance_sim.effects.participants import ALIKE as ALIKE_DATES
 from balance_sim.scenario.defaults import exercise_distribution
 from balance_sim.show import wording as say
-from balance_sim.show.wording import WIDTH, said, table
+from balance_sim.show.wording import WIDTH
 from balance_sim.stats.intervals import FEWEST_RUNS
 from balance_sim.study.outcomes import Outcome
 
@@ -464,30 +464,31 @@ def headline_lines(result: AnalysedResult, width: int = WIDTH) -> Iterator[str]:
     ----------
     width : columns of the page
     """
-    yield from said(say.printable(result.scenario.title), width)
-    yield from said(finding(result), width)
+    yield from say.paragraph_lines(paragraphs(result), width)
+    if result.folder is not None:
+        yield say.place_words(result.folder, is_finished=bool(result.finished))
+
+
+def paragraphs(result: AnalysedResult) -> Iterator[say.Paragraph]:
+    """Yield the same for a page of any width, but for the place of the results."""
+    yield say.printable(result.scenario.title)
+    yield finding(result)
     for why in why_nothing(result):
-        yield from said(f"Why so little: {why}.", width)
+        yield f"Why so little: {why}."
     if result.headline is not None:
         control = say.arm_title(result.scenario, result.reference)
-        yield from said(f"{say.COUNTER_BALANCING} Control arm: {control}.", width)
-        yield from ["", *table(headline_rows(result.headline), "<>", width=width), ""]
-        yield from said(" ".join(doubts_of(result)), width)
+        yield f"{say.COUNTER_BALANCING} Control arm: {control}."
+        yield headline_rows(result.headline), "<>"
+        yield " ".join(doubts_of(result))
     if result.finished:
         own_lines = own_rows(result)
         if own_lines:
             heads = ["outcome of your own", "arm", "mean", "effect", "95 % CI", "MCSE"]
-            yield from ["", *table([heads, *own_lines], "<<>", width=width), ""]
-        yield from said(_scheduled_words(result), width)
+            yield [heads, *own_lines], "<<>"
+        yield _scheduled_words(result)
     if result.failed:
         failed = say.plural(len(result.failed), "replication")
-        yield from said(f"Failed, and in no number above: {failed}.", width)
-    if result.folder is not None:
-        files = "Manifest, summary.json and failed.json"
-        if result.finished:
-            has_page = (result.folder / "report.html").is_file()
-            files = "Every arm and figure: report.html in" if has_page else "Results in"
-        yield f"{files} {result.folder}"
+        yield f"Failed, and in no number above: {failed}."
 
 
 def agreement_rows(result: Result) -> list[list[str]]:

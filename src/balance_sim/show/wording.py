@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import shutil
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -455,6 +456,30 @@ def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
         break_on_hyphens=False,
     )
     return [line.replace(f"{NO_BREAK}%", " %") for line in lines] or [""]
+
+
+type Paragraph = str | tuple[list[list[str]], str]
+"""A text, or the rows of a table and how its columns are aligned."""
+
+
+def paragraph_lines(paragraphs: Iterable[Paragraph], width: int) -> Iterator[str]:
+    """Yield paragraphs as lines of at most `width` characters, tables between blank
+    ones."""
+    for paragraph in paragraphs:
+        if isinstance(paragraph, str):
+            yield from said(paragraph, width)
+        else:
+            rows, align = paragraph
+            yield from ["", *table(rows, align, width=width), ""]
+
+
+def place_words(folder: Path, *, is_finished: bool) -> str:
+    """Return what lies in the folder of a run."""
+    files = "Manifest, summary.json and failed.json"
+    if is_finished:
+        has_page = (folder / "report.html").is_file()
+        files = "Every arm and figure: report.html in" if has_page else "Results in"
+    return f"{files} {folder}"
 
 
 def said(text: str, width: int = WIDTH) -> list[str]:

@@ -45,7 +45,7 @@ from balance_sim.study.filtered import (
     prospect_of,
 )
 from balance_sim.study.jobs import Progress
-from balance_sim.study.outcomes import DECIMALS, FILTERED
+from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.processes import map_in_order
 from balance_sim.study.result import Result
 from balance_sim.study.scene import focal_roles

@@ -1,0 +1,75 @@
+"""The same command on a run that is finished: nothing to do, or what was spoilt is made again."""
+
+from pathlib import Path
+
+import pytest
+from balance_sim.show import finished
+from balance_sim.show.finished import FinishedRun, digests, finished_run
+
+WORDS = ("run", "small.yaml", "--runs", "4", "--workers", "1", "--out", "out")
+
+
+@pytest.fixture
+def simulations(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders of the commands that looked for something to simulate, in the test."""
+    from balance_sim.effects import ahead
+
+    folders: list[Path] = []
+
+    def simulated(study, folder: Path, begin=ahead.simulated):
+        folders.append(folder)
+        return begin(study, folder)
+
+    monkeypatch.setattr(ahead, "simulated", simulated)
+    return folders
+
+
+def test_a_finished_run_answers_from_its_folder_until_something_is_another(lab, simulations, monkeypatch) -> None:
+    out, text = lab.folder / "out", lab.scenario_path.read_text()
+    first = lab.ask(*WORDS)
+    files = digests(out)
+    assert {"report.html", "summary.json", "figures/arms.png"} <= {*files}
+    assert (lab.ask(*WORDS).stdout, lab.ask(*WORDS, "--no-figures").stdout) == (first.stdout,) * 2
+    document = lab.ask(*WORDS, "--json").stdout
+    with monkeypatch.context() as patch:
+        patch.setenv("COLUMNS", "100")
+        in_wide = lab.ask(*WORDS).stdout
+    assert len(simulations) == 1
+    assert max(map(len, first.stdout.splitlines())) <= 80 < max(map(len, in_wide.splitlines())) <= 100
+
+    spoilt = (("figures/arms.png", "report.html", "codebook.csv"), ("summary.json", finished.RECORD, "figures/map.svg"))
+    for count, (edited, *gone) in enumerate(spoilt, 2):
+        (out / edited).write_bytes((out / edited).read_bytes() + b" ")
+        for name in gone:
+            (out / name).unlink()
+        assert (lab.ask(*WORDS).stdout, len(simulations)) == (first.stdout, count)
+        assert digests(out) == files
+    assert lab.ask(*WORDS, "--json").stdout == document
+
+    lab.scenario_path.write_text(f"{text}\n# a note\n")
+    assert (lab.ask(*WORDS).stdout, len(simulations)) == (first.stdout, 4)
+    (out / "figures" / "arms.png").write_bytes(b"of another version")
+    lab.ask(*WORDS, "--no-figures")  # the record now has the file as it is
+    record = finished_run(out)
+    assert not record.has_figures
+    with monkeypatch.context() as patch:
+        patch.setattr(finished, "code_digest", lambda: "of another version")
+        assert not record.is_drawn(out)
+        lab.ask(*WORDS)
+    assert digests(out)["figures/arms.png"] == files["figures/arms.png"]
+
+
+def test_a_record_that_was_changed_is_none(lab) -> None:
+    lab.ask(*WORDS, "--no-figures")
+    path = lab.folder / "out" / finished.RECORD
+    record = FinishedRun.model_validate_json(path.read_bytes())
+    assert finished_run(path.parent) == record
+    path.write_text(path.read_text().replace("agreements", "wars", 1))
+    assert finished_run(path.parent) is None
+
+
+def test_no_record_is_kept_of_code_of_ones_own(lab) -> None:
+    (lab.folder / "mine.py").write_text('def signed(history):\n    """Signed."""\n    return history.runs * 0.0\n')
+    done = lab.call(*WORDS, "--no-figures", "--outcomes", "mine")
+    assert done.returncode == 0, done.stderr
+    assert not (lab.folder / "out" / finished.RECORD).exists()
