@@ -251,7 +251,8 @@ def advance(
     first, stop = opportunities.starts[view.step : view.step + 2]
     rows = open_to_consent(world, opportunities, thin, state, first, stop)
     sides = consents(world, baseline, opportunities, state, view, rows)
-    agreed = (opportunities.needs[rows] < sides).all(axis=1)
+    needs = opportunities.needs.take(rows, axis=0)
+    agreed = np.logical_and(*(needs < sides).T)
     filtered_consent = np.zeros(stop - first)
     filtered_consent[rows - first] = filtered(
         world, opportunities, thin, state, rows, sides
@@ -279,7 +280,7 @@ def open_to_consent(
     rows = slice(first, stop)
     run = opportunities.run[rows]
     clock = clock_of(world, run, opportunities.dyad[rows], opportunities.kind[rows])
-    may_consent = thin.kept[rows] | ~state.within[run]
+    may_consent = thin.kept[rows] | ~state.within.take(run)
     return first + np.flatnonzero(~state.busy.take(clock) & may_consent)
 
 
@@ -292,11 +293,8 @@ def consents(
     rows: Ints,
 ) -> Floats:
     """(K, 2) probability that each side consents at each of these opportunities."""
-    places = (
-        opportunities.run[rows],
-        opportunities.dyad[rows],
-        opportunities.kind[rows],
-    )
+    columns = opportunities.run, opportunities.dyad, opportunities.kind
+    places = (column.take(rows) for column in columns)
     prospects = Prospects.of_both_sides(world, baseline, view, state, *places)
     return consent(willingness(prospects)).reshape(2, -1).T
 
@@ -325,11 +323,11 @@ def filtered(
     Of two opportunities of one dyad and type in one step the earlier counts: a later
     one has its talks only where the earlier ones have none. Past the margins a bound no
     longer holds, and nothing is thinned."""
-    run, dyad = opportunities.run[rows], opportunities.dyad[rows]
-    kept_with = np.where(state.within[run], thin.bound[rows], 1.0)
-    openness = openness_on(world, dyad, opportunities.day[rows])
+    run, dyad = opportunities.run.take(rows), opportunities.dyad.take(rows)
+    kept_with = np.where(state.within.take(run), thin.bound.take(rows), 1.0)
+    openness = openness_on(world, dyad, opportunities.day.take(rows))
     opens = openness * sides.prod(axis=1) / kept_with
-    clock = clock_of(world, run, dyad, opportunities.kind[rows])
+    clock = clock_of(world, run, dyad, opportunities.kind.take(rows))
     none_yet = np.ones(len(rows))
     # few; rows are sorted by dyad and type within a step
     for later in np.flatnonzero(clock[1:] == clock[:-1]) + 1:

@@ -554,7 +554,6 @@ def _weigh(world: World, state: BlockState, runs: slice, matrices: Floats) -> No
     scratch -= hostility  # its own, a_kk = 1, which it lends nobody
     scratch *= world.rules.beta
     unopposed = threat.unopposed(hostility, free, lent=scratch, out=scratch)
-    unopposed.reshape(-1, world.n**2)[:, :: world.n + 1] = 1.0
     workspace.unopposed[runs], workspace.hostility[runs] = unopposed, hostility
     threats = threat.threat(world.offensive, unopposed, out=scratch)
     threat.row_sums(threats, out=workspace.total[runs])

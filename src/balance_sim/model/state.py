@@ -25,7 +25,7 @@ from balance_sim.model.core import (
 )
 from balance_sim.scenario.errors import OneLine
 
-AT_ONCE = 16 * 50**2
+AT_ONCE = 8 * 50**2
 """Entries of matrices perceived together, to stay in the cache; changes no result."""
 WORD = 64
 """States whose ties one number of `BlockState.ties` holds, a bit each."""

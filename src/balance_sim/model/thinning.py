@@ -147,7 +147,8 @@ def openness_on(world: World, dyad: Ints, day: Floats) -> Floats:
     days, factor = world.openness.days, world.openness.factor
     if len(days) == 1:
         return np.asarray(factor[0].take(dyad))
-    return np.asarray(factor[np.searchsorted(days, day, side="right") - 1, dyad])
+    interval = np.searchsorted(days, day, side="right") - 1
+    return np.asarray(factor.take(interval * factor.shape[1] + dyad))
 
 
 def openness_at(world: World, day: float) -> Floats:
@@ -392,7 +393,8 @@ def draw_opportunities(
     step = np.searchsorted(world.grid, day, side="right") - 1
     sizes = world.steps, size * len(runs), count.max(initial=0) + 1
     order = np.argsort(np.ravel_multi_index((step, place, count), sizes))
-    run, dyad, kind = np.unravel_index(place[order], shape)
+    columns = np.unravel_index(place[order], shape)
+    run, dyad, kind = map(np.ascontiguousarray, columns)
     return Opportunities(
         day=day[order],
         run=run,
