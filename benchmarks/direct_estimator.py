@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from balance_sim.effects.direct import Along, StepOfArm, along_control
+from balance_sim.effects.direct import StepOfArm, along_control
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Keys
 from balance_sim.model.engine import consents, filtered
@@ -17,7 +17,7 @@ from balance_sim.model.state import Simulated
 
 def direct(
     worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str]
-) -> tuple[Along, dict[str, Simulated]]:
+) -> tuple[Simulated, dict[str, Simulated]]:
     """What `FilteredSums` needs for the control arm and, beside it, for others.
 
     Of the others `consent` is their own; agreements are the control arm's, so that the
@@ -33,6 +33,5 @@ def direct(
         weight = filtered(world, opportunities, step.thin, step.state, rows, sides)
         consent[world.arm][rows] = weight
 
-    along = along_control(worlds, seed, runs, arms, look)
-    simulated = {arm: replace(along.control, consent=consent[arm]) for arm in arms}
-    return along, simulated
+    control = along_control(worlds, seed, runs, arms, look)
+    return control, {arm: replace(control, consent=consent[arm]) for arm in arms}

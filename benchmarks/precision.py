@@ -95,9 +95,9 @@ def direct_effects(worlds: Worlds, runs: int) -> np.ndarray:
         drawn = along.opportunities
         prospect = prospect_of(worlds, drawn, windows)
         levels = []
-        for arm, simulated in ((CONTROL, along.control), (ARM, beside[ARM])):
+        for arm, simulated in ((CONTROL, along), (ARM, beside[ARM])):
             measured = prospect, windows, worlds.baseline.direction, len(numbers)
-            sums = FilteredSums(worlds.arms[arm], drawn, simulated, *measured)
+            sums = FilteredSums(worlds.arms[arm], simulated, *measured)
             levels.append(sums.by_direction(windows.longest)[:, COUNTER])
         parts.append(levels[1] - levels[0])
     return np.concatenate(parts)

@@ -112,7 +112,7 @@ def test_bounds_hold_for_members_as_after_any_accession() -> None:
     opportunities = draw_opportunities(worlds.reference, 1, numbers, worlds.most)
     state = begin(world, worlds.baseline, 1, numbers)
     thin = thinning(world, opportunities, worlds.bounds["invasion"])
-    simulate_from(state, world, worlds.baseline, opportunities, thin, 1)  # else BoundExceeded
+    simulate_from(state, world, worlds.baseline, opportunities, thin, 1)
     assert state.within.all() and (state.partners - worlds.baseline.partners).max() > MARGINS.partners
 
 

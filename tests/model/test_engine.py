@@ -117,5 +117,6 @@ def test_few_runs_leave_the_margins(worlds: Worlds) -> None:
     """Opportunities are thinned without a second simulation in plain replications of the control arm."""
     runs = numbers(0, 128)
     opportunities = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
-    assert opportunities.thinned
-    assert len(in_arm(worlds, REFERENCE, opportunities, runs).agreements.run) > 128
+    assert opportunities.thinned.all()
+    made = in_arm(worlds, REFERENCE, opportunities, runs)
+    assert len(made.agreements.run) > 128 and made.opportunities is opportunities

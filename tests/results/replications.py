@@ -70,7 +70,7 @@ def simulated(
     found = simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, seed, runs)
     prospect = prospect_of(worlds, opportunities, windows)
     direction = worlds.baseline.direction
-    return FilteredSums(worlds.arms[arm], opportunities, found, prospect, windows, direction, len(runs)), thin
+    return FilteredSums(worlds.arms[arm], found, prospect, windows, direction, len(runs)), thin
 
 
 def windows_of(worlds: Worlds) -> Windows:
@@ -163,7 +163,7 @@ def bare(found: FilteredSums, thin: Thinning) -> FilteredSums:
 
 def doubled(found: FilteredSums, thin: Thinning) -> FilteredSums:
     """Each of two opportunities of one clock in one step as if it were alone: no (1 - w)."""
-    opportunities, weight = found.opportunities, found.simulated.consent.copy()
+    opportunities, weight = found.simulated.opportunities, found.simulated.consent.copy()
     step = np.repeat(np.arange(len(opportunities.starts) - 1), np.diff(opportunities.starts))
     clock = clock_of(found.world, opportunities.run, opportunities.dyad, opportunities.kind)
     row = np.flatnonzero(weight > 0)

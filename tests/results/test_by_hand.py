@@ -46,7 +46,7 @@ def test_where_the_bound_is_the_probability_each_kept_opportunity_counts_one(tmp
     assert thin.bound == pytest.approx(0.25, rel=1e-8)
     assert abs(thin.kept.mean() - 0.25) < 4.9 * np.sqrt(0.25 * 0.75 / len(thin.kept))
     consent, first = found.simulated.consent, first_of_their_clock(found)
-    first = first[found.opportunities.day[first] < 10.0]  # later some replications are past their margins
+    first = first[found.simulated.opportunities.day[first] < 10.0]  # later some replications are past their margins
     idle = consent[first] > 0
     assert idle.sum() > 20
     np.testing.assert_allclose(consent[first][idle], 1.0, rtol=1e-8)
@@ -54,7 +54,7 @@ def test_where_the_bound_is_the_probability_each_kept_opportunity_counts_one(tmp
 
 def first_of_their_clock(found: FilteredSums) -> np.ndarray:
     """Rows of opportunities before which, in the same step, their clock had none."""
-    c = found.opportunities
+    c = found.simulated.opportunities
     step = np.repeat(np.arange(len(c.starts) - 1), np.diff(c.starts))
     key = np.stack([step, c.run, c.dyad, c.kind])
     return np.flatnonzero(np.append(True, (key[:, 1:] != key[:, :-1]).any(axis=0)))
@@ -67,7 +67,9 @@ def test_consent_over_the_bounds_of_both_sides(tmp_path: Path) -> None:
     w = (sigma(0.0) / sigma(1.5)) ** 2
     assert thin.bound == pytest.approx(sigma(1.5) ** 2, rel=1e-8)
     consent, first = found.simulated.consent, first_of_their_clock(found)
-    early = first[(found.opportunities.day[first] < 10.0) & (found.opportunities.dyad[first] != tied(found))]
+    early = first[
+        (found.simulated.opportunities.day[first] < 10.0) & (found.simulated.opportunities.dyad[first] != tied(found))
+    ]
     idle = consent[early] > 0
     assert idle.sum() > 20
     np.testing.assert_allclose(consent[early][idle], w, rtol=1e-8)
@@ -82,7 +84,7 @@ def tied(found: FilteredSums) -> int:
 def test_a_later_opportunity_of_a_clock_counts_where_the_earlier_has_no_talks(tmp_path: Path) -> None:
     """w, w (1 - w), w (1 - w)^2 and so on within one long step. Two sides at 1/2 and bounds of 0.8: w = 0.25 / 0.64."""
     worlds, found, _ = of_control(scenario(tmp_path, step_days=30.0, kind_ceiling=24.0))
-    c, w = found.opportunities, 0.25 / 0.64
+    c, w = found.simulated.opportunities, 0.25 / 0.64
     thin = Thinning(np.ones(len(c.day), dtype=bool), np.full(len(c.day), 0.64))
     rows = np.arange(*c.starts[:2])
     state = type("S", (), {"within": np.ones(len(RUNS), dtype=bool)})()
@@ -107,7 +109,7 @@ def within(days: np.ndarray) -> np.ndarray:
 def test_windows_and_the_scenarios_end(tmp_path: Path) -> None:
     """Window 30: from day 41 to day 71. Window 400 is cut by the end on day 365; of 0 < 41 nothing is counted."""
     _, found, _ = of_control(scenario(tmp_path, report__windows=[30, 400]))
-    day = found.opportunities.day
+    day = found.simulated.opportunities.day
     assert found.windows.bounds(30) == (41.0, 71.0)
     assert found.windows.bounds(400) == (41.0, END)
     for window, stop in ((30, 71.0), (400, END)):
@@ -117,11 +119,11 @@ def test_windows_and_the_scenarios_end(tmp_path: Path) -> None:
 
 def test_an_event_before_the_start_and_one_after_the_end(tmp_path: Path) -> None:
     worlds, found, _ = of_control(scenario(tmp_path))
-    day = found.opportunities.day
-    before = prospect_of(worlds, found.opportunities, Windows(-50.0, (30, 100), END))
+    day = found.simulated.opportunities.day
+    before = prospect_of(worlds, found.simulated.opportunities, Windows(-50.0, (30, 100), END))
     np.testing.assert_allclose(before.signed[100], within(51.0 - day), atol=1e-12)
     assert (before.signed[30] == 0).all() and (before.talks[30] == 0).all()
-    late = prospect_of(worlds, found.opportunities, Windows(400.0, (30, 100), END))
+    late = prospect_of(worlds, found.simulated.opportunities, Windows(400.0, (30, 100), END))
     for of in (late.signed, late.talks):
         assert all((values == 0).all() for values in of.values())
     assert (late.in_force == 0).all() and (late.talks_in_force == 0).all()
@@ -172,7 +174,7 @@ def test_the_age_of_talks_on_record_counts_where_they_have_memory(tmp_path: Path
 def test_what_collapses_is_not_signed(tmp_path: Path) -> None:
     """At 365.25 / 100 a year talks collapse as often as they are signed: half of each, at twice the rate."""
     _, found, _ = of_control(scenario(tmp_path, parameters__collapse_rate=3.6525))
-    day = found.opportunities.day
+    day = found.simulated.opportunities.day
     wanted = (np.exp(-2 * np.maximum(41.0 - day, 0) / MEAN) - np.exp(-2 * np.maximum(341.0 - day, 0) / MEAN)) / 2
     np.testing.assert_allclose(found.prospect.signed[300], wanted, atol=1e-12)
 
@@ -182,7 +184,7 @@ def test_what_collapses_is_not_signed(tmp_path: Path) -> None:
 def test_entry_into_force(tmp_path: Path, at_once: float, force_days: float) -> None:
     """At once: as signatures. Else after a second exponential lag of the same mean, together an Erlang of shape 2."""
     found = of_control(scenario(tmp_path, kind_at_once=at_once, kind_force_days=force_days, kind_force_shape=1.0))[1]
-    day, later = found.opportunities.day, 0.0 if force_days == 0 else 1.0 - at_once
+    day, later = found.simulated.opportunities.day, 0.0 if force_days == 0 else 1.0 - at_once
 
     def by(r: np.ndarray) -> np.ndarray:
         r = np.maximum(r, 0.0)
@@ -211,7 +213,7 @@ def test_what_is_in_force_at_the_start_has_come_into_force_before(tmp_path: Path
     of new talks is counted by its chance already."""
     worlds, found, _ = of_control(scenario(tmp_path))
     windows = Windows(-50.0, (30, 100), END)
-    chances = prospect_of(worlds, found.opportunities, windows)
+    chances = prospect_of(worlds, found.simulated.opportunities, windows)
     made = of_the_record(origin, [-49.5, -49.0, 50.9, 51.0])
     nobody = replace(found.simulated, agreements=made.take(np.zeros(0, dtype=np.int64)))
     bare, with_it = (
@@ -247,7 +249,7 @@ def test_sums_by_class_kind_dyad_and_state_are_those_of_the_opportunities(tmp_pa
     participant. Summed opportunity by opportunity in a loop; of the seven kinds five are security agreements, and
     `political_declaration` and `non_aggression` are declarations."""
     _, found, _ = of_control(scenario(tmp_path))
-    world, c, signed = found.world, found.opportunities, found.prospect.signed[300]
+    world, c, signed = found.world, found.simulated.opportunities, found.prospect.signed[300]
     assert (found.direction == DIRECTIONS.index("counter")).sum() == 1
     assert (found.direction == DIRECTIONS.index("with_participant")).sum() == 5
     apart = [name in ("political_declaration", "non_aggression") for name in world.ladder.names]

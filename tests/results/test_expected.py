@@ -204,10 +204,8 @@ def test_gaps_between_estimators(path: Path) -> None:
         seen, of = direct(worlds, 11, runs, (arm,))
         prospect = prospect_of(worlds, seen.opportunities, windows)
         having, without = (
-            filtered_outcomes(
-                FilteredSums(worlds.arms[name], seen.opportunities, one, prospect, windows, direction, len(runs))
-            )[outcome]
-            for name, one in ((arm, of[arm]), (control, seen.control))
+            filtered_outcomes(FilteredSums(worlds.arms[name], one, prospect, windows, direction, len(runs)))[outcome]
+            for name, one in ((arm, of[arm]), (control, seen))
         )
         along.append(having - without)
     found = expected(worlds, (control, arm))

@@ -96,16 +96,16 @@ def test_openings_are_binomial_in_the_factor_and_filtered_sums_them(tmp_path: Pa
     found = scenario(tmp_path, spell("XBE", "XDO", "war"), **values, **FACTORS)
     arm = found.reference_arm
     worlds = compile_worlds(found, (arm,))
-    seen, _ = simulated(worlds, arm, RUNS, thinned=False)
+    seen = simulated(worlds, arm, RUNS, thinned=False)[0].simulated
     dyad = dyads(worlds.reference)["XBE-XDO"]
     mine = (seen.opportunities.dyad == dyad) & (seen.opportunities.needs < 0.5).all(axis=1)
-    made = seen.simulated.agreements
+    made = seen.agreements
     opened = int(((made.dyad == dyad) & (made.origin == 0)).sum())
     n = int(mine.sum())
     assert n > 1000
     assert stats.binomtest(opened, n, 0.1).pvalue > 1e-4
     assert stats.binomtest(opened, n, 0.115).pvalue < 0.05 or opened / n < 0.115  # a wrong factor would show
-    total = seen.simulated.consent[seen.opportunities.dyad == dyad].sum()
+    total = seen.consent[seen.opportunities.dyad == dyad].sum()
     assert abs(total - opened) < 4.9 * np.sqrt(opened)
 
 
@@ -142,11 +142,11 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
     dyad, windows = dyads(one.reference)["XBE-XDO"], simulated(one, arm, RUNS[:1], thinned=False)[0].windows
     prospect = prospect_of(both, along.opportunities, windows)
     sums = [
-        FilteredSums(both.arms[name], along.opportunities, of, prospect, windows, both.baseline.direction, len(RUNS))
+        FilteredSums(both.arms[name], of, prospect, windows, both.baseline.direction, len(RUNS))
         .by_dyad(300)[:, dyad]
         .mean()
         - prospect.talks[300][0, dyad, one.reference.ladder.security].sum()
-        for name, of in ((arm, along.control), ("peace", beside["peace"]))
+        for name, of in ((arm, along), ("peace", beside["peace"]))
     ]
     assert sums[1] == pytest.approx(10.0 * sums[0], rel=0.02)
 

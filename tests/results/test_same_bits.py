@@ -164,7 +164,7 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
         engines, _ = simulated(worlds, arm, np.array([number], dtype=np.uint64), seed=3)
         agents = BalanceModel(uneven, arm, 3, run=number, worlds=worlds).run_until_end()
         found = FilteredSums(
-            worlds.arms[arm], agents.opportunities, agents.simulated,
+            worlds.arms[arm], agents.simulated,
             prospect_of(worlds, agents.opportunities, windows_of(worlds)), windows_of(worlds),
             worlds.baseline.direction, 1,
         )  # fmt: skip

@@ -124,11 +124,11 @@ def effects(scenario: Scenario, arm: str, runs: int, outcomes: Sequence[str]) ->
     prospect = prospect_of(worlds, along.opportunities, windows_of(worlds))
 
     def sums(one: str, simulated: object) -> dict[str, np.ndarray]:
-        of = FilteredSums(worlds.arms[one], along.opportunities, simulated, prospect, windows_of(worlds),
+        of = FilteredSums(worlds.arms[one], simulated, prospect, windows_of(worlds),
                       worlds.baseline.direction, runs)  # fmt: skip
         return filtered_outcomes(of)
 
-    near = {control: sums(control, along.control), arm: sums(arm, beside[arm])}
+    near = {control: sums(control, along), arm: sums(arm, beside[arm])}
     for name in outcomes:  # the control arm along which the direct estimate runs is the control arm
         np.testing.assert_array_equal(near[control][name], whole[control][name])
     return {name: (whole[arm][name] - whole[control][name], near[arm][name] - near[control][name]) for name in outcomes}

@@ -212,7 +212,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     one = np.zeros(1, dtype=np.int64)
     starts = (np.arange(control.steps + 1) > step).astype(np.int64)
     opportunities = Opportunities(
-        np.array([60.0]), one, one + dyad, one + kind, one, np.zeros((1, 2)), np.zeros(1), starts, thinned=False
+        np.array([60.0]), one, one + dyad, one + kind, one, np.zeros((1, 2)), np.zeros(1), starts, one > 0, control
     )
     thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
     sums = Coalitions(worlds, "summit", groups)

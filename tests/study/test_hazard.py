@@ -174,7 +174,7 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
     thin = thinning(world, opportunities, None)
     made = simulate(world, worlds.baseline, opportunities, thin, SEED, runs, look)
     prospect = prospect_of(worlds, opportunities, windows)
-    found = FilteredSums(world, opportunities, made, prospect, windows, worlds.baseline.direction, len(runs))
+    found = FilteredSums(world, made, prospect, windows, worlds.baseline.direction, len(runs))
     number = found.by_dyad(150) - prospect.talks[150][..., world.ladder.security].sum(axis=-1)
     assert number.sum(axis=1).mean() > 2.5
 

@@ -25,7 +25,7 @@ from balance_sim.model.engine import (
 from balance_sim.model.perception import View
 from balance_sim.model.policies import begin_enacted, decided_effort, enact
 from balance_sim.model.state import BlockState, Simulated, Workspace
-from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
+from balance_sim.model.thinning import draw_opportunities, thinning
 
 
 @dataclass(frozen=True)
@@ -46,17 +46,14 @@ class StepOfArm:
 Look = Callable[[StepOfArm], None]
 
 
-@dataclass(frozen=True)
-class Along:
-    """Replications of the control arm, with what was drawn for them."""
-
-    opportunities: Opportunities
-    control: Simulated
+class BoundExceeded(Exception):
+    """A replication left the margins: what was shown lacks some of its
+    opportunities."""
 
 
 def along_control(
     worlds: Worlds, seed: int, runs: Keys, arms: Sequence[str], look: Look
-) -> Along:
+) -> Simulated:
     """Simulate the control arm; in each step show what each of the other arms, and then
     it, would see.
 
@@ -77,7 +74,7 @@ def _along(
     arms: Sequence[str],
     look: Look,
     bound: Floats | None,
-) -> Along:
+) -> Simulated:
     control, baseline = worlds.reference, worlds.baseline
     opportunities = draw_opportunities(control, seed, runs, bound)
     thin = thinning(
@@ -87,6 +84,8 @@ def _along(
     workspace = Workspace.lay(len(runs), len(control.audience_names), control.n)
 
     def observe(present: World, state: BlockState, view: View) -> None:
+        if (opportunities.thinned & ~state.within).any():
+            raise BoundExceeded
         step = int(view.step)
         first, stop = opportunities.starts[step : step + 2]
         rows = open_to_consent(control, opportunities, thin, state, first, stop)
@@ -119,5 +118,4 @@ def _along(
             states_by_arm[arm] = arm_state
         look(StepOfArm(present, state, view, *drawn))
 
-    simulated = simulate(control, baseline, opportunities, thin, seed, runs, observe)
-    return Along(opportunities, simulated)
+    return simulate(control, baseline, opportunities, thin, seed, runs, observe)

@@ -401,16 +401,15 @@ class BalanceModel(mesa.Model):
         remaining = len(self.opportunities.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(remaining)])
         ended = self.state.accessions, self.state.enacted
-        return Simulated(self.state.agreements, consent, *ended)
+        drawn = self.opportunities, consent
+        return Simulated(self.state.agreements, *drawn, *ended)
 
     def _look(self) -> None:
         self.world = engine.take_turn(self._arm, self.state, self.at, self.key)
         for agent in self.agents:
             agent.effort = float(self.state.effort[0, agent.index])
         self.view: View = engine.perceive(self.world, self.state, self.at)
-        engine.watch_margins(
-            self.world, self.worlds.baseline, self.opportunities, self.state
-        )
+        engine.watch_margins(self.world, self.worlds.baseline, self.state)
         look(self.world, self.state, self.view)
 
 

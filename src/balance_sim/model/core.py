@@ -391,7 +391,8 @@ class Opportunities(OneLine):
     needs: Floats  # (C, 2)
     bars: Floats  # (C,)
     starts: Ints  # (S + 1,) where each step begins
-    thinned: bool  # those that could not lead to consent in any arm were left out
+    thinned: Bools  # (R,) those that could not lead to consent in any arm are left out
+    drawn_in: World
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from balance_sim.model.state import (
     refresh,
     refuse_invalid,
 )
-from balance_sim.model.thinning import BoundExceeded, openness_on, within_margins
+from balance_sim.model.thinning import openness_on, with_all_of, within_margins
 from balance_sim.model.willingness import consent, willingness
 
 __all__ = [
@@ -143,11 +143,6 @@ def simulate(
     -------
     Simulated
         agreements and filtered consent
-
-    Raises
-    ------
-    BoundExceeded
-        see `watch_margins`
     """
     state = begin(world, baseline, seed, runs)
     return simulate_from(state, world, baseline, opportunities, thin, seed, observe)
@@ -167,7 +162,12 @@ def simulate_from(
     for step in range(world.steps):
         present = take_turn(world, state, step, seed)
         view = perceive(present, state, step)
-        watch_margins(present, baseline, opportunities, state)
+        watch_margins(present, baseline, state)
+        left = np.flatnonzero(opportunities.thinned & ~state.within)
+        if len(left):
+            opportunities, thin = with_all_of(
+                opportunities, thin, left, step, seed, state.runs
+            )
         look(present, state, view)
         if observe is not None:
             observe(present, state, view)
@@ -177,7 +177,7 @@ def simulate_from(
     turn_of_step(world, state)
     filtered_consent = np.concatenate(consent_by_step)
     ended = state.accessions, state.enacted
-    return Simulated(state.agreements, filtered_consent, *ended)
+    return Simulated(state.agreements, opportunities, filtered_consent, *ended)
 
 
 def turn_of_step(world: World, state: BlockState) -> None:
@@ -212,15 +212,10 @@ def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
     return present
 
 
-def watch_margins(
-    world: World, baseline: Baseline, opportunities: Opportunities, state: BlockState
-) -> None:
+def watch_margins(world: World, baseline: Baseline, state: BlockState) -> None:
     """Note which replications keep within the margins of their bounds, by the network
-    and by what they have last perceived. Raises BoundExceeded where one does not, and
-    opportunities were left out on the strength of the bounds."""
+    and by what they have last perceived."""
     state.within &= within_margins(world, baseline, state)
-    if opportunities.thinned and not state.within.all():
-        raise BoundExceeded
 
 
 def advance(

@@ -202,8 +202,8 @@ class Margins:
     """How far a replication may move from the start before the extremes below no longer
     hold.
 
-    Generous for a year or two. The engine watches them, and simulates a block again
-    with every opportunity where a replication leaves them (`BoundExceeded`)."""
+    Generous for a year or two. A replication that leaves them goes on with every
+    opportunity (`thinning.with_all_of`)."""
 
     partners: float = 8.0  # gained by one state, accessions left out
     lost: float = 4.0  # partners lost by one state

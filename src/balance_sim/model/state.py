@@ -21,6 +21,7 @@ from balance_sim.model.core import (
     InitialAgreements,
     Ints,
     Keys,
+    Opportunities,
     World,
 )
 from balance_sim.scenario.errors import OneLine
@@ -203,14 +204,16 @@ def refuse_invalid(
 class Simulated:
     """What a block of replications of one arm leaves behind.
 
-    consent: (C,) for each opportunity the probability that talks opened at it, given
-    the run's past, divided by the probability that it was kept; 0 where the clock was
-    busy. Its sum over opportunities has the expectation of the number of talks opened,
-    and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
+    opportunities: those given, and all the others of replications that left their
+    margins; consent: (C,) for each of them the probability that talks opened at it,
+    given the run's past, divided by the probability that it was kept; 0 where the clock
+    was busy. Its sum over opportunities has the expectation of the number of talks
+    opened, and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
     Operations Research 18(3)). accessions: None where no state can join a pact;
     enacted: None without policies."""
 
     agreements: AgreementRows
+    opportunities: Opportunities
     consent: Floats
     accessions: Accessions | None = None
     enacted: Enacted | None = None

@@ -17,8 +17,7 @@ a probability crosses a uniform, and nowhere else (split coupling: Anderson 2012
 J. Numer. Anal. 50(5)). docs/decisions/0002-opportunities.md.
 
 The bounds decide speed and precision and never an agreement: a replication that leaves
-the margins is simulated again with every opportunity. All estimators read rate and
-factor here.
+the margins goes on with every opportunity. All estimators read rate and factor here.
 """
 
 from __future__ import annotations
@@ -207,10 +206,6 @@ def mean_openness(world: World, edges: Floats) -> Floats:
 # Upper bound
 
 
-class BoundExceeded(Exception):
-    """A replication left the margins: its opportunities must not be thinned."""
-
-
 def within_margins(
     world: World, baseline: Baseline, state: BlockState, margins: Margins = MARGINS
 ) -> Bools:
@@ -367,11 +362,18 @@ def draw_opportunities(
     most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in every arm;
     opportunities at which a side could not consent even then are left out, which
     changes no result. None keeps them all."""
+    return _drawn(world, seed, runs, drawn_rate(world), most)
+
+
+def _drawn(
+    world: World, seed: int, runs: Keys, rate: Floats, most: Floats | None
+) -> Opportunities:
+    """The same. rate: (R,) or (), factor on all streams of a replication."""
     shape = (len(runs), len(world.first), len(world.ladder.names))
     size = len(world.first) * len(world.ladder.names)
     highest = np.full((1, 2, size), np.inf) if most is None else _sides(world, most)
     highest = np.broadcast_to(highest, (len(runs), 2, size))
-    by_run = opportunity_rate(world).reshape(-1) * drawn_rate(world).reshape(-1, 1)
+    by_run = opportunity_rate(world).reshape(-1) * rate.reshape(-1, 1)
     mean_wait, horizon = DAYS_PER_YEAR / by_run, world.grid[-1]
     least = np.exp(-horizon / mean_wait) * (1 - 1e-9)
     mean_wait, least = np.broadcast_arrays(mean_wait, least, highest[:, 0])[:2]
@@ -404,8 +406,72 @@ def draw_opportunities(
         needs=needs[order],
         bars=bars[order],
         starts=np.searchsorted(step[order], np.arange(world.steps + 1)),
-        thinned=most is not None,
+        thinned=np.full(len(runs), most is not None),
+        drawn_in=world,
     )
+
+
+OF_EACH = ("day", "run", "dyad", "kind", "count", "needs", "bars")
+"""Columns of opportunities."""
+
+
+def with_all_of(
+    opportunities: Opportunities,
+    thin: Thinning,
+    left: Ints,
+    step: int,
+    seed: int,
+    runs: Keys,
+) -> tuple[Opportunities, Thinning]:
+    """The same with every opportunity, from a step on, of replications that have left
+    the margins: where no bound holds, none may be left out.
+
+    left: (K,) which of the R replications. What came before the step stays as it is."""
+    world = opportunities.drawn_in
+    rate = np.broadcast_to(drawn_rate(world), len(runs))[left]
+    every = _drawn(world, seed, runs[left], rate, None)
+    every = replace(every, run=left[every.run])
+    late = np.arange(every.starts[step], len(every.day))
+    is_late = np.arange(len(opportunities.day)) >= opportunities.starts[step]
+    stay = np.flatnonzero(~(is_late & np.isin(opportunities.run, left)))
+    places = np.searchsorted(
+        _sorted_by(opportunities, len(runs))[stay], _sorted_by(every, len(runs))[late]
+    )
+    columns = {
+        name: np.insert(
+            getattr(opportunities, name)[stay], places, getattr(every, name)[late], 0
+        )
+        for name in OF_EACH
+    }
+    merged_step = np.insert(
+        _step_of(opportunities)[stay], places, _step_of(every)[late]
+    )
+    thinned = opportunities.thinned.copy()
+    thinned[left] = False
+    merged = replace(
+        opportunities,
+        **columns,
+        starts=np.searchsorted(merged_step, np.arange(world.steps + 1)),
+        thinned=thinned,
+    )
+    kept, bound = thin.kept[stay], thin.bound[stay]
+    return merged, Thinning(
+        np.insert(kept, places, True), np.insert(bound, places, 1.0)
+    )
+
+
+def _step_of(opportunities: Opportunities) -> Ints:
+    """(C,) step of each opportunity."""
+    each = np.diff(opportunities.starts)
+    return np.repeat(np.arange(len(each)), each)
+
+
+def _sorted_by(opportunities: Opportunities, runs: int) -> Ints:
+    """(C,) number by which opportunities are sorted: step, run, dyad, kind."""
+    world = opportunities.drawn_in
+    shape = (world.steps, runs, len(world.first), len(world.ladder.names))
+    places = opportunities.run, opportunities.dyad, opportunities.kind
+    return np.ravel_multi_index((_step_of(opportunities), *places), shape)
 
 
 def _arrivals(

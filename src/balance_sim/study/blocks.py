@@ -17,7 +17,6 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import (
     Floats,
     Keys,
-    Opportunities,
     Thinning,
     content_key,
 )
@@ -25,7 +24,7 @@ from balance_sim.model.engine import AFTER_START, begin, simulate_from
 from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.state import Accessions, AgreementRows, Enacted, Simulated
-from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.study.filtered import (
     FilteredSums,
@@ -134,15 +133,13 @@ class Batch:
         self,
         worlds: Worlds,
         arm: str,
-        opportunities: Opportunities,
         simulated: Simulated,
         prospect: Prospect,
     ) -> None:
         """Put an arm's agreements and exercises into the batch, with its filtered
-        estimates."""
+        estimates. prospect: of its opportunities."""
         sums = FilteredSums(
             worlds.arms[arm],
-            opportunities,
             simulated,
             prospect,
             focal_windows(worlds),
@@ -288,9 +285,8 @@ def _agent_batches(
             while model.why_ended is None:
                 look(model.world, model.state, model.view)
                 model.step()
-            opportunities = model.opportunities
-            prospect = prospect or prospect_of(worlds, opportunities, windows)
-            batch.add_arm(worlds, arm, opportunities, model.simulated, prospect)
+            prospect = prospect or prospect_of(worlds, model.opportunities, windows)
+            batch.add_arm(worlds, arm, model.simulated, prospect)
         batches.append(batch)
     return batches
 
@@ -300,9 +296,8 @@ def simulate_arms(
 ) -> Batch:
     """Some replications of several arms on common random numbers.
 
-    Opportunities that cannot lead to consent are thinned while that is safe, which it
-    is not where policies take stances; what was recorded of a replication that is
-    simulated again is overwritten, and its numbers are the same either way.
+    Opportunities that cannot lead to consent are left out while bounds of consent hold.
+    Arms with one start, or one bound, share what follows from it.
 
     Parameters
     ----------
@@ -322,29 +317,9 @@ def simulate_arms(
     Batch
         agreements and filtered estimates by arm
     """
-    policies = [worlds.arms[arm].policies for arm in arms]
-    if any(
-        policy_set is not None and policy_set.stances.size for policy_set in policies
-    ):
-        return _thinned_arms(worlds, seed, numbers, arms, recorder, None)
-    try:
-        return _thinned_arms(worlds, seed, numbers, arms, recorder, worlds.most)
-    except BoundExceeded:
-        return _thinned_arms(worlds, seed, numbers, arms, recorder, None)
-
-
-def _thinned_arms(
-    worlds: Worlds,
-    seed: int,
-    numbers: Keys,
-    arms: Sequence[str],
-    recorder: Recorder,
-    most: Floats | None,
-) -> Batch:
-    """The same with opportunities thinned by an upper bound of consent, or not at all.
-    Arms with one start, or one bound, share what follows from it."""
-    opportunities = draw_opportunities(worlds.reference, seed, numbers, most)
-    prospect = prospect_of(worlds, opportunities, focal_windows(worlds))
+    opportunities = draw_opportunities(worlds.reference, seed, numbers, worlds.most)
+    windows = focal_windows(worlds)
+    prospect = prospect_of(worlds, opportunities, windows)
     batch, baseline = Batch(seed, numbers, recorder), worlds.baseline
     begun: dict[bytes, AgreementRows] = {}
     thinned: dict[bytes, Thinning] = {}
@@ -358,7 +333,10 @@ def _thinned_arms(
         state = begin(world, baseline, seed, numbers, begun[start_key])
         drawn = opportunities, thinned[bounds_key], seed
         ended = simulate_from(state, world, baseline, *drawn, recorder.observer(arm))
-        batch.add_arm(worlds, arm, opportunities, ended, prospect)
+        own = prospect
+        if ended.opportunities is not opportunities:
+            own = prospect_of(worlds, ended.opportunities, windows)
+        batch.add_arm(worlds, arm, ended, own)
     return batch
 
 

@@ -263,8 +263,8 @@ class FilteredSums:
 
     Attributes
     ----------
-    world, opportunities, simulated : of the arm
-    prospect : from `prospect_of`, the same for all arms
+    world, simulated : of the arm
+    prospect : from `prospect_of`, of its opportunities
     windows : in which agreements are counted
     direction : (P,)
         class of each dyad, an index into DIRECTIONS
@@ -273,7 +273,6 @@ class FilteredSums:
     """
 
     world: World
-    opportunities: Opportunities
     simulated: Simulated
     prospect: Prospect
     windows: Windows
@@ -286,7 +285,7 @@ class FilteredSums:
         kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
         shape = (self.runs, kinds, directions)
         size = self.runs * kinds * directions
-        opportunities = self.opportunities
+        opportunities = self.simulated.opportunities
         opened = (opportunities.run * kinds + opportunities.kind) * directions
         opened = opened + self.direction[opportunities.dyad]
         is_direction = (self.direction[:, None] == np.arange(directions)).astype(float)
@@ -316,7 +315,7 @@ class FilteredSums:
             self.world.ladder.security.astype(float),
             len(self.world.first),
         )
-        opportunities = self.opportunities
+        opportunities = self.simulated.opportunities
         place = opportunities.run * dyads + opportunities.dyad
         opened = self.simulated.consent * self.prospect.signed[window]
         opened = opened * is_security[opportunities.kind]
@@ -329,7 +328,7 @@ class FilteredSums:
     def weighted(self, window: int, weights: Floats) -> Floats:
         """(R,) number of new agreements, each counted with the weight of its dyad and
         type, (P, M)."""
-        opportunities = self.opportunities
+        opportunities = self.simulated.opportunities
         signed = self.simulated.consent * self.prospect.signed[window]
         signed = signed * weights[opportunities.dyad, opportunities.kind]
         number = np.bincount(opportunities.run, signed, minlength=self.runs)
@@ -346,7 +345,9 @@ class FilteredSums:
         their origin but in force before."""
         first, stop = self.windows.bounds(self.windows.longest)
         opened = self.simulated.consent * self.prospect.in_force
-        number = np.bincount(self.opportunities.run, opened, minlength=self.runs)
+        number = np.bincount(
+            self.simulated.opportunities.run, opened, minlength=self.runs
+        )
         talks = self.prospect.talks_in_force.sum(axis=(-2, -1))
         number = number + np.broadcast_to(talks, (self.runs,))
         agreements = self.simulated.agreements

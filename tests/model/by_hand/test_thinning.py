@@ -34,7 +34,7 @@ def table(worlds: Worlds, **given: object) -> Opportunities:
         "bars": np.zeros(4),
         "starts": np.array([0, 4]),
     }
-    return Opportunities(**(columns | {"thinned": True} | given))  # type: ignore[arg-type]
+    return Opportunities(**(columns | {"thinned": np.ones(2, bool), "drawn_in": worlds.reference} | given))  # type: ignore[arg-type]
 
 
 def test_kept_is_what_lies_below_both_bounds(worlds: Worlds) -> None:
@@ -59,7 +59,7 @@ def test_thinned_are_those_of_all_that_lie_below_the_bounds(worlds: Worlds) -> N
     world = worlds.reference
     every, some = (draw_opportunities(world, 5, RUNS, most) for most in (None, worlds.most - 2.0))
     keep = thinning(world, every, worlds.most - 2.0).kept
-    assert 0 < keep.sum() < len(keep) and some.thinned and not every.thinned
+    assert 0 < keep.sum() < len(keep) and some.thinned.all() and not every.thinned.any()
     for name in ("day", "run", "dyad", "kind", "count", "needs", "bars"):
         np.testing.assert_array_equal(getattr(some, name), getattr(every, name)[keep])
     own = np.stack([worlds.most - 2.0, worlds.most - 50.0, worlds.most + 50.0])

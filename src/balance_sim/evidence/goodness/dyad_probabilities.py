@@ -45,7 +45,6 @@ from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import (
-    BoundExceeded,
     draw_opportunities,
     mean_openness,
     thinning,
@@ -99,23 +98,7 @@ def probabilities_along(
 ) -> DyadProbabilities:
     """Simulate replications of an arm and integrate the hazard of every dyad along
     them."""
-    try:
-        return _along(worlds, arm, seed, runs, sought, worlds.bounds[arm])
-    except BoundExceeded:
-        return _along(worlds, arm, seed, runs, sought, None)
-
-
-def _along(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    runs: Keys,
-    sought: Sought,
-    bound: Floats | None,
-) -> DyadProbabilities:
-    """The same with opportunities thinned by a bound, or with all of them. Raises
-    BoundExceeded."""
-    world, baseline = worlds.arms[arm], worlds.baseline
+    world, baseline, bound = worlds.arms[arm], worlds.baseline, worlds.bounds[arm]
     weights = per_consent(world, sought)
     idle: list[Floats] = []  # by step, (R, P) openings that count of idle clocks
     rows: list[Ints] = []  # by step, agreements that keep a clock busy
@@ -141,7 +124,7 @@ def _along(
         world,
         baseline,
         opportunities,
-        thinning(world, opportunities, worlds.bounds[arm]),
+        thinning(world, opportunities, bound),
         seed,
         runs,
         look,
