@@ -8,7 +8,7 @@ and call that an effect. docs/decisions/0015-classes-as-written.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from threading import Lock
@@ -45,7 +45,7 @@ from balance_sim.model.willingness import (
     Term,
     consent,
     level,
-    parts,
+    terms_of,
     total,
 )
 from balance_sim.model.world import (
@@ -636,9 +636,10 @@ class AtFirst:
         blank, on_record = unfrozen(world), under_way_on_record(world)
         state = begin(world, blank, 0, NO_RUN, on_record)
         view = perceive(world, state, 0)
+        everyone = _all_prospects(world, blank, state, view)
         self.baseline = replace(
             blank,
-            gain_norm=gain_norms(world, blank, state, view),
+            gain_norm=_gain_norms(everyone),
             insecurity=view.insecurity[0],
             threat=view.total[0].copy(),
             unsided=threat.unsided(view.total, view.sided)[0],
@@ -646,23 +647,42 @@ class AtFirst:
             shared=np.expm1(state.log_shared[0]).round(),
             shared_mean=float(state.shared_mean[0]),
         )
-        self.everyone = _all_prospects(world, self.baseline, state, view)
-        self.parts = [part for _, part in parts(self.everyone)]
+        self.everyone = everyone.with_baseline(self.baseline)
+        self.parts = list(_parts_by_type(self.everyone))
         self.first = {name: _by_dyad(self.everyone, TERMS[name]) for name in AT_START}
 
     def keen(self, world: World) -> Floats:
         """(P, 2, M) consent of both sides in the world, or in the same one with other
         intercepts."""
-        u = total(level(replace(self.everyone, world=world)), self.parts)
-        by_state = consent(u).reshape(world.n, world.n, len(world.ladder.names))
-        sides = world.first, world.second
-        return np.stack([by_state[sides], by_state[sides[::-1]]], axis=1)
+        levels = level(replace(self.everyone, world=world))
+        by_type = consent(total(_by_type(levels, world), self.parts))
+        first, second = world.first, world.second
+        sides = np.stack([first * world.n + second, second * world.n + first])
+        return np.ascontiguousarray(by_type.take(sides, axis=1).transpose(2, 1, 0))
 
     def frozen(self, world: World) -> Baseline:
         """The baseline of such a world."""
         keen = self.keen(world)
         frozen = replace(self.baseline, keen=keen, first=self.first)
         return replace(frozen, refusal=mean_refusal(world, keen))
+
+
+def _parts_by_type(everyone: Prospects) -> Iterator[Floats]:
+    """Each term times its weight of every state about every other, (M, n * n), or (n *
+    n,) where the type makes no difference; weight 0 is left out."""
+    world = everyone.world
+    for name, term in terms_of(world).items():
+        weight = world.rules.weights[name]
+        if weight and term.by_kind:
+            yield weight * _by_type(term(everyone), world)
+        elif weight:
+            yield weight * term(everyone.dyads)
+
+
+def _by_type(values: Floats, world: World) -> Floats:
+    """(M, n * n) values of every state about every other, in the order of
+    `_all_prospects`."""
+    return np.ascontiguousarray(values.reshape(-1, len(world.ladder.names)).T)
 
 
 def mean_refusal(world: World, keen: Floats) -> float:
@@ -698,9 +718,12 @@ def try_terms(world: World, baseline: Baseline) -> None:
 def gain_norms(world: World, blank: Baseline, state: BlockState, view: View) -> Floats:
     """(n, M) mean over partners of ln(G + floor), of each state and kind, in the one
     run of `state`."""
-    n = world.n
-    everyone = _all_prospects(world, blank, state, view)
-    log_gain = everyone.log_gain.reshape(n, n, len(world.ladder.names))
+    return _gain_norms(_all_prospects(world, blank, state, view))
+
+
+def _gain_norms(everyone: Prospects) -> Floats:
+    n = everyone.world.n
+    log_gain = everyone.log_gain.reshape(n, n, -1).copy()
     log_gain[np.arange(n), np.arange(n)] = 0.0
     return np.asarray(log_gain.sum(axis=1) / (n - 1))
 

@@ -7,7 +7,7 @@ alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -41,6 +41,13 @@ class Prospects(OneLine):
     kind: Ints
     kinds_each: int = 1  # so many in a row differ in agreement type alone
     mirrored: bool = False
+
+    def with_baseline(self, baseline: Baseline) -> Prospects:
+        """The same prospects with another baseline; the gain, on which it has no
+        bearing, is not worked out anew."""
+        prospects = replace(self, baseline=baseline)
+        vars(prospects)["log_gain"] = self.log_gain
+        return prospects
 
     @cached_property
     def dyads(self) -> Prospects:

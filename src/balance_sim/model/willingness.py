@@ -431,5 +431,4 @@ def willingness(
 def consent(u: Floats) -> Floats:
     """Probability of saying yes at an opportunity: sigma(u), without overflow either
     way."""
-    e = np.exp(-np.abs(u))
-    return np.where(u >= 0, 1.0, e) / (1.0 + e)
+    return np.asarray(np.exp(np.minimum(u, 0.0)) / (1.0 + np.exp(-np.abs(u))))
