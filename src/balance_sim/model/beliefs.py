@@ -154,6 +154,22 @@ class Audiences:
 
 def audiences_of(scenario: Scenario) -> Audiences:
     """Raises ValueError for a state that is in no audience."""
+    return _audiences(scenario)[0]
+
+
+@cached(
+    LRUCache(64),
+    key=lambda scenario: (
+        id(scenario.audiences),
+        id(scenario.event_kinds),
+        id(scenario.groups),
+        scenario.codes,
+    ),
+    lock=Lock(),
+)
+def _audiences(scenario: Scenario) -> tuple[Audiences, object]:
+    """The same; and what it follows from, held as keys name it. The last few are
+    stored."""
     types = sorted(scenario.event_kinds)
     by_attention: dict[tuple[float, ...], list[str]] = {}
     for name in sorted(scenario.audiences):
@@ -175,7 +191,9 @@ def audiences_of(scenario: Scenario) -> Audiences:
         )
     heeds = np.array([heed for _, heed in readings])
     by_type = {kind: heeds[:, k] for k, kind in enumerate(types)}
-    return Audiences(tuple(names for names, _ in readings), reading, by_type)
+    sources = scenario.audiences, scenario.event_kinds, scenario.groups
+    named = tuple(names for names, _ in readings)
+    return Audiences(named, reading, by_type), sources
 
 
 def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:

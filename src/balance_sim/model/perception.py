@@ -20,7 +20,7 @@ from balance_sim.model import beliefs, threat
 from balance_sim.model.beliefs import provoked_odds
 from balance_sim.model.core import Floats, Ints, Keys, Rules, World
 from balance_sim.model.policies import Said, said, spoken_of
-from balance_sim.model.state import BlockState, refuse_invalid
+from balance_sim.model.state import BlockState, Workspace, refuse_invalid
 from balance_sim.scenario.errors import OneLine
 
 Step = Any
@@ -513,7 +513,7 @@ def feel(world: World, state: BlockState, step: Step, day: float | Floats) -> He
     announced, spoken = announcements(world, state, day), said(world, state, step)
     believed = _beliefs(world, state, step, announced, spoken)
     for runs, matrices in believed.few_at_once(THREATENING):
-        _weigh(world, state, runs, matrices)
+        _weigh(world, state.workspace, runs, matrices)
     refuse_invalid("threat", state.workspace.total, world.codes, day, state.runs)
     return announced, spoken, believed
 
@@ -542,10 +542,22 @@ def view_of(
     )
 
 
-def _weigh(world: World, state: BlockState, runs: slice, matrices: Floats) -> None:
+def threat_at_start(world: World, steps: Ints) -> Workspace:
+    """Threat to each state in each of some steps, were the agreements in force at the
+    start all there is, laid in a workspace of its own."""
+    count, audiences = len(steps), len(world.audience_rows)
+    room = Workspace.lay(count, audiences, world.n, count)
+    _lay_shared(world, steps, room.beliefs)
+    _weigh(world, room, slice(0, count), room.beliefs[THREATENING])
+    runs = np.zeros(count, dtype=np.uint64)
+    refuse_invalid("threat", room.total, world.codes, world.middle(steps), runs)
+    return room
+
+
+def _weigh(world: World, workspace: Workspace, runs: slice, matrices: Floats) -> None:
     """From beliefs of a few replications, (A + 2, few, n, n), to the threat to each
     state, which goes into the workspace."""
-    workspace, count = state.workspace, runs.stop - runs.start
+    count = runs.stop - runs.start
     *alignment, free, hostility = matrices
     scratch = workspace.scratch[:count]
     by_audience = list(zip(world.audience_rows, alignment, strict=True))

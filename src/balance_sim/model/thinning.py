@@ -23,7 +23,7 @@ the margins goes on with every opportunity. All estimators read rate and factor 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
 
@@ -44,7 +44,7 @@ from balance_sim.model.core import (
     Thinning,
     World,
 )
-from balance_sim.model.perception import feel
+from balance_sim.model.perception import feel, threat_at_start
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
 from balance_sim.model.state import (
     AT_ONCE,
@@ -60,7 +60,7 @@ from balance_sim.model.streams import (
     stream_keys,
 )
 from balance_sim.model.willingness import Bounds, consent, terms_of, total
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.schema import Parameters, Scenario
 
 NO_RUN = np.zeros(1, dtype=np.uint64)
 """One replication, number 0, where no random number counts."""
@@ -114,9 +114,22 @@ FACTORS = {
 """Parameter that holds the factor of each kind of spell."""
 
 
-def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
-    """The scenario's spells as a step function of the day. dyad_index: (n, n) in the
-    order of `scenario.codes`.
+@dataclass(frozen=True)
+class Spells:
+    """The scenario's spells without relations, whatever their factors.
+
+    days: (I,) on which one begins or ends, the first -inf; interval, dyad, kind: of
+    each interval of days and spell that holds in it."""
+
+    days: Floats
+    interval: Ints
+    dyad: Ints
+    kind: tuple[str, ...]
+
+
+def spells_of(scenario: Scenario, dyad_index: Ints) -> Spells:
+    """Spells in the intervals in which they hold. dyad_index: (n, n) in the order of
+    `scenario.codes`.
 
     A spell holds from 00:00 of `from` to 00:00 of `until`: on its last day, the day it
     ended, no more."""
@@ -134,11 +147,17 @@ def openness_of(scenario: Scenario, dyad_index: Ints) -> Openness:
     begins = np.maximum(days, 0.0)[:, None]
     interval, spell = np.nonzero((since <= begins) & (begins < until))
     dyads = [dyad_index[roster[s.a], roster[s.b]] for s in spells]
-    of_spell = [getattr(scenario.parameters, FACTORS[s.kind]) for s in spells]
-    factor = np.ones((len(days), int(dyad_index.max(initial=-1)) + 1))
-    places = interval, np.array(dyads, dtype=np.int64)[spell]
-    np.minimum.at(factor, places, np.array(of_spell)[spell])
-    return Openness(days, factor)
+    dyad = np.array(dyads, dtype=np.int64)[spell]
+    return Spells(days, interval, dyad, tuple(spells[row].kind for row in spell))
+
+
+def openness_of(parameters: Parameters, spells: Spells, dyads: int) -> Openness:
+    """The factor of each of so many dyads as a step function of the day."""
+    factors = {kind: getattr(parameters, FACTORS[kind]) for kind in {*spells.kind}}
+    factor = np.ones((len(spells.days), dyads))
+    of_spell = np.array([factors[kind] for kind in spells.kind])
+    np.minimum.at(factor, (spells.interval, spells.dyad), of_spell)
+    return Openness(spells.days, factor)
 
 
 def openness_on(world: World, dyad: Ints, day: Floats) -> Floats:
@@ -256,22 +275,24 @@ def highest_unsided(world: World, among: range | None = None) -> Floats:
     side with it, in any step, or in some, with the agreements in force of the start,
     and as after every accession that there may be; times a margin. among: steps."""
     among = range(world.steps) if among is None else among
-    highest, networks = np.zeros((world.n, world.n)), [begin_network(world, NO_RUN)]
-    if world.pacts is not None:
-        networks.append(_all_joined(world, world.pacts))
+    highest = np.zeros((world.n, world.n))
+    joined = None if world.pacts is None else _all_joined(world, world.pacts)
     edges = [0, *(step for step, _ in world.turns), world.steps]
     together = max(1, AT_ONCE // world.n**2)
     for present, (begin, stop) in zip(world.versions, pairwise(edges), strict=True):
         last = min(stop, among.stop)
         for first in range(max(begin, among.start), last, together):
             steps = np.arange(first, min(first + together, last))
-            for network in networks:
-                state = repeated(network, len(steps))
+            rooms = [threat_at_start(present, steps)]
+            if joined is not None:
+                state = repeated(joined, len(steps))
                 feel(present, state, steps, present.middle(steps))
-                total, sided = state.workspace.total, state.workspace.sided
-                unsided = threat.unsided(total, sided)
-                alarm = np.maximum(MOST_ALARM * unsided, MOST_THREAT * total[..., None])
-                np.maximum(highest, alarm.max(axis=0), out=highest)
+                rooms.append(state.workspace)
+            for room in rooms:
+                most_unsided = threat.unsided(room.total, room.sided).max(axis=0)
+                most_in_all = room.total.max(axis=0)[:, None]
+                alarm = np.maximum(MOST_ALARM * most_unsided, MOST_THREAT * most_in_all)
+                np.maximum(highest, alarm, out=highest)
     return highest + world.rules.alarm_floor
 
 

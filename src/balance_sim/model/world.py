@@ -45,13 +45,18 @@ from balance_sim.model.core import (
 from balance_sim.model.policies import acts_of, policies_of
 from balance_sim.model.spread import likeness
 from balance_sim.model.state import deepest, record_in_force
-from balance_sim.model.thinning import frailties_of, openness_of
+from balance_sim.model.thinning import (
+    Spells,
+    frailties_of,
+    openness_of,
+    spells_of,
+)
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Agreement, Event, Scenario, State
 
-_PARTS = RecentResults[Any](most=32)
+_PARTS = RecentResults[Any](most=64)
 """The last parts of worlds that follow from some sections of a scenario alone: arms and
 points that move numbers of the rules have them in common."""
 
@@ -156,6 +161,10 @@ def _compiled(
         )
     ]
     earlier, lately = signed_by_dyad
+    sections = scenario.no_relations, codes, scenario.start, scenario.end
+    spells: Spells = _PARTS.get(
+        ("spells", *sections), partial(spells_of, scenario, dyads.index)
+    )
     capability = capabilities(scenario)
     reached = reach(ground.distance_km, parameters.delta_km, parameters.gamma)
     projected = capability * reached
@@ -208,7 +217,7 @@ def _compiled(
         dyad_keys=dyads.keys,
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=audiences.attention["treaty"],
-        openness=openness_of(scenario, dyads.index),
+        openness=openness_of(parameters, spells, len(dyads.first)),
         likeness=like,
         hazards=hazards_of(scenario, audiences, like),
         **vars(ground),
@@ -518,25 +527,47 @@ def quarrels(scenario: Scenario, on: date) -> Floats:
     Breaking off relations and imposing sanctions cost the one who does it, so they tell
     its intent (costly signals: Fearon 1997, JCR 41(1)). Who is not recognised by a
     third state is not thereby thought hostile by it."""
+    p, n, codes = scenario.parameters, len(scenario.codes), scenario.codes
+    sides, rivalry, claim, militarised, war = _PARTS.get(
+        ("disputes", scenario.disputes, codes), partial(_disputes, scenario)
+    )
+    nats, (a, b) = np.zeros((n, n)), sides
+    nats[a, b] = nats[b, a] = (
+        p.eta_rivalry * rivalry
+        + p.eta_claim * claim
+        + p.eta_militarised * militarised
+        + p.eta_war * war
+    )
+    broken: Bools = _PARTS.get(
+        ("broken", scenario.no_relations, codes, on), partial(_broken, scenario, on)
+    )
+    return nats + p.eta_no_relations * broken
+
+
+def _disputes(scenario: Scenario) -> tuple[Ints, Floats, Floats, Floats, Floats]:
+    """(2, D) states of each dispute, and (D,) its rivalry, claim, use of force and
+    war."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
-    p = scenario.parameters
-    nats = np.zeros((len(roster), len(roster)))
-    for row in scenario.disputes:
-        a, b = roster[row.a], roster[row.b]
-        nats[a, b] = nats[b, a] = (
-            p.eta_rivalry * row.rivalry
-            + p.eta_claim * row.claim
-            + p.eta_militarised * row.militarised
-            + p.eta_war * row.war
-        )
-    broken = np.zeros_like(nats, dtype=bool)
+    rows = scenario.disputes
+    sides = [(roster[row.a], roster[row.b]) for row in rows]
+    kinds = [(row.rivalry, row.claim, row.militarised, row.war) for row in rows]
+    return (
+        np.array(sides, dtype=np.int64).reshape(-1, 2).T,
+        *np.array(kinds, dtype=float).reshape(-1, 4).T,
+    )
+
+
+def _broken(scenario: Scenario, on: date) -> Bools:
+    """(n, n) dyads at war, without diplomatic relations or under sanctions on a day."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    broken = np.zeros((len(roster), len(roster)), dtype=bool)
     for spell in scenario.no_relations:
         has_begun = (spell.since or date.min) <= on
         holds = has_begun and on < (spell.until or date.max)
         if holds and spell.kind != "not_recognised":
             a, b = roster[spell.a], roster[spell.b]
             broken[a, b] = broken[b, a] = True
-    return nats + p.eta_no_relations * broken
+    return shared(broken)
 
 
 def _fill_with_mean(matrix: Floats) -> Floats:
