@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from pydantic_core import to_jsonable_python
 
@@ -13,7 +14,7 @@ from balance_sim.scenario.diagnostics import Diagnostics, shown, unknown
 from balance_sim.scenario.layout import FIXED_IN_ARMS
 from balance_sim.scenario.nodes import Node, from_plain
 from balance_sim.scenario.reading import Finding, Places
-from balance_sim.scenario.schema import Arm, Scenario, sorted_rows
+from balance_sim.scenario.schema import Arm, Scenario, SectionRow, sorted_rows
 from balance_sim.scenario.setter import Editor, changes_in, value_at
 
 
@@ -36,14 +37,13 @@ def version_of(scenario: Scenario, name: str, arm: Node) -> Editor:
         sha256.
     """
     declared = scenario.arms[name]
-    events = [event for event in scenario.events if event.id not in declared.drop]
+    events = tuple(event for event in scenario.events if event.id not in declared.drop)
     bare_arms = {
-        key: Arm(title=bare.title, reference=bare.reference)
-        for key, bare in scenario.arms.items()
+        key: _bare(bare.title, bare.reference) for key, bare in scenario.arms.items()
     }
     update = {
-        "events": sorted_rows((*events, *declared.add)),
-        "changes": sorted_rows((*scenario.changes, *declared.changes)),
+        "events": _with_rows(events, declared.add),
+        "changes": _with_rows(scenario.changes, declared.changes),
         "arms": bare_arms,
         "sha256": "",
     }
@@ -51,6 +51,19 @@ def version_of(scenario: Scenario, name: str, arm: Node) -> Editor:
     settings = changes_in(arm.below("set"), f"arms.{shown(name)}.set")
     editor.apply(settings, FIXED_IN_ARMS)
     return editor
+
+
+@lru_cache(maxsize=256)
+def _bare(title: str, reference: bool) -> Arm:  # noqa: FBT001
+    """An arm that changes nothing."""
+    return Arm(title=title, reference=reference)
+
+
+def _with_rows[Row: SectionRow](
+    rows: tuple[Row, ...], added: tuple[Row, ...]
+) -> tuple[Row, ...]:
+    """Rows of a section, sorted, with others among them."""
+    return sorted_rows((*rows, *added)) if added else rows
 
 
 def check_arms(

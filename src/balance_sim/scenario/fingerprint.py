@@ -75,6 +75,8 @@ WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts", "pla
 number it had."""
 _TEXTS = RecentResults[bytes](most=16)
 """Of the sections of the scenarios at hand and of their versions."""
+_ROWS = RecentResults[bytes](most=2**12)
+"""Of rows of sections of which some row was changed."""
 
 
 def canonical(value: Any) -> Any:
@@ -112,9 +114,17 @@ def content_digest(scenario: Scenario) -> str:
 def _text_of(scenario: Scenario, name: str) -> bytes:
     """The canonical JSON of a field, as digests count it."""
     value = getattr(scenario, name)
+    if name == "events":
+        return _TEXTS.get((name, value), partial(_text_of_rows, value))
     if isinstance(value, tuple):
         return _TEXTS.get((name, value), partial(_text, value))
     return _text(value)
+
+
+def _text_of_rows(rows: Sequence[SectionRow]) -> bytes:
+    """The canonical JSON of rows of which points change one at a time."""
+    texts = (_ROWS.get((row,), partial(_text, row)) for row in rows)
+    return b"[" + b",".join(texts) + b"]"
 
 
 def _text(value: Any) -> bytes:

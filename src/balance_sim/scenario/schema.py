@@ -133,6 +133,9 @@ class SectionRow(WithActors):
     def key_of(cls, value: Callable[[str], Any]) -> str:
         """What names a row in a key path: `JPN`, `parade` or `CHN-JPN`; empty where
         that cannot be told. value: of the row, by the name of a field."""
+        if len(cls.KEYS) == 1:
+            word = value(cls.KEYS[0])
+            return word if isinstance(word, str) else ""
         words = [value(name) for name in cls.KEYS]
         try:
             return "-".join(words if cls.IS_DIRECTED else sorted(words))

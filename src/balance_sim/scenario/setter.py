@@ -126,6 +126,7 @@ class Editor:
         """Values in rows of a section."""
         model, names = SECTIONS[section], names_in(self.scenario)
         rows = {row.key: row for row in getattr(self.scenario, section)}
+        sorted_by, is_sorted = model.ORDER or model.KEYS, True
         for change in changes:
             _, key, name = [*canonical_path(change.path).split(".", 2), "", ""][:3]
             if key not in rows or name in model.KEYS:
@@ -136,7 +137,9 @@ class Editor:
             if node is not None:
                 read = read_piece(model, node, row.path, self.problems, names=names)
                 rows[key] = read or row
-        ordered = sorted_rows(tuple(rows.values()))
+                is_sorted &= name not in sorted_by
+        ordered = tuple(rows.values())
+        ordered = ordered if is_sorted else sorted_rows(ordered)
         self.scenario = self.scenario.model_copy(update={section: ordered})
 
 
