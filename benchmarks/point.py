@@ -21,6 +21,7 @@ from balance_sim.model.baseline import compile_worlds, with_classes
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.draws import DrawnScenarios
+from balance_sim.study.machine import keep_freed_memory
 
 
 def main() -> None:
@@ -28,7 +29,8 @@ def main() -> None:
     parser.add_argument("scenario", nargs="?", default="scenarios/beijing_2025.yaml")
     parser.add_argument("--rounds", type=int, default=40)
     given = parser.parse_args()
-    scenario = load_scenario(given.scenario)
+    keep_freed_memory()  # as workers do
+    scenario = with_classes(load_scenario(given.scenario))  # as studies do
     arms = (
         scenario.reference_arm,
         headline_arm(chosen_arms(scenario, None)) or scenario.reference_arm,
@@ -53,7 +55,7 @@ def main() -> None:
             compile_worlds(point, arms)
             spent[name].append((is_set - began, time.process_time() - is_set))
     draws = prior_draws(scenario, max(given.rounds, 10))
-    drawn = DrawnScenarios(with_classes(scenario), draws)
+    drawn = DrawnScenarios(scenario, draws)
     spent["a draw, with its effect"] = []
     for number in range(given.rounds):
         began = time.process_time()

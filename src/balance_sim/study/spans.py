@@ -4,6 +4,7 @@ numbers: beliefs, threat, effort and consent in some spans of the scenario's tim
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -279,7 +280,7 @@ def _together(
     found = []
     for number, (world, first) in enumerate(zip(worlds, firsts, strict=True)):
         states = [
-            replace(start, day=world.grid[step], effort=efforts[number, step][None])
+            _moved_on(start, world.grid[step], efforts[number, step])
             for step in range(first, steps)
         ]
         own_consent = consent_by_row[arm == number]
@@ -288,6 +289,13 @@ def _together(
             own_consent = np.concatenate([beside.consent[:first], own_consent])
         found.append(questions.answered(world, own_consent, steady, states))
     return found
+
+
+def _moved_on(start: BlockState, day: float, effort: Floats) -> BlockState:
+    """The state of a start on another day, with another effort, (n,)."""
+    state = copy(start)
+    state.day, state.effort = day, effort[None]
+    return state
 
 
 def _arm(

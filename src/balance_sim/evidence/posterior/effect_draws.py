@@ -19,6 +19,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds, with_classes
 from balance_sim.model.core import DIRECTIONS, Floats
 from balance_sim.scenario import Scenario
 from balance_sim.study.draws import DrawnScenarios, Draws
+from balance_sim.study.machine import keep_freed_memory
 from balance_sim.study.processes import map_in_order
 
 COLUMNS = ("level", "picture", "threat", "rest", "total")
@@ -107,6 +108,7 @@ def _of_chunk[R](
     drawn: Sequence[tuple[Callable[[Scenario], R], DrawnScenarios]],
     chunk: tuple[int, range],
 ) -> list[R]:
+    keep_freed_memory()
     which, numbers = chunk
     function, scenarios = drawn[which]
     return [function(scenarios[k]) for k in numbers]
