@@ -134,17 +134,22 @@ class View(OneLine):
             yield rows, lend
 
     @cached_property
-    def alignment(self) -> Floats:
-        """(R, A, n, n) a_jk as each audience sees it, diagonal 1."""
-        world, diagonal = self.world, np.arange(self.world.n)
-        announced = self.announced.reshape(len(self.depth), 1, -1)
-        news = announced * world.signature_attention[:, None]
+    def alignment_by_dyad(self) -> Floats:
+        """(R, A, P) a_jk of every dyad as each audience sees it."""
+        world = self.world
+        news = self.announced[:, None] * world.signature_attention[:, None]
         depth = self.depth[:, None, world.first, world.second]
         agreement = world.rules.alpha_acc * depth + news
         against = odds_against(world, self.step, self.said)
-        alignment = beliefs.alignment_with(against, agreement)[..., world.dyad_index]
+        return beliefs.alignment_with(against, agreement)
+
+    @cached_property
+    def alignment(self) -> Floats:
+        """(R, A, n, n) a_jk as each audience sees it, diagonal 1."""
+        diagonal = np.arange(self.world.n)
+        alignment = self.alignment_by_dyad.take(self.world.dyad_index, axis=-1)
         alignment[..., diagonal, diagonal] = 1.0
-        return np.asarray(alignment)
+        return alignment
 
     def read(self, audience: int, states: Ints) -> Floats:
         """(R, K, n) a_jk of some states j as one audience sees it, a_jj = 1."""
@@ -161,8 +166,12 @@ class View(OneLine):
     @cached_property
     def own(self) -> Floats:
         """(R, n, n) a_ik as i sees it, diagonal 1."""
-        observers = np.arange(self.world.n)
-        return np.asarray(self.alignment[:, self.world.audience, observers])
+        world, diagonal = self.world, np.arange(self.world.n)
+        by_dyad = self.alignment_by_dyad
+        places = world.audience[:, None] * by_dyad.shape[-1] + world.dyad_index
+        own: Floats = by_dyad.reshape(len(by_dyad), -1).take(places, axis=1)
+        own[:, diagonal, diagonal] = 1.0
+        return own
 
     @cached_property
     def reliable(self) -> Floats:
