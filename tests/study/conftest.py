@@ -187,7 +187,7 @@ class Lab:
 def calm(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     """A lab in whose `out` the small sweep is done, in one process and undisturbed."""
     lab = Lab(tmp_path_factory.mktemp("calm"))
-    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1")
+    done = lab.ask("sweep", "exp.yaml", "--no-figures", "--out", "out", "--workers", "1")
     assert done.returncode == 0, done.stderr
     return lab
 

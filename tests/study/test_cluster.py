@@ -19,14 +19,6 @@ from balance_sim.study import cluster as dask_cluster
 
 pytest.importorskip("distributed")
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = """
-import sys
-from balance_sim.cli import main
-from balance_sim.study import cluster, plan
-cluster.WORKERLESS_SECONDS = 2
-plan.block_runs = lambda *_: 4
-main(sys.argv[1:])
-"""
 
 
 class DaskProcesses:
@@ -65,9 +57,18 @@ def cluster(tmp_path: Path) -> Iterator[DaskProcesses]:
         process.wait()
 
 
-def kill_after_two_blocks(lab, out: str, process: subprocess.Popen[bytes]) -> None:
-    lab.wait_for(lambda: len(lab.blocks(out)) >= 2, 120)
-    os.kill(process.pid, signal.SIGKILL)
+def swept_without(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes], out: str):
+    """A sweep on the cluster, one of whose processes is killed when two blocks are done."""
+
+    def kill() -> None:
+        lab.wait_for(lambda: len(lab.blocks(out)) >= 2, 120)
+        os.kill(process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    done = lab.ask("sweep", "exp.yaml", "--no-figures", "--out", out, "--scheduler", cluster.address)
+    killer.join()
+    return done
 
 
 @pytest.mark.fault("F13", "F14")
@@ -77,14 +78,12 @@ def test_a_cluster_loses_a_worker_then_all_and_then_its_scheduler(lab, cluster, 
     traceback; without any worker the command waited for ever, in silence."""
     first, second = cluster.worker(), cluster.worker()
     monkeypatch.setattr("balance_sim.study.plan.block_runs", lambda *_: 4)
-    killer = threading.Thread(target=kill_after_two_blocks, args=(lab, "there", first))
-    killer.start()
-    done = lab.ask("sweep", "exp.yaml", "--out", "there", "--scheduler", cluster.address)
-    killer.join()
+    monkeypatch.setattr(dask_cluster, "WORKERLESS_SECONDS", 2)
+    done = swept_without(lab, cluster, first, "there")
     assert done.returncode == 0, done.stderr
     assert first.wait(10) == -signal.SIGKILL and lab.digest("there") == undisturbed
     game_as_here(lab, cluster.address)
-    lab.edit("runs: 24", "runs: 4000")
+    lab.edit("runs: 24", "runs: 400")
     lost_as_told(lab, cluster, second, "has had no worker for 2 s")
     cluster.worker()
     lost_as_told(lab, cluster, cluster.scheduler, "the Dask scheduler is gone")
@@ -100,14 +99,10 @@ def game_as_here(lab, address: str) -> None:
 
 def lost_as_told(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes], said: str) -> None:
     """The command ends with 7, with why and with what to do, and what was finished is kept."""
-    out = f"without-{process.pid}"
-    words = [sys.executable, "-c", PROGRAM, "sweep", "exp.yaml", "--out", out, "--scheduler", cluster.address]
-    driver = subprocess.Popen(words, cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    kill_after_two_blocks(lab, out, process)
-    errors = driver.communicate(timeout=120)[1]
-    assert driver.returncode == 7 and "Traceback" not in errors, errors
-    assert said in errors and "What was finished is kept: the same command goes on" in errors
-    assert len(lab.blocks(out)) >= 2
+    done = swept_without(lab, cluster, process, f"without-{process.pid}")
+    assert done.returncode == 7, done.stderr
+    assert said in done.stderr and "What was finished is kept: the same command goes on" in done.stderr
+    assert len(lab.blocks(f"without-{process.pid}")) >= 2
 
 
 def test_a_scheduler_that_does_not_answer_is_a_wrong_request(monkeypatch: pytest.MonkeyPatch) -> None:

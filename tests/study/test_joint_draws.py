@@ -34,20 +34,22 @@ def table(result: bs.Result) -> pd.DataFrame:
     return whole
 
 
-@pytest.mark.parametrize("source", ["posterior", "prior"])
-def test_each_replication_is_that_of_the_scenario_at_its_draw(scenario: Scenario, source: str) -> None:
-    drawn = table(bs.run(scenario, runs=3, seed=5, draw_parameters=source))
-    draws = posterior_draws(scenario) if source == "posterior" else prior_draws(scenario)
-    for run in (0, 2):
-        alone = table(bs.run(at(scenario, draws, run), runs=run + 1, seed=5))
-        pd.testing.assert_frame_equal(drawn.loc[[run]], alone.loc[[run]])
+@pytest.fixture(scope="module")
+def drawn(scenario: Scenario) -> pd.DataFrame:
+    return table(bs.run(scenario, runs=8, seed=1, draw_parameters="posterior"))
 
 
-def test_how_many_and_how_they_are_cut_changes_no_replication(scenario: Scenario, tmp_path: Path) -> None:
-    few = table(bs.run(scenario, runs=2, seed=1, draw_parameters="posterior"))
+def test_each_replication_is_that_of_the_scenario_at_its_draw(scenario: Scenario, drawn: pd.DataFrame) -> None:
+    alone = table(bs.run(at(scenario, posterior_draws(scenario), 2), runs=3, seed=1))
+    pd.testing.assert_frame_equal(drawn.loc[[2]], alone.loc[[2]])
+    of_prior = table(bs.run(scenario, runs=1, seed=1, draw_parameters="prior"))
+    pd.testing.assert_frame_equal(of_prior, table(bs.run(at(scenario, prior_draws(scenario), 0), runs=1, seed=1)))
+
+
+def test_how_many_and_how_they_are_cut_changes_no_replication(scenario: Scenario, drawn, tmp_path: Path) -> None:
     bs.run(scenario, runs=1, seed=1, draw_parameters="posterior", out=tmp_path)
     more = bs.run(scenario, runs=4, seed=1, draw_parameters="posterior", out=tmp_path)
-    pd.testing.assert_frame_equal(table(more).loc[[0, 1]], few)
+    pd.testing.assert_frame_equal(table(more), drawn.loc[:3])
     with pytest.raises(WrongRequest):
         bs.run(scenario, runs=4, seed=1, draw_parameters="prior", out=tmp_path)
 
@@ -64,9 +66,9 @@ def test_a_study_names_its_draws(scenario: Scenario) -> None:
         drawing(scenario, "guessed")
 
 
-def test_draws_spread_outcomes_further_than_chance_alone(scenario: Scenario) -> None:
+def test_draws_spread_outcomes_further_than_chance_alone(scenario: Scenario, drawn: pd.DataFrame) -> None:
     """Expected numbers of replications differ by what parameters do: with one world they hardly do."""
-    drawn, plain = (table(bs.run(scenario, runs=8, seed=1, draw_parameters=source)) for source in ("posterior", False))
+    plain = table(bs.run(scenario, runs=8, seed=1))
     names = [name for name in drawn.columns if name.startswith("alignment_participants")]
     assert names
     for name in names:

@@ -3,11 +3,13 @@ edited code in test_code."""
 
 import errno
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, W
 from balance_sim.study.manifest import write_manifest
 from balance_sim.study.store import Store
 
-WORDS = ("sweep", "exp.yaml", "--out", "out")
+WORDS = ("sweep", "exp.yaml", "--no-figures", "--out", "out")
 WORKERS = ("--workers", "2")
 OWN = '''
 import os, time
@@ -63,12 +65,18 @@ def runs_there(lab) -> set[int]:
 
 @pytest.mark.fault("F01")
 @pytest.mark.slow
-def test_a_killed_worker_changes_nothing(lab, undisturbed) -> None:
-    process = lab.start(*WORDS, *WORKERS, block=4)
-    worker = lab.wait_for(lambda: lab.workers(process))[0]
-    lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
-    os.kill(worker, signal.SIGKILL)
-    assert lab.ended(process) == 0
+def test_a_killed_worker_changes_nothing(lab, undisturbed, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("balance_sim.study.plan.block_runs", lambda *_: 4)
+
+    def kill() -> None:
+        lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
+        multiprocessing.active_children()[0].kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    done = lab.ask(*WORDS, *WORKERS)
+    killer.join()
+    assert done.returncode == 0 and "a worker died" in caplog.text + done.stderr
     assert lab.digest("out") == undisturbed
 
 
@@ -118,7 +126,7 @@ def test_a_full_disk_ends_with_7_and_room_lets_it_go_on(lab, undisturbed, tmp_pa
     if subprocess.run(words, capture_output=True, check=False).returncode:
         pytest.skip("may not mount a small disk here")
     try:
-        sweep = ("sweep", "exp.yaml", "--out", str(disk / "out"), "--workers", "1")
+        sweep = ("sweep", "exp.yaml", "--no-figures", "--out", str(disk / "out"), "--workers", "1")
         done = lab.ask(*sweep)
         assert done.returncode == 7 and "No space left" in done.stderr, done.stderr
         subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
@@ -326,7 +334,7 @@ def test_ctrl_c_stops_cleanly_and_names_the_command_that_goes_on(lab, number, co
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == code, errors
     assert "Traceback" not in errors
-    assert errors.count("balance-sim sweep exp.yaml --out out") == 1
+    assert errors.count("balance-sim sweep exp.yaml --no-figures --out out") == 1
     assert not Store(lab.folder / "out").is_written()
 
 
@@ -368,8 +376,9 @@ def test_a_replication_that_hangs_is_given_up_by_the_time_limit(lab, monkeypatch
 @pytest.mark.parametrize("end", ["killed", "no memory"])
 def test_a_replication_that_takes_its_worker_or_all_memory_is_named(lab, monkeypatch, end: str) -> None:
     monkeypatch.syspath_prepend(lab.folder)
+    monkeypatch.setattr("balance_sim.study.processes.TRIES", 1)
     what = {"killed": "os._exit(9)", "no memory": "bytearray(1 << 60)"}[end]
-    done = lab.ask(*own_model(lab, what), "--workers", "2")
+    done = lab.ask(*own_model(lab, what), "--workers", "1", "--run-timeout", "60")
     assert done.returncode == 3, done.stderr
     assert [row["run"] for row in failed(lab)] == [2]
     said = {"killed": "killed its worker", "no memory": "MemoryError"}[end]
@@ -382,9 +391,10 @@ def test_a_replication_that_takes_its_worker_or_all_memory_is_named(lab, monkeyp
 @pytest.mark.parametrize("what", ["os._exit(9)", "time.sleep(600)"])
 def test_an_outcome_that_hangs_or_ends_its_process_takes_no_driver_with_it(lab, monkeypatch, what: str) -> None:
     monkeypatch.syspath_prepend(lab.folder)
+    monkeypatch.setattr("balance_sim.study.processes.TRIES", 1)
     text = f"import os, time\n\ndef nap(history):\n    if 2 in history.runs:\n        {what}\n    return history.runs * 0.0\n"
     monkeypatch.delitem(sys.modules, "naps", raising=False)
     (lab.folder / "naps.py").write_text(text)
-    done = lab.ask(*own_model(lab, "pass")[:-2], "--outcomes", "naps", "--workers", "2", "--run-timeout", "1")
+    done = lab.ask(*own_model(lab, "pass")[:-2], "--outcomes", "naps", "--workers", "1", "--run-timeout", "1")
     assert done.returncode == 3, done.stderr
     assert {row["run"] for row in failed(lab)} == {2}
