@@ -176,13 +176,13 @@ def test_the_workbench_finds_the_same_box(factors: Factors) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ema_workbench.analysis.prim import Prim
-    x = factors.values[:, :11]
+    x = factors.values[:, :8]
     fails = (x[:, 2] > 0.55) & (x[:, 7] < 0.5)
-    theirs = Prim(pd.DataFrame(x, columns=NAMES[:11]), fails.astype(int))
+    theirs = Prim(pd.DataFrame(x, columns=NAMES[:8]), fails.astype(int))
     box = theirs.find_box()
     path = box.peeling_trajectory
     best = int((2 * path.coverage * path.density / (path.coverage + path.density)).idxmax())
-    numbers = Factors(x, NAMES[:11], {}, factors.draw)
+    numbers = Factors(x, NAMES[:8], {}, factors.draw)
     (own,) = prim(numbers, fails)
     fit = fit_of(own.hold(numbers), fails)
     assert {*box.p_values[best]} == bounded(numbers, own) == {"x2", "x7"}
