@@ -180,20 +180,19 @@ def require_package(name: str) -> None:
 
 
 def leave_if_failed(
-    failed: Sequence[Mapping[str, Any]], runs: int, model: str | None, folder: Path
+    failed: Sequence[Mapping[str, Any]], runs: int, folder: Path
 ) -> None:
     """End with the exit code for it, and say so, where some replications failed.
 
     Parameters
     ----------
     failed, runs : those that failed, and how many were asked for
-    model : `module:Class` of an agent of one's own
     folder : of the results
     """
     if failed:
         from balance_sim.study.failures import failure_text
 
-        click.echo(failure_text(failed, runs, model), err=True)
+        click.echo(failure_text(failed, runs), err=True)
         click.echo(f"See {folder / 'failed.json'}", err=True)
         click.get_current_context().exit(ExitCode.FAILED_RUNS)
 

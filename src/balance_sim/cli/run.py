@@ -134,7 +134,7 @@ def run(
     from balance_sim.show.headline import headline_lines
 
     options.answer(summary, lambda: headline_lines(result, page_width()))
-    options.leave_if_failed(result.failed, result.runs, result.model, folder)
+    options.leave_if_failed(result.failed, result.runs, folder)
 
 
 def _answer_from(folder: Path, run: FinishedRun) -> None:

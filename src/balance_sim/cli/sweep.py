@@ -131,7 +131,7 @@ def sweep(
     if result is None:
         return
     options.answer(result.summary, lambda: sweep_lines(result, folder))
-    options.leave_if_failed(result.failed, result.wanted, model, folder)
+    options.leave_if_failed(result.failed, result.wanted, folder)
 
 
 def dask_client(scheduler: str | None) -> AbstractContextManager[Client | None]:

@@ -83,7 +83,7 @@ def run(
     """
     study = prepare(scenario_from(scenario), runs, seed, options)
     result = study.simulate(options.get("out"))
-    tell_failures(result.failed, result.runs, result.model)
+    tell_failures(result.failed, result.runs)
     return analysed(result)
 
 

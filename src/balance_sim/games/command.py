@@ -170,7 +170,7 @@ def game(
     seconds = {"seconds": time.monotonic() - began}
     options.answer(lambda: document(played) | seconds, lambda: game_lines(played))
     result = study.result
-    options.leave_if_failed(result.failed, result.runs, None, folder)
+    options.leave_if_failed(result.failed, result.runs, folder)
 
 
 def _answer_play(file: str, draws: int, workers: int, laid: Mapping[str, Any]) -> None:

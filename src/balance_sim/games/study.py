@@ -100,7 +100,7 @@ def play(
         "progress": progress,
     }
     study = simulated_game(game_from(game), runs, seed, options)
-    tell_failures(study.result.failed, study.result.runs, None)
+    tell_failures(study.result.failed, study.result.runs)
     return study
 
 

@@ -6,7 +6,6 @@ Numbers as JSON knows them; dataclasses as a notebook shows them.
 
 from __future__ import annotations
 
-import glob
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -38,22 +37,10 @@ class WrongRequest(StudyError):
 
 def no_results(folder: Path | str) -> WrongRequest:
     """The fault of a folder without a manifest."""
-    label, hint = shown(str(folder), 200), "give a folder that holds manifest.json"
-    path = Path(folder)
-    name = glob.escape(path.name)
-    patterns = (f"{name}/*", f"{name}-*", f"results/{name}-*")
-    manifests = [
-        file
-        for pattern in patterns
-        if name
-        for file in path.parent.glob(f"{pattern}/manifest.json")
-    ]
-    if manifests:
-        newest = max(
-            manifests, key=lambda file: (file.stat().st_mtime, str(file))
-        ).parent
-        hint += f", such as the newest that fits, {shown(str(newest), 200)}"
-    return WrongRequest(f"{label} holds no results: {hint}")
+    return WrongRequest(
+        f"{shown(str(folder), 200)} holds no results: give a folder that holds "
+        "manifest.json"
+    )
 
 
 def checked_name(what: str, name: str, names: Iterable[str]) -> str:

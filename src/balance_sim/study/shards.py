@@ -183,30 +183,6 @@ class Damage:
     shard: Shard | None = None
 
 
-TWICE = (
-    "{}: replications that another shard holds too. Give the command that wrote the "
-    "folder again to take it away."
-)
-
-
-def held_twice(shards: Sequence[Shard]) -> list[Damage]:
-    """Return the shards that hold replications which one of a lower number holds."""
-    stop: dict[int, int] = {}
-    holder: dict[int, Shard] = {}
-    twice: dict[Path, Shard] = {}
-    blocks = [(*block, shard) for shard in shards for block in shard.record.blocks]
-    for point, first, end, shard in sorted(blocks, key=lambda block: block[:3]):
-        if first < stop.get(point, 0):
-            later = max(shard, holder[point], key=lambda held: held.number)
-            twice[later.record_path] = later
-        if end > stop.get(point, 0):
-            stop[point], holder[point] = end, shard
-    return [
-        Damage(f"{RECORDS}/{path.name}", TWICE.format(path), shard)
-        for path, shard in twice.items()
-    ]
-
-
 def encode(table: pa.Table) -> bytes:
     """Return a table as Parquet bytes, with page checksums. The same table gives the
     same bytes."""

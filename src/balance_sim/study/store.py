@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,6 @@ from balance_sim.study.shards import (
     Shard,
     ShardRecord,
     encode,
-    held_twice,
     read_record,
 )
 from balance_sim.study.tables import runs_in
@@ -55,6 +55,7 @@ FOREIGN = (
     "{}: the record of another study. Give the command that wrote the folder again to "
     "take it away."
 )
+TWICE = "{}: replications that another shard holds too. Delete one of the two."
 PATIENCE = 0.2
 """Seconds in which a reader, who looks whether the lock is held, has let go of it."""
 LARGEST_SUMMARY = 256 << 20
@@ -175,19 +176,14 @@ class Store:
         StoreDamaged : for a record that is not sound, or of another study
         """
         shards, damage = self._recorded()
-        for wrong in (*damage, *held_twice(shards)):
+        for wrong in damage:
             raise StoreDamaged(wrong.why)
         return shards
 
     def damage(self) -> list[Damage]:
         """Return what is wrong with each file of every shard."""
         shards, damage = self._recorded()
-        sound = []
-        for shard in shards:
-            wrong = [*shard.damage()]
-            damage += wrong
-            sound += [] if wrong else [shard]
-        return damage + held_twice(sound)
+        return damage + [wrong for shard in shards for wrong in shard.damage()]
 
     def discard_damaged(self) -> None:
         """Take away shards that are damaged, incomplete or of another study, each named
@@ -202,13 +198,17 @@ class Store:
     @cached_property
     def by_point(self) -> dict[int, list[tuple[Block, Shard]]]:
         """Every block that a record holds, with its shard, by point, in the order of
-        runs; as they stood when they were first asked for, or last written."""
+        runs; as they stood when they were first asked for, or last written. Raises
+        StoreDamaged where two shards hold the same replications."""
         points: dict[int, list[tuple[Block, Shard]]] = {}
         for shard in self.shards():
             for point, first, stop in shard.record.blocks:
                 points.setdefault(point, []).append((Block(first, stop), shard))
         for blocks in points.values():
             blocks.sort(key=lambda stored: stored[0].first)
+            for (earlier, _), (later, shard) in pairwise(blocks):
+                if later.first < earlier.stop:
+                    raise StoreDamaged(TWICE.format(shard.record_path))
         return dict(sorted(points.items()))
 
     def done(self) -> dict[int, list[Block]]:

@@ -100,7 +100,7 @@ def sweep(
     """
     result = simulated_sweep(experiment, **options)
     if result is not None:
-        tell_failures(result.failed, result.wanted, result.manifest.model)
+        tell_failures(result.failed, result.wanted)
     return result
 
 
