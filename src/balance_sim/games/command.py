@@ -11,7 +11,6 @@ import click
 
 from balance_sim.cli import options
 from balance_sim.cli.progress import Steps, resumable
-from balance_sim.cli.sweep import dask_client
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,11 +56,6 @@ SECONDS = {
 )
 @options.workers_option
 @click.option(
-    "--scheduler",
-    metavar="tcp://HOST:PORT",
-    help="Simulate on the Dask cluster of this scheduler.",
-)
-@click.option(
     "--draws",
     type=click.IntRange(0, 100_000),
     default=200,
@@ -92,7 +86,6 @@ def game(
     seed: int,
     out: Path | None,
     workers: int,
-    scheduler: str | None,
     draws: int,
     in_stages: bool,
     discover: bool,
@@ -135,17 +128,15 @@ def game(
             steps.begin("first answer")
             steps.say(first_lines(loaded))
         steps.begin("simulation")
-        with dask_client(scheduler) as client:
-            asked: RunOptions = {
-                "workers": workers,
-                "client": client,
-                "out": folder,
-                "run_timeout": run_timeout,
-                "command": options.command_line(),
-                "files": game_files(file),
-                "progress": steps.counter("replications"),
-            }
-            study = simulated_game(loaded, runs, seed, asked)
+        asked: RunOptions = {
+            "workers": workers,
+            "out": folder,
+            "run_timeout": run_timeout,
+            "command": options.command_line(),
+            "files": game_files(file),
+            "progress": steps.counter("replications"),
+        }
+        study = simulated_game(loaded, runs, seed, asked)
         solution = kept(study)
         identity = None if parameters is None else identity_of(parameters)
         is_new = solution is None or solution["draws"] != identity
