@@ -187,7 +187,7 @@ def prim(factors: Factors, fails: Bools) -> list[Bounds]:
             simple = [_simplified(bounds, remaining, failing) for bounds in trajectory]
             box = _best([box, *simple], remaining, failing)
             among = np.isin(factors.owners, box.factors(factors))
-        return _pasted(box, remaining, failing)
+        return box
 
     return _covering(next_box, factors, fails)
 
@@ -333,32 +333,6 @@ def _simplified(box: Bounds, factors: Factors, fails: Bools) -> Bounds:
         for factor in weak[: (len(weak) + 1) // 2]:
             box = box.without(factors, factor)
     return box
-
-
-def _pasted(box: Bounds, factors: Factors, fails: Bools) -> Bounds:
-    """The box with bounds moved outwards by a twentieth of it at a time, as long as F1
-    rises."""
-    while True:
-        wider = [box, *_wider(box, factors)]
-        fits = [fit_of(bounds.hold(factors), fails).f1 for bounds in wider]
-        best = int(np.argmax(fits))
-        if best == 0:
-            return box
-        box = wider[best]
-
-
-def _wider(box: Bounds, factors: Factors) -> list[Bounds]:
-    """The box with one of its bounds moved outwards, each in turn."""
-    boxes, step = [], max(int(PEEL * np.count_nonzero(box.hold(factors))), 1)
-    for side, bounds in enumerate((box.lower, box.upper)):
-        for column in np.flatnonzero(np.isfinite(bounds)).tolist():
-            freed = box.with_bound(side, column, np.inf if side else -np.inf)
-            values = factors.columns[freed.hold(factors), column]
-            sign = 1.0 if side else -1.0
-            beyond = np.sort(sign * values[sign * values > sign * bounds[column]])
-            moved = sign * beyond[:step][-1] if len(beyond) > step else sign * np.inf
-            boxes.append(box.with_bound(side, column, float(moved)))
-    return boxes
 
 
 @dataclass(frozen=True)
