@@ -337,10 +337,8 @@ def read_files(
 
 
 def _names_a_table(tree: Node) -> bool:
-    """Whether a section, or what an arm adds, has rows in a table beside the file."""
-    sections = [node for key, node in tree.fields.items() if key in SECTIONS]
-    sections += [arm.below("add") for arm in tree.below("arms").fields.values()]
-    rows = [row for node in sections for row in node.items]
+    """Whether a section has rows in a table beside the file."""
+    rows = [row for key in SECTIONS for row in tree.below(key).items]
     return any(row.get("table") is not None for row in rows)
 
 
@@ -454,9 +452,8 @@ def seal(path: str | os.PathLike[str]) -> list[str]:
     text = sources.main()
     lines = text.splitlines(keepends=True)
     tree, _ = read_document(text, sources.shown)
-    arms = tree.below("arms").fields.values()
-    lists = [*map(tree.below, SECTIONS), *(arm.below("add") for arm in arms)]
-    items = [item for node in lists for item in node.items if item.get("table")]
+    rows = [row for key in SECTIONS for row in tree.below(key).items]
+    items = [row for row in rows if row.get("table")]
     tables = [item.fields["table"] for item in items if not item.get("sha256")]
     for table in sorted(tables, key=lambda node: node.mark, reverse=True):
         digest = sources.beside(table, sources.path.name, "table").sha256

@@ -89,13 +89,6 @@ def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) 
         for key, node in tree.fields.items()
         if key in SECTIONS and node.items
     }
-    arms = {
-        name: arm.with_fields({"add": rows_of(arm.fields["add"], "events")})
-        for name, arm in tree.below("arms").fields.items()
-        if arm.below("add").items
-    }
-    if arms:
-        sections["arms"] = tree.fields["arms"].with_fields(arms)
     return tree.with_fields(sections)
 
 

@@ -95,7 +95,7 @@ def json_schema() -> Plain:
     for name in FROM_FILES:
         file = {"type": ["string", "null"]}
         properties[name] = {"anyOf": [file, {"$ref": properties[name]["$ref"]}]}
-    events = {"allOf": [properties["events"]["items"], alone["events"]["items"]]}
+    events = {"allOf": [ref(schema.Event), alone["events"]["items"]]}
     defs["Arm"]["properties"]["add"] = properties["events"] | {"items": events}
     file = file_schema("Scenario", properties, ["schema"], defs)
     rules = {"required": list(REQUIRED), "properties": alone}
