@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario import new_scenario
+from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.experiment import check_experiment, experiment_files, load_experiment
 
@@ -86,8 +87,9 @@ def test_every_shipped_experiment_is_good():
     ):  # fmt: skip
         guessed, problems = check_experiment(folder / f"{name}.yaml")
         assert guessed is not None, problems
-    assert "parameters.alpha0" in guessed.paths
-    assert not any(path.startswith("capability.") for path in guessed.paths)
+    ranges = {row["path"]: row["range"] for row in parameter_table() if row["source"] in ("guess", "posterior")}
+    for factor in guessed.factors:
+        assert [factor.takes.min, factor.takes.max] == ranges[factor.path], factor.path
 
 
 @pytest.mark.parametrize("how", ["absolute", "up", "link", "two up", "folder beside"])

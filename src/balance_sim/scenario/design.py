@@ -6,14 +6,11 @@ A factor takes a list of values, or a range."""
 from __future__ import annotations
 
 import math
-import re
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
-from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.diagnostics import listed, refusal
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fields import (
@@ -25,8 +22,7 @@ from balance_sim.scenario.fields import (
 )
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange
-from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario, Versioned
-from balance_sim.scenario.setter import value_at
+from balance_sim.scenario.schema import Scenario, Versioned
 
 
 @dataclass(frozen=True)
@@ -185,7 +181,6 @@ def _points(rows: tuple[Point, ...]) -> tuple[Point, ...]:
 class ExperimentPlan(Versioned):
     """The keys of an experiment file.
 
-    guesses : whether every default that is a guess is a factor too
     arms : that are run beside the control arm; None: all
     runs : replications of each point; seed: of their random numbers, at every point
     outcomes : that are reported; none: all
@@ -199,7 +194,6 @@ class ExperimentPlan(Versioned):
     design: SamplingDesign = SamplingDesign()
     factors: dict[str, Takes] = Field(default={}, max_length=1000)
     points: Annotated[tuple[Point, ...], AfterValidator(_points)] = ()
-    guesses: bool = False
     arms: Names | None = None
     runs: Annotated[int, Field(ge=1, le=1_000_000_000)]
     seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = 1
@@ -240,45 +234,3 @@ class Experiment(OneLine):
             "morris": samples * (k + 1),
         }
         return counts.get(self.head.design.method, samples)
-
-
-# --- what `guesses: true` adds --------------------------------------------------------
-
-_BOUND = re.compile(
-    rf"step_days$|capability\."
-    rf"|event_kinds\.(?:{'|'.join(SIGNAL_ORDER)})\.(?:alignment|intent)$"
-)
-"""Defaults that are no parameters of the model, or may not move apart from others."""
-
-
-GUESSED = ("guess", "posterior")
-"""Sources of a default that is not fitted: a guess, or what draws made of one."""
-
-
-def guessed_factors(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
-    """Every default that is a guess and may move alone, over its range.
-
-    A weight that the theory itself names is no guess. Shares of
-    capability must sum to 1 and signals must rise in their order, so those cannot be
-    drawn one apart from the other: vary them in lists.
-
-    Parameters
-    ----------
-    scenario : that is swept
-    taken : key paths that are varied or set otherwise
-    node : where the file asks for them
-    """
-    terms = presets()[scenario.theory.preset]["weights"]
-    taken = taken | {f"theory.weights.{term}" for term in terms}
-    factors = []
-    for row in parameter_table():
-        path, span = str(row["path"]), row["range"]
-        if row["source"] not in GUESSED or not isinstance(span, list):
-            continue
-        if span[0] >= span[1] or path in taken or _BOUND.match(path):
-            continue
-        with suppress(LookupError):  # a term or a kind that the scenario leaves out
-            if value_at(scenario, path) is not None:
-                spread = Spread(min=float(span[0]), max=float(span[1]))
-                factors.append(Factor(path, spread, node))
-    return factors

@@ -16,7 +16,6 @@ from balance_sim.scenario.design import (
     Experiment,
     ExperimentPlan,
     Factor,
-    guessed_factors,
 )
 from balance_sim.scenario.diagnostics import (
     Diagnostic,
@@ -251,9 +250,6 @@ def _read(
         return None
     taken: dict[str, Any] = plan.factors
     factors = [Factor(path, takes, nodes[path]) for path, takes in taken.items()]
-    if plan.guesses:
-        fixed = varied | {*tree.below("set").fields}
-        factors += guessed_factors(scenario, fixed, tree.fields["guesses"])
     name = stem(sources.path.name)
     experiment = Experiment(name, plan, scenario, tuple(factors), tree)
     _check_design(experiment, problems)
