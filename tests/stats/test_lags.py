@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
+from balance_sim.stats import lags
 from balance_sim.stats.lags import (
     gamma_survival,
     in_force_within,
@@ -14,6 +15,7 @@ from balance_sim.stats.lags import (
     signed_within,
 )
 from scipy import integrate, stats
+from scipy.interpolate import CubicSpline
 
 DRAWS = 400_000
 FALSE = 4.9  # |z| that a right simulation exceeds once in a million
@@ -164,3 +166,10 @@ def test_a_chance_over_gamma_levels_is_one_less_a_laplace_transform(variance: fl
     rate, known = np.array([0.01, 0.3, 1.0]), np.full(3, np.inf)
     wanted = 1 - (1 + variance * rate) ** (-1 / variance)
     assert mixed_chance(rate, known, known, variance) == pytest.approx(wanted, rel=0.01)
+
+
+def test_the_spline_is_that_of_scipy() -> None:
+    knots = np.linspace(0.0, 700.0, 33)
+    values, days = np.sin(knots / 90.0), np.append(knots, np.linspace(0.0, 700.0, 101))
+    found = lags._cubic(knots, lags._coefficients(knots, values), days)
+    np.testing.assert_allclose(found, CubicSpline(knots, values)(days), rtol=1e-13, atol=1e-14)

@@ -14,7 +14,7 @@ where the rate has gamma factors that are not known: `mixed_chance`."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -211,7 +211,6 @@ def _in_force(
     """The integral, as a function of r. It is symmetric in the two lags: the one that
     varies less gives its mass to the knots, what lies between two of them to both so
     that its mean stays; the other's probability is taken there."""
-    from scipy.interpolate import CubicSpline
     from scipy.special import gammainc
 
     knots = np.linspace(0.0, longest, CELLS + 1)
@@ -228,7 +227,44 @@ def _in_force(
     wide_shape, wide_mean = np.asarray(wide[0]), np.asarray(wide[1])
     other_lag = signed_within(knots, wide_shape, wide_mean, collapse)
     probability = np.convolve(at_knots, other_lag)[: CELLS + 1]
-    return CubicSpline(knots, probability)  # type: ignore[no-any-return]
+    return partial(_cubic, knots, _coefficients(knots, probability))
+
+
+def _coefficients(knots: Floats, values: Floats) -> Floats:
+    """(4, K - 1) coefficients, highest power first, of the cubic spline through values
+    at K knots whose third derivative is continuous at the second and the last but one
+    (de Boor 1978, A Practical Guide to Splines, ch. 4).
+
+    SciPy's `CubicSpline` to the last digit; to import `scipy.interpolate` would take a
+    fifth of a second."""
+    from scipy.linalg import solve_banded
+
+    width = np.diff(knots)
+    slope = np.diff(values) / width
+    bands, right = np.zeros((3, len(knots))), np.empty(len(knots))
+    bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
+    bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
+    right[1:-1] = 3 * (width[1:] * slope[:-1] + width[:-1] * slope[1:])
+    first, last = knots[2] - knots[0], knots[-1] - knots[-3]
+    bands[1, 0], bands[0, 1] = width[1], first
+    bands[1, -1], bands[2, -2] = width[-2], last
+    near, far = (width[0] + 2 * first) * width[1], (2 * last + width[-1]) * width[-2]
+    right[0] = (near * slope[0] + width[0] ** 2 * slope[1]) / first
+    right[-1] = (width[-1] ** 2 * slope[-2] + far * slope[-1]) / last
+    steepness = solve_banded((1, 1), bands, right)
+    bend = (steepness[:-1] + steepness[1:] - 2 * slope) / width
+    square = (slope - steepness[:-1]) / width - bend
+    return np.stack([bend / width, square, steepness[:-1], values[:-1]])
+
+
+def _cubic(knots: Floats, coefficients: Floats, x: Floats) -> Floats:
+    """The values of a spline, from its coefficients, at x within the knots."""
+    piece = np.searchsorted(knots, x, side="right") - 1
+    piece = np.minimum(piece, len(knots) - 2)
+    beyond = x - knots[piece]
+    cube, square, line, value = coefficients[:, piece]
+    power = beyond * beyond
+    return np.asarray(value + line * beyond + square * power + cube * (power * beyond))
 
 
 def mixed_chance(
