@@ -127,9 +127,11 @@ def test_camps_of_a_run_by_hand():
     relation = np.full((1, 4, 4), -0.5)
     for i, j in ((0, 1), (1, 0), (2, 3), (3, 2)):
         relation[0, i, j] = 0.8
-    found = in_camps(relation, np.full(4, 0.25), np.array([1.0, 1.0, 1.0, -1.0]))
+    dyads = (0, *np.triu_indices(4, 1))
+    found = in_camps(relation[dyads][None], np.full(4, 0.25), np.array([1.0, 1.0, 1.0, -1.0]))
     assert found.moved == pytest.approx(1.0)
     assert found.energy == pytest.approx(8 * -0.5 / 12)  # eight of twelve ordered pairs lie across
     assert found.frustration == pytest.approx(0.0)
     relation[0, 0, 2] = relation[0, 2, 0] = 0.3  # friends across
-    assert in_camps(relation, np.full(4, 0.25), np.array([1.0, 1.0, -1.0, -1.0])).frustration == pytest.approx(1 / 6)
+    found = in_camps(relation[dyads][None], np.full(4, 0.25), np.array([1.0, 1.0, -1.0, -1.0]))
+    assert found.frustration == pytest.approx(1 / 6)

@@ -136,43 +136,48 @@ class InCamps(NamedTuple):
     moved: Floats  # states that stand elsewhere than in the configuration it began from
 
 
-def in_camps(relation: Floats, capability: Floats, before: Floats) -> InCamps:
-    """The camps that states settle into from those of before, (R, n, n) and (n,) to
-    three of (R,).
+def mutual(relation: Floats, converse: Floats) -> Floats:
+    """(R_ij + R_ji) / 2, how two states see each other. Same shape as given."""
+    return (relation + converse) / 2.0
 
-    The random intercept of a dyad is its mutual relation (R_ij + R_ji) / 2, size is
-    capability. From `before`, (n,) 1 and -1, states change sides one at a time, the one
-    that lowers the energy most first, until none can: Axelrod, Bennett 1993. Energy is
-    divided by the sum of c_i c_j over ordered dyads, so that it is a relation.
-    Frustration: Cartwright, Harary 1956, of the signs of the relations, in these camps;
-    the least there is may be less."""
+
+def in_camps(relation: Floats, capability: Floats, before: Floats) -> InCamps:
+    """The camps that states settle into from those of before, (R, P) mutual relations
+    of all dyads and (n,) to three of (R,).
+
+    The random intercept of a dyad is its mutual relation, size is capability. From
+    `before`, (n,) 1 and -1, states change sides one at a time, the one that lowers the
+    energy most first, until none can: Axelrod, Bennett 1993. Energy is divided by the
+    sum of c_i c_j over ordered dyads, so that it is a relation. Frustration:
+    Cartwright, Harary 1956, of the signs of the relations, in these camps; the least
+    there is may be less."""
     n = len(capability)
-    mutual = np.round((relation + np.swapaxes(relation, -1, -2)) / 2.0, 12)
-    mutual[..., np.arange(n), np.arange(n)] = 0.0
-    weight = np.outer(capability, capability)
-    terms = mutual * weight
-    sides = landscape.settled(terms, np.broadcast_to(before, mutual.shape[:-1]))
     i, j = np.triu_indices(n, 1)
-    together = sides[..., i] == sides[..., j]
-    wrong = np.where(together, mutual[..., i, j] < 0, mutual[..., i, j] > 0)
+    index = np.full((n, n), len(i))  # on the diagonal, of what is nothing
+    index[i, j] = index[j, i] = np.arange(len(i))
+    relation = np.round(relation, 12)
+    by_dyad = relation * (capability[i] * capability[j])
+    with_nothing = np.concatenate([by_dyad, np.zeros((len(by_dyad), 1))], axis=1)
+    terms = with_nothing.take(index, axis=1)
+    sides = landscape.settled(terms, np.broadcast_to(before, (len(terms), n)))
+    together = sides.take(i, axis=1) == sides.take(j, axis=1)
+    wrong = np.where(together, relation < 0, relation > 0)
     apart = (sides != before).sum(axis=-1)
+    energy = landscape.energy_of(terms, sides)
     return InCamps(
-        energy=landscape.energy_of(terms, sides)
-        / landscape.weight_of_dyads(capability),
+        energy=energy / landscape.weight_of_dyads(capability),
         frustration=wrong.sum(axis=-1) / max(len(i), 1),
         moved=np.minimum(apart, n - apart).astype(float),
     )
 
 
 def polarisation(relation: Floats, capability: Floats) -> Floats:
-    """Spread of mutual relations over dyads, 0 (all alike) to 1 (camps at -1 and 1),
-    (..., n, n) to (...).
+    """Spread of mutual relations over all dyads, 0 (all alike) to 1 (camps at -1 and
+    1), (..., P) to (...).
 
-    Standard deviation of (R_ij + R_ji) / 2 with weights c_i c_j. After Esteban, Ray
-    1994."""
+    Standard deviation with weights c_i c_j. After Esteban, Ray 1994."""
     i, j = np.triu_indices(len(capability), 1)
-    mutual = (relation[..., i, j] + relation[..., j, i]) / 2.0
     weight = capability[i] * capability[j]
     weight = weight / weight.sum()
-    mean = (mutual * weight).sum(axis=-1, keepdims=True)
-    return np.asarray(np.sqrt(((mutual - mean) ** 2 * weight).sum(axis=-1)))
+    mean = (relation * weight).sum(axis=-1, keepdims=True)
+    return np.asarray(np.sqrt(((relation - mean) ** 2 * weight).sum(axis=-1)))

@@ -160,7 +160,7 @@ class Recorder:
 def network_metrics(scene: StateMetrics, worlds: Worlds) -> dict[Outcome, Floats]:
     """Polarisation and camps of all states, (R,) each."""
     capability = scene.world.capability
-    relation = responses.relations(scene.view.own, scene.view.against)
+    relation = scene.mutual_relations()
     camps = responses.in_camps(relation, capability, worlds.camps.sides)
     return {
         Outcome("polarisation"): responses.polarisation(relation, capability),

@@ -204,6 +204,27 @@ class StateMetrics:
         seen_by_i = self.beside(i)[:, self.world.audience[i]]
         return responses.relations(seen_by_i, 1.0 - self.view.unopposed[:, i])
 
+    def mutual_relations(self) -> Floats:
+        """(R, P) (R_ij + R_ji) / 2 of all dyads, in the order of the upper triangle."""
+        world, view, n = self.world, self.view, self.world.n
+        rows, columns = np.triu_indices(n, 1)
+        dyads = world.dyad_index[rows, columns]
+        odds = odds_against(world, view.step, view.said)
+        depth, unopposed = (
+            matrices.reshape(len(matrices), -1)
+            for matrices in (view.depth, view.unopposed)
+        )
+        from_agreements = world.rules.alpha_acc * depth.take(rows * n + columns, axis=1)
+        announced, both_ways = view.announced.take(dyads, axis=1), []
+        for i, j in ((rows, columns), (columns, rows)):
+            audience = world.audience[i]
+            news = announced * world.signature_attention[audience]
+            against = odds[..., audience, dyads]
+            alignment = alignment_with(against, from_agreements + news)
+            opposed = 1.0 - unopposed.take(i * n + j, axis=1)
+            both_ways.append(responses.relations(alignment, opposed))
+        return responses.mutual(*both_ways)
+
     @remembered
     def hostility(self, k: int) -> Floats:
         """(R, n) L_ik: hostility of k as each i sees it; 0 on itself."""

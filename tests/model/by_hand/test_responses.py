@@ -10,13 +10,19 @@ RELATION = np.array([[0.0, 1.0, -0.2], [0.6, 0.0, 0.1], [-0.6, 0.3, 0.0]])
 CAPABILITY = np.array([0.5, 0.3, 0.2])
 
 
+def mutual(relation: np.ndarray) -> np.ndarray:
+    """Of the dyads of a matrix."""
+    rows, columns = np.triu_indices(relation.shape[-1], 1)
+    return responses.mutual(relation[..., rows, columns], relation[..., columns, rows])
+
+
 def test_polarisation_weighs_dyads_by_capability() -> None:
     """Weights 0.15, 0.10, 0.06 of 0.31. Mean (0.12 - 0.04 + 0.012) / 0.31 = 0.296774; squared distances 0.253236,
     0.485494, 0.009365; variance (0.0379854 + 0.0485494 + 0.0005619) / 0.31 = 0.280957. Without weights 0.489898."""
-    found = float(responses.polarisation(RELATION, CAPABILITY))
+    found = float(responses.polarisation(mutual(RELATION), CAPABILITY))
     assert found == pytest.approx(0.530054, abs=1e-5)
     assert abs(found - 0.489898) > 0.04
-    many = responses.polarisation(np.stack([RELATION, 0.5 * RELATION]), CAPABILITY)
+    many = responses.polarisation(mutual(np.stack([RELATION, 0.5 * RELATION])), CAPABILITY)
     assert many == pytest.approx([found, found / 2])
 
 
@@ -25,7 +31,7 @@ def test_two_camps_by_hand() -> None:
     2 s_i sum_j t_ij s_j: -0.32, -0.264, -0.104, so 0 goes over; then nobody gains. Across stand 0-2 and 1-2: energy
     2 (-0.04 + 0.012) = -0.056 of 2 (0.15 + 0.10 + 0.06) = 0.62. Of three dyads 1-2 are friends across: 1/3. One
     state has moved."""
-    found = responses.in_camps(RELATION[None], CAPABILITY, np.array([1.0, -1.0, 1.0]))
+    found = responses.in_camps(mutual(RELATION[None]), CAPABILITY, np.array([1.0, -1.0, 1.0]))
     assert found.energy == pytest.approx([-0.056 / 0.62])
     assert found.frustration == pytest.approx([1 / 3])
     assert found.moved.tolist() == [1.0]
@@ -39,14 +45,14 @@ def test_what_an_energy_is_a_share_of() -> None:
 def test_camps_have_no_names() -> None:
     """{0, 1} against {2} is at rest; told from the other side it is the same, and nobody has moved."""
     for before in ([1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]):
-        found = responses.in_camps(RELATION[None], CAPABILITY, np.array(before))
+        found = responses.in_camps(mutual(RELATION[None]), CAPABILITY, np.array(before))
         assert (found.energy[0], found.moved[0]) == (pytest.approx(-0.056 / 0.62), 0.0)
 
 
 def test_foes_within_a_camp_count_as_frustration() -> None:
     """All friends of 0 but foes of each other, 0.9, 0.9 and -0.1: all on one side, and one dyad of three is wrong."""
     relation = np.array([[0.0, 0.9, 0.9], [0.9, 0.0, -0.1], [0.9, -0.1, 0.0]])
-    found = responses.in_camps(relation[None], np.ones(3) / 3, np.ones(3))
+    found = responses.in_camps(mutual(relation[None]), np.ones(3) / 3, np.ones(3))
     assert (found.energy[0], found.frustration[0], found.moved[0]) == pytest.approx((0.0, 1 / 3, 0.0))
 
 
@@ -129,8 +135,8 @@ def test_polarisation_of_two_even_camps_and_of_concord() -> None:
     """Four equal states in two camps: 2 pairs at 1, 4 at -1; mean -1/3, deviation sqrt(1 - 1/9)."""
     camp = np.array([0, 0, 1, 1])
     relation = np.where(camp[:, None] == camp, 1.0, -1.0)
-    assert responses.polarisation(relation, np.full(4, 0.25)) == pytest.approx(np.sqrt(8 / 9))
-    assert responses.polarisation(np.full((4, 4), 0.7), np.full(4, 0.25)) == pytest.approx(0.0)
+    assert responses.polarisation(mutual(relation), np.full(4, 0.25)) == pytest.approx(np.sqrt(8 / 9))
+    assert responses.polarisation(np.full(6, 0.7), np.full(4, 0.25)) == pytest.approx(0.0)
 
 
 def test_two_camps_of_more_states_than_can_be_tried() -> None:
