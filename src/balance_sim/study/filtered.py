@@ -113,24 +113,23 @@ def prospect_of(
     """
     world, day = worlds.reference, opportunities.day
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
-    shape = ladder.talks_shape[opportunities.kind]
-    mean = ladder.talks_days[opportunities.kind]
     under_way, longest = TalksAtStart(worlds), windows.bounds(windows.longest)
-    signed, talks = {}, {}
-    for window in windows.days:
-        first, stop = windows.bounds(window)
-        chance = signed_within(stop - day, shape, mean, collapse)
-        if first > day.min(initial=np.inf):
-            chance = chance - signed_within(first - day, shape, mean, collapse)
-        signed[window] = np.asarray(chance)
-        talks[window] = under_way.signed(first, stop)
+    first, last = longest
+    signed = {window: np.empty(len(day)) for window in windows.days}
     in_force = np.empty(len(day))
     for kind in range(len(ladder.names)):
         rows = np.flatnonzero(opportunities.kind == kind)
-        first, stop = longest
-        early = in_force_of(ladder, kind, collapse, first - day[rows], world.grid[-1])
-        late = in_force_of(ladder, kind, collapse, stop - day[rows], world.grid[-1])
+        opened, lag = day[rows], (ladder.talks_shape[kind], ladder.talks_days[kind])
+        before = signed_within(first - opened, *lag, collapse)
+        for window in windows.days:
+            _, stop = windows.bounds(window)
+            signed[window][rows] = signed_within(stop - opened, *lag, collapse) - before
+        early = in_force_of(ladder, kind, collapse, first - opened, world.grid[-1])
+        late = in_force_of(ladder, kind, collapse, last - opened, world.grid[-1])
         in_force[rows] = late - early
+    talks = {
+        window: under_way.signed(*windows.bounds(window)) for window in windows.days
+    }
     return Prospect(signed, in_force, talks, under_way.in_force(*longest))
 
 

@@ -275,11 +275,10 @@ def dyad_table(
     names, n = (*codes, ""), len(codes)
     side_a = np.append(first, np.arange(n))
     side_b = np.append(second, np.full(n, n))
-    baseline = with_states(by_arm[control], first, second, n)
+    levels = {arm: with_states(by_arm[arm], first, second, n) for arm in sorted(by_arm)}
     tables = []
-    for arm in sorted(by_arm):
-        level = with_states(by_arm[arm], first, second, n)
-        sums = np.stack([*quanta(level), *quanta(level - baseline)])
+    for arm, level in levels.items():
+        sums = np.stack([*quanta(level), *quanta(level - levels[control])])
         rows = np.flatnonzero((sums != 0).any(axis=0))
         count = len(rows)
         columns = {
@@ -296,8 +295,8 @@ def dyad_table(
 
 def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floats:
     """(R, P + n): the dyads' numbers, then each state's, the sum over its dyads."""
-    runs, dyads = by_dyad.shape
-    sums = np.concatenate([by_dyad, np.zeros((runs, states))], axis=1)
-    for side in (first, second):
-        np.add.at(sums.T, dyads + side, by_dyad.T)
-    return sums
+    side, dyads = np.concatenate([first, second]), np.arange(len(first))
+    order = np.argsort(side, kind="stable")
+    of_states = np.tile(dyads, 2)[order].reshape(states, -1)  # each has as many
+    sums = by_dyad.T[of_states.T].sum(axis=0)  # one dyad after the other
+    return np.concatenate([by_dyad, sums.T], axis=1)
