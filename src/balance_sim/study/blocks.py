@@ -226,12 +226,27 @@ def simulate_block(
     counted = [name for name in columns if not name.startswith(FILTERED)]
     runs = [tables.runs]
     numbers = block.numbers[block.numbers % np.uint64(EXTRA_EVERY) == 0]
-    for batch in simulate_batches(
-        extra.worlds, seed, numbers, sorted(extra.worlds.arms), options
-    ):
+    control_arm = worlds.scenario.reference_arm
+    extra_arms = sorted(extra.worlds.arms.keys() - {control_arm})
+    for batch in simulate_batches(extra.worlds, seed, numbers, extra_arms, options):
+        batch.agreements[control_arm] = made_in(batches, control_arm, batch.numbers)
         for arm, control in extra.controls.items():
             runs.append(batch.rows(extra.worlds, arm, control, counted))
     return BlockTables(pa.concat_tables(runs), tables.agreements, tables.dyads)
+
+
+def made_in(batches: Sequence[Batch], arm: str, numbers: Keys) -> AgreementRows:
+    """The agreements that an arm has in some replications of these batches, counted by
+    their places in `numbers`, sorted."""
+    made = AgreementRows.none()
+    for batch in batches:
+        rows = batch.agreements[arm]
+        run = batch.numbers[rows.run]
+        among = np.flatnonzero(np.isin(run, numbers))
+        of_numbers = rows.take(among)
+        of_numbers.run = np.searchsorted(numbers, run[among])
+        made.add_rows(of_numbers)
+    return made
 
 
 def batch_runs(states: int) -> int:
