@@ -173,7 +173,8 @@ def test_a_shared_disk_is_left_alone_where_it_holds_other_things(lab) -> None:
 
 @pytest.fixture
 def stored(small, tmp_path: Path) -> tuple[Path, str]:
-    """A run in a folder, and its digest."""
+    """A run in two shards of a folder, and its digest."""
+    run(small, 20, 1, out=tmp_path / "out")
     result = run(small, 40, 1, out=tmp_path / "out")
     return tmp_path / "out", result.digest
 

@@ -127,6 +127,12 @@ class Job:
         return model + [reference for _, reference in (*self.own, *self.rules)]
 
     @property
+    def is_ours(self) -> bool:
+        """Whether neither code of one's own nor drawn parameters make replications
+        slow."""
+        return not (self.references or self.draws)
+
+    @property
     def meanings(self) -> dict[str, str]:
         """What outcomes of one's own are, by name."""
         if not self.own:

@@ -63,7 +63,8 @@ MOST_A_BLOCK = 4096
 LEAST_BLOCK = 16
 """Replications that are worth a block."""
 ROUNDS = 2
-"""The fewest blocks for each worker: progress shows, and a stop loses half at most."""
+"""The fewest blocks for each worker where code of one's own may be slow: progress
+shows, and a stop loses half at most."""
 
 
 class StudyOptions(TypedDict, total=False):
@@ -127,8 +128,7 @@ class PreparedRun:
         out: a results folder; in memory if None. is_shared: another process of ours has
         a core meanwhile, so that few replications are simulated in one block."""
         job, options, runs = self.job, self.options, self.runs
-        code_is_ours = not (job.references or job.draws)
-        is_soon = is_shared and runs <= FEW and code_is_ours
+        is_soon = is_shared and runs <= FEW and job.is_ours
         size = runs if is_soon else block_runs(job, runs, options.get("workers", 1))
         simulation = job, {0: ()}, runs, size, options
         if out is None:
@@ -300,8 +300,8 @@ def prepared_job(
 
 def block_runs(job: Job, runs: int, workers: int) -> int:
     """Return replications a block: a batch of the engine, so that a block is worth its
-    overhead, progress shows and a stop loses seconds; less where a worker would have
-    nothing to do. Changes no result.
+    overhead, progress shows and a stop loses seconds; or as much less as gives each
+    worker the same number of blocks. Changes no result.
 
     Parameters
     ----------
@@ -309,9 +309,9 @@ def block_runs(job: Job, runs: int, workers: int) -> int:
     runs : replications in all
     workers : processes
     """
-    batch = min(batch_runs(len(job.scenario.states)), MOST_A_BLOCK // len(job.arms))
-    share = -(-runs // (ROUNDS * workers))
-    return max(min(batch, share), LEAST_BLOCK)
+    most = min(batch_runs(len(job.scenario.states)), MOST_A_BLOCK // len(job.arms))
+    rounds = max(-(-runs // (most * workers)), 1 if job.is_ours else ROUNDS)
+    return max(-(-runs // (rounds * workers)), LEAST_BLOCK)
 
 
 def run_tasks(
