@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.clocks import absorb, label, uniform
@@ -72,7 +71,7 @@ class Memory:
 
 def runs_in(runs: pa.Table) -> int:
     """Return how many replications a table of outcomes holds."""
-    return len(pc.unique(runs["run"]))
+    return len(runs["run"].unique())
 
 
 def joined(blocks: Sequence[BlockTables]) -> BlockTables:
@@ -123,6 +122,8 @@ def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
 
 def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa.Table:
     """The rows of some arms, or of all others."""
+    import pyarrow.compute as pc
+
     inside = pc.is_in(table["arm"].cast(pa.string()), pa.array(arms))
     return table.filter(pc.invert(inside) if others else inside)
 
