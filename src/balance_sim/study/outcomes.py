@@ -10,7 +10,7 @@ other kinds are declarations, and have outcomes `declarations_*` of their own.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 
@@ -205,7 +205,7 @@ class Outcome:
 
     def within(self, window: int) -> Outcome:
         """The same at the end of a window."""
-        return replace(self, window=window)
+        return Outcome(self.measure, self.of, window)
 
     @property
     def declared(self) -> Measure:

@@ -116,9 +116,9 @@ class Recorder:
                 metrics |= self.further.seen(scene)
             depth = scene.state.depth[:, :, list(self.cast.participants)]
             self._at_end[arm] = scene.state.effort.copy(), depth.max(axis=-1)
-        columns = self._seen.setdefault(arm, {})
-        for outcome, values in metrics.items():
-            columns[outcome.within(window).name] = np.round(values, DECIMALS)
+        names = [outcome.within(window).name for outcome in metrics]
+        values = np.round([*metrics.values()], DECIMALS)
+        self._seen.setdefault(arm, {}).update(zip(names, values, strict=True))
 
     def exercises(
         self, arm: str, seed: int, runs: Keys

@@ -179,13 +179,12 @@ class StateMetrics:
         """(R, A, n) a_jk: how far each j is thought to stand with k, as each audience
         reads it; a_kk = 1."""
         world, view = self.world, self.view
-        others = np.delete(np.arange(world.n), k)
-        dyads, attention = world.dyad_index[others, k], world.signature_attention
+        dyads, attention = world.dyad_index[:, k], world.signature_attention
         news = view.announced[:, None, dyads] * attention[:, None]
-        agreement = world.rules.alpha_acc * view.depth[:, None, others, k] + news
+        agreement = world.rules.alpha_acc * view.depth[:, None, :, k] + news
         against = odds_against(world, view.step, view.said)[..., dyads]
-        alignment = np.ones((len(view.depth), len(attention), world.n))
-        alignment[:, :, others] = alignment_with(against, agreement)
+        alignment = alignment_with(against, agreement)
+        alignment[:, :, k] = 1.0  # for which there is no dyad
         return alignment
 
     def own(self, k: int) -> Floats:
@@ -250,11 +249,11 @@ class StateMetrics:
     @remembered
     def credibility(self, a: int, b: int) -> Floats:
         """(R, n) of each state as a mediator between a and b."""
-        against = 1.0 - self.view.unopposed
-        reach = np.minimum(self.world.reach[a], self.world.reach[b])
+        against_a, against_b = (1.0 - self.view.unopposed[:, side] for side in (a, b))
         relation_a, relation_b = self.relation_of(a), self.relation_of(b)
+        reach = np.minimum(self.world.reach[a], self.world.reach[b])
         return responses.credibility(
-            against[:, a], against[:, b], relation_a, relation_b, reach
+            against_a, against_b, relation_a, relation_b, reach
         )
 
     def support(self, k: int) -> Floats:
@@ -380,8 +379,8 @@ def metrics_of_host(
         others = states[states != host]
         if len(others):
             for measure, values in by_state.items():
-                mean = values[:, others].mean(axis=1)
-                metrics[Outcome(measure, f"{name}_host")] = mean
+                total = values[:, others].sum(axis=1)
+                metrics[Outcome(measure, f"{name}_host")] = total / len(others)
     if cast.wars:
         of_host, of_rivals = [], []
         for war in cast.wars:
