@@ -16,9 +16,9 @@ def simulations(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
     folders: list[Path] = []
 
-    def simulated(study, folder: Path, begin=ahead.simulated):
+    def simulated(study, folder: Path, later, begin=ahead.simulated):
         folders.append(folder)
-        return begin(study, folder)
+        return begin(study, folder, later)
 
     monkeypatch.setattr(ahead, "simulated", simulated)
     return folders

@@ -112,10 +112,12 @@ def process_or_death(driver: int) -> int:
     return os.getpid()
 
 
-def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
+def test_it_is_done_in_another_process_and_so_is_the_next() -> None:
     one = Background(os.getpid)
     pid = one()
     assert pid != os.getpid()
+    assert Background(os.getpid, one)() == pid
+    one.close()
     for child in multiprocessing.active_children():
         child.join(10.0)
     with pytest.raises(ProcessLookupError):
@@ -125,4 +127,7 @@ def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
 
 def test_where_its_process_dies_it_is_done_in_this_one() -> None:
     one = Background(partial(process_or_death, os.getpid()))
-    assert one() == os.getpid()
+    other = Background(os.getpid, one)
+    assert one() == os.getpid() != other()
+    other.close()
+    assert Background(os.getpid, one)() == os.getpid()

@@ -11,14 +11,12 @@ file, line and column, and all else is an internal error.
 from __future__ import annotations
 
 import atexit
-import difflib
 import enum
 import errno
 import gc
 import json
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -119,6 +117,8 @@ class Commands(click.Group):
         variable that is not set, is refused."""
         name, names = args[0], self.list_commands(ctx)
         if not name.startswith("-") and name not in names:
+            import difflib
+
             evidence = [f"evidence {subcommand}" for subcommand in places("evidence")]
             commands = {line.rpartition(" ")[2]: line for line in [*names, *evidence]}
             near = difflib.get_close_matches(name, commands, n=1)
@@ -218,6 +218,8 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     if code is ExitCode.UNWRITABLE:
         _silence_stdout()
     if code is ExitCode.INTERNAL and os.environ.get("BALANCE_SIM_DEBUG") == "1":
+        import traceback
+
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     if not (as_json and isinstance(error, InputError)):
         click.echo(_printable("\n".join(fault.messages())), err=True)

@@ -108,6 +108,7 @@ def run(
             _answer_from(*finished)
             return
         from balance_sim.effects.ahead import simulated
+        from balance_sim.show.save import begin_drawing, keep_out_of_home
         from balance_sim.study.run import RUNS, RunOptions, prepare
 
         run_options: RunOptions = {
@@ -127,10 +128,13 @@ def run(
         study = prepare(loaded, runs or RUNS, seed, run_options)
         folder = out or study.default_folder
         steps.begin("simulation")
-        result = simulated(study, folder)
+        keep_out_of_home()
+        result = simulated(study, folder, begin_drawing)
         steps.begin("placebos and mechanisms")
         summary = result.summary()
         _write(result, summary, request, steps, figures=figures)
+        if result.ahead:
+            result.ahead.close()
     from balance_sim.show.headline import headline_lines
 
     options.answer(summary, lambda: headline_lines(result, page_width()))

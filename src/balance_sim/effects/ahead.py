@@ -3,7 +3,7 @@ process of their own while its replications are simulated."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,12 +20,17 @@ LARGE = 25
 """States from which on placebos take longer than a process does to start."""
 
 
-def simulated(study: PreparedRun, folder: Path) -> AnalysedResult:
-    """The study's result, kept in a folder."""
+def simulated(
+    study: PreparedRun, folder: Path, later: Callable[[], object]
+) -> AnalysedResult:
+    """The study's result, kept in a folder.
+
+    later: a call for what comes after it, made in the other process if there is one."""
     job = study.job
     if study.options.get("workers", 1) == 1 or len(job.scenario.states) < LARGE:
         return analysed(study.simulate(folder))
     ahead = Background(partial(placebos_and_channels, job.scenario, job.arms))
+    Background(later, ahead)
     try:
         return analysed(study.simulate(folder, is_shared=True), ahead)
     except BaseException:

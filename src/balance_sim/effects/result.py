@@ -3,7 +3,7 @@ and the summary document."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from balance_sim.effects.channels import Channels
     from balance_sim.effects.expected_effect import ExpectedEffect
     from balance_sim.effects.placebos import Placebos
+    from balance_sim.study.processes import Background
 
 LEVELS = ("estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")
 EFFECTS = ("estimator", "mean", "mcse", "ci95", "share_positive", "share_negative")
@@ -32,7 +33,8 @@ class AnalysedResult(Result):
 
     Attributes
     ----------
-    ahead : gives placebos and channels, which have been begun in a process of their own
+    ahead : gives placebos and channels, which have been begun in a process of their
+        own; further calls can be made there
 
     Examples
     --------
@@ -43,7 +45,7 @@ class AnalysedResult(Result):
     ['scenario', 'runs', 'seed', 'version', 'digest']
     """
 
-    ahead: Callable[[], tuple[Placebos, Channels]] | None = field(
+    ahead: Background[tuple[Placebos, Channels]] | None = field(
         default=None, compare=False
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Unpack
 
@@ -15,6 +14,7 @@ from balance_sim.study.run import RUNS, RunOptions, prepare
 if TYPE_CHECKING:
     from balance_sim.effects.channels import Channels
     from balance_sim.effects.placebos import Placebos
+    from balance_sim.study.processes import Background
 
 
 def run(
@@ -88,7 +88,7 @@ def run(
 
 
 def analysed(
-    result: Result, ahead: Callable[[], tuple[Placebos, Channels]] | None = None
+    result: Result, ahead: Background[tuple[Placebos, Channels]] | None = None
 ) -> AnalysedResult:
     """The result with what is worked out from it; ahead: gives what was begun in a
     process of its own."""

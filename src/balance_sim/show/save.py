@@ -68,7 +68,7 @@ paths."""
 def style() -> Iterator[None]:
     """Set our style over matplotlib's own defaults, whatever the user's are, and put
     the user's back at the end."""
-    _keep_out_of_home()
+    keep_out_of_home()
     import matplotlib as mpl
 
     _add_type()
@@ -76,6 +76,14 @@ def style() -> Iterator[None]:
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         yield
+
+
+def begin_drawing() -> None:
+    """Import what figures are drawn with, ahead of the first one."""
+    with style():
+        import matplotlib.backends.backend_agg
+        import matplotlib.backends.backend_svg
+        import matplotlib.figure  # noqa: F401
 
 
 @cache
@@ -91,9 +99,10 @@ def _add_type() -> None:
         fontManager.addfont(Path(__file__).parent / "type" / name)
 
 
-def _keep_out_of_home() -> None:
+def keep_out_of_home() -> None:
     """Let matplotlib's cache be in a folder that goes when the program ends, and its
-    fonts its own: nothing goes to HOME, and figures are the same on every machine."""
+    fonts its own: nothing goes to HOME, and figures are the same on every machine. So
+    it is in the processes that begin from now on."""
     if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ:
         return
     folder = tempfile.mkdtemp(prefix="balance-sim-")

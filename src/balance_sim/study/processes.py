@@ -339,17 +339,32 @@ class Background[R]:
     """A picklable call that has begun in a process of its own.
 
     Calling this waits for the result; where the call failed there, or its process died,
-    it is made in this process."""
+    it is made in this process. To another process it goes as None.
 
-    def __init__(self, function: Callable[[], R]) -> None:
+    Parameters
+    ----------
+    function : the call
+    before : another one, in whose process it is made when that is done
+    """
+
+    def __init__(
+        self, function: Callable[[], R], before: Background[Any] | None = None
+    ) -> None:
         self.function = function
-        self.place = LocalWorkers(partial(partial, call), (), 1)
+        self.before = before
+        self.place: LocalWorkers = before.place if before else _place_of_calls()
         self.future: Future[R] = Future()
         # a daemon: nobody waits for it where nobody asks for the result
-        threading.Thread(target=self._begin, daemon=True).start()
+        self.thread = threading.Thread(target=self._begin, daemon=True)
+        self.thread.start()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(None), ()
 
     def _begin(self) -> None:
         """Make the call in a process, and wait for it."""
+        if self.before:
+            self.before.thread.join()
         try:
             self.future.set_result(self.place.done(self.function, None))
         except BaseException as error:  # noqa: BLE001 - for whoever asks
@@ -366,10 +381,13 @@ class Background[R]:
             return self.future.result()
         except Exception:  # noqa: BLE001 - raised again by the call here
             log.debug("begun in a process, done in this one")
-        finally:
-            self.close()
         return self.function()
 
     def close(self) -> None:
         """End the process, whether it is done or not."""
         self.place.close()
+
+
+def _place_of_calls() -> LocalWorkers:
+    """Return a process that makes the calls it is sent."""
+    return LocalWorkers(partial(partial, call), (), 1)

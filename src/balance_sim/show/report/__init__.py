@@ -6,8 +6,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,21 @@ from balance_sim.show.report import tables
 from balance_sim.show.save import data_link, figure_bytes, save_drawn
 from balance_sim.show.study_types import Content
 from balance_sim.study.atomic_files import make_folder, write_atomic
+from balance_sim.study.processes import Background
 from balance_sim.study.shards import REPORT
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
     from markupsafe import Markup
 
 
 MAP = "map"
 """The figure that a page has anew, to point at and with one replication to replay."""
+HERE = 3
+"""Figures that this process draws while another one draws the rest: the map, which
+takes as long as three others, and two more."""
 
 
 def pictures_of(
@@ -54,7 +59,29 @@ def pictures_of(
     ------
     CannotWrite : from the folder
     """
-    figures, shown, pictures = figures_of(study), fitting(study), []
+    shown, elsewhere = fitting(study), getattr(study, "ahead", None)
+    if elsewhere is None:
+        return _drawn(study, shown, folder, progress)
+    names = [*shown]
+    rest = {name: shown.pop(name) for name in names[HERE:]}
+    others = Background(partial(_drawn, study, rest, folder), elsewhere)
+    pictures = _drawn(study, shown, folder, lambda done, _: progress(done, len(names)))
+    pictures += others()
+    progress(len(names), len(names))
+    return pictures
+
+
+def _drawn(
+    study: Any,
+    shown: Mapping[str, pd.DataFrame],
+    folder: Path | None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> list[Content]:
+    """Return some figures of a study as `pictures_of` does.
+
+    shown: their tables by name
+    """
+    figures, pictures = figures_of(study), []
     for name, table in shown.items():
         figure = figures[name]
         drawing = figure.draw(study, table)
