@@ -13,7 +13,7 @@ from balance_sim.model import clocks
 from balance_sim.model.accession import join_given, settle_accessions
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import World
-from balance_sim.model.engine import begin, simulate, simulate_from
+from balance_sim.model.engine import Course, begin, proceed, simulate
 from balance_sim.model.pipeline import ACCEDED
 from balance_sim.model.prospects import MARGINS
 from balance_sim.model.state import AgreementRows, Applications, BlockState
@@ -112,7 +112,8 @@ def test_bounds_hold_for_members_as_after_any_accession() -> None:
     opportunities = draw_opportunities(worlds.reference, 1, numbers, worlds.most)
     state = begin(world, worlds.baseline, 1, numbers)
     thin = thinning(world, opportunities, worlds.bounds["invasion"])
-    simulate_from(state, world, worlds.baseline, opportunities, thin, 1)
+    course = Course(world, opportunities, thin, lambda *_: None)
+    proceed([course], state, worlds.baseline, 1, range(world.steps))
     assert state.within.all() and (state.partners - worlds.baseline.partners).max() > MARGINS.partners
 
 

@@ -15,6 +15,7 @@ from balance_sim.model.thinning import draw_opportunities, ranges, thinning
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import parting
 from replications import simulated_agreements
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -81,7 +82,9 @@ def test_arms_see_the_same_until_the_first_event_that_differs(worlds: Worlds) ->
         not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
         for one, other in zip(seen[REFERENCE], seen[ACTUAL], strict=True)
     ]
-    assert differs.index(True) == int(np.searchsorted(worlds.reference.grid, worlds.reference.focal_day))
+    first = differs.index(True)
+    assert first == int(np.searchsorted(worlds.reference.grid, worlds.reference.focal_day))
+    assert first == parting(worlds.arms[ACTUAL], worlds.reference)
 
 
 def test_every_term_holds_to_its_range(worlds: Worlds) -> None:

@@ -175,10 +175,10 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
 
 
 def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An arm with other parameters begins on its own; the rest begin as the first did, to the last bit. Of states that
-    keep still: none of thirty replications leaves the bounds then, to be begun again."""
-    still = load_scenario(SUMMIT, set=["theory.weights.alarm=0"])
-    worlds = compile_worlds(still, (CONTROL, ARM))
+    """An arm with other parameters begins on its own; the rest begin as the first did, and share the steps in which
+    they do not differ, until a replication leaves the margins, to the last bit."""
+    unseen = load_scenario(SUMMIT, set=["events.summit.visibility=0"])
+    worlds = compile_worlds(unseen, (CONTROL, ARM))
     control, summit = worlds.arms[CONTROL], worlds.arms[ARM]
     assert content_key(control, AFTER_START) == content_key(summit, AFTER_START)
     assert content_key(control) != content_key(summit)
@@ -187,11 +187,15 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     apart = replace(
         worlds, arms={**worlds.arms, "slower": slower}, bounds={**worlds.bounds, "slower": worlds.bounds[ARM]}
     )
-    arms, begun = (CONTROL, ARM, "slower"), []
+    arms, begun, reached, tiny = (CONTROL, ARM, "slower"), [], [], Margins(signed=2.0, log_mean=0.3)
+    monkeypatch.setattr(engine, "within_margins", lambda *of: within_margins(*of, tiny))
     monkeypatch.setattr(blocks, "agreements_at_start", lambda *of: begun.append(of[0].arm) or agreements_at_start(*of))
+    monkeypatch.setattr(blocks, "proceed", lambda *of: reached.append(engine.proceed(*of)) or reached[-1])
     together = simulate_block(apart, 5, Block(0, 30), arms)
-    assert list(dict.fromkeys(begun)) == [CONTROL, "slower"]  # once more, where a bound was too low
+    assert begun == [CONTROL, "slower"] and 0 < reached[0] < control.steps
     begun.clear()
     monkeypatch.setattr(blocks, "content_key", lambda *_: os.urandom(16))
-    assert simulate_block(apart, 5, Block(0, 30), arms).agreements.equals(together.agreements)
-    assert list(dict.fromkeys(begun)) == list(arms)
+    monkeypatch.setattr(blocks, "parting", lambda *_: 0)
+    alone = simulate_block(apart, 5, Block(0, 30), arms)
+    assert all(getattr(alone, name).to_pandas().equals(table.to_pandas()) for name, table in vars(together).items())
+    assert begun == list(arms)

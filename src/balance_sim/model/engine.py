@@ -3,7 +3,9 @@ No loop over replications or states."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
 
 import numpy as np
 
@@ -49,8 +51,8 @@ __all__ = [
     "begin",
     "close_step",
     "perceive",
+    "proceed",
     "simulate",
-    "simulate_from",
     "turn_of_step",
     "watch_margins",
 ]
@@ -62,6 +64,28 @@ AFTER_START = (
     *("policies", "dated_acts"),
 )
 """Fields in which worlds that begin alike may differ."""
+
+
+@dataclass
+class Course:
+    """An arm's replications under way.
+
+    opportunities, thin : with every opportunity of replications that have left their
+        margins
+    observe : sees each step, after it has been perceived
+    consent : of each step so far, what `advance` returns"""
+
+    world: World
+    opportunities: Opportunities
+    thin: Thinning
+    observe: Observer
+    consent: list[Floats] = field(default_factory=list)
+
+    def ended(self, state: BlockState) -> Simulated:
+        """What is left behind. state: after the last step."""
+        turn_of_step(self.world, state)
+        drawn = self.opportunities, np.concatenate(self.consent)
+        return Simulated(state.agreements, *drawn, state.accessions, state.enacted)
 
 
 def begin(
@@ -145,39 +169,63 @@ def simulate(
         agreements and filtered consent
     """
     state = begin(world, baseline, seed, runs)
-    return simulate_from(state, world, baseline, opportunities, thin, seed, observe)
+    course = Course(world, opportunities, thin, observe or (lambda *_: None))
+    proceed([course], state, baseline, seed, range(world.steps))
+    return course.ended(state)
 
 
-def simulate_from(
+def proceed(
+    courses: Sequence[Course],
     state: BlockState,
-    world: World,
     baseline: Baseline,
-    opportunities: Opportunities,
-    thin: Thinning,
     seed: int,
-    observe: Observer | None = None,
-) -> Simulated:
-    """`simulate`, from the state at day 0, as `begin` returns it."""
-    consent_by_step = []
-    for step in range(world.steps):
+    steps: range,
+) -> int:
+    """Some steps of arms that do not differ in them, simulated once for all.
+
+    Parameters
+    ----------
+    courses : sequence of Course
+        of the arms; several have their opportunities in common, and no policies
+    state : BlockState
+        of all of them before these steps; after them, when this returns
+    baseline, seed
+        as in `simulate`
+    steps : range
+        of the grid
+
+    Returns
+    -------
+    int
+        the next step; the one in which a replication leaves the margins of one of
+        several arms, from which each has opportunities of its own
+    """
+    world = courses[0].world
+    for step in steps:
         present = take_turn(world, state, step, seed)
         view = perceive(present, state, step)
-        watch_margins(present, baseline, state)
-        left = np.flatnonzero(opportunities.thinned & ~state.within)
-        if len(left):
-            opportunities, thin = with_all_of(
-                opportunities, thin, left, step, seed, state.runs
-            )
+        versions = [course.world.at(step) for course in courses]
+        if len(courses) == 1:
+            watch_margins(present, baseline, state)
+            _draw_rest(courses[0], state, step, seed)
+        elif not all(within_margins(v, baseline, state).all() for v in versions):
+            return step
         look(present, state, view)
-        if observe is not None:
-            observe(present, state, view)
-        consent_by_step.append(
-            advance(present, baseline, opportunities, thin, state, view, seed)
+        for course, version in zip(courses, versions, strict=True):
+            course.observe(version, state, view)
+        by_arm = advance(present, baseline, courses, state, view, seed)
+        for course, consent_in_step in zip(courses, by_arm, strict=True):
+            course.consent.append(consent_in_step)
+    return steps.stop
+
+
+def _draw_rest(course: Course, state: BlockState, step: int, seed: int) -> None:
+    """Opportunities that were left out, of replications that have left the margins."""
+    left = np.flatnonzero(course.opportunities.thinned & ~state.within)
+    if len(left):
+        course.opportunities, course.thin = with_all_of(
+            course.opportunities, course.thin, left, step, seed, state.runs
         )
-    turn_of_step(world, state)
-    filtered_consent = np.concatenate(consent_by_step)
-    ended = state.accessions, state.enacted
-    return Simulated(state.agreements, opportunities, filtered_consent, *ended)
 
 
 def turn_of_step(world: World, state: BlockState) -> None:
@@ -195,7 +243,10 @@ def turn_of_step(world: World, state: BlockState) -> None:
 def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
     """The world as it is in a step, once what is due by its beginning has taken effect:
     entries into force and ends, what changes sign, efforts that states decide on, what
-    policies do."""
+    policies do. It takes effect once."""
+    if state.turned == step:
+        return world.at(step)
+    state.turned = step
     turn_of_step(world, state)
     day = world.grid[step]
     if world.signings is not None:
@@ -221,37 +272,48 @@ def watch_margins(world: World, baseline: Baseline, state: BlockState) -> None:
 def advance(
     world: World,
     baseline: Baseline,
-    opportunities: Opportunities,
-    thin: Thinning,
+    courses: Sequence[Course],
     state: BlockState,
     view: View,
     seed: int,
-) -> Floats:
+) -> list[Floats]:
     """One step: talks open and go on, agreements are signed; then effort follows
     insecurity.
 
     Parameters
     ----------
+    courses : sequence of Course
+        of arms that do not differ in this step
     view : View
         what `perceive` found in this step
-    world, baseline, opportunities, thin, state, seed
+    world, baseline, state, seed
         as in `simulate` and `begin`
 
     Returns
     -------
-    (K,)
-        the step's part of `Simulated.consent`: for each of its opportunities the
-        probability that talks opened, over the probability that it was kept
+    list of (K,)
+        the step's part of `Simulated.consent` in each of these arms: for each of its
+        opportunities the probability that talks opened, over the probability that it
+        was kept
     """
+    opportunities = courses[0].opportunities
     first, stop = opportunities.starts[view.step : view.step + 2]
-    rows = open_to_consent(world, opportunities, thin, state, first, stop)
+    asked = [
+        open_to_consent(world, opportunities, course.thin, state, first, stop)
+        for course in courses
+    ]
+    rows = reduce(np.union1d, asked)
     sides = consents(world, baseline, opportunities, state, view, rows)
     needs = opportunities.needs.take(rows, axis=0)
     agreed = np.logical_and(*(needs < sides).T)
-    filtered_consent = np.zeros(stop - first)
-    filtered_consent[rows - first] = filtered(
-        world, opportunities, thin, state, rows, sides
-    )
+    by_arm = []
+    for course, own_rows in zip(courses, asked, strict=True):
+        own = sides if own_rows is rows else sides[np.searchsorted(rows, own_rows)]
+        filtered_consent = np.zeros(stop - first)
+        filtered_consent[own_rows - first] = filtered(
+            world, opportunities, course.thin, state, own_rows, own
+        )
+        by_arm.append(filtered_consent)
     seekers = accession.seekers_in(world, state, view.step)
     willing = None
     if seekers is not None:
@@ -259,7 +321,7 @@ def advance(
     act(world, opportunities, state, view.step, rows[agreed], seed)
     accede(world, state, view, seekers, willing, seed)
     close_step(world, baseline, state, view)
-    return filtered_consent
+    return by_arm
 
 
 def open_to_consent(

@@ -7,6 +7,7 @@ force and end.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -246,6 +247,7 @@ class BlockState(OneLine):
     provoked: Provoked | None = None
     accessions: Accessions | None = None
     enacted: Enacted | None = None
+    turned: int = -1  # last step of which the beginning has taken effect
 
 
 NETWORK = (
@@ -343,6 +345,12 @@ def begin_network(world: World, runs: Keys) -> BlockState:
         effort=np.zeros((replications, n)),
         workspace=Workspace.lay(replications, len(world.audience_names), n),
     )
+
+
+def copied(state: BlockState) -> BlockState:
+    """The same in arrays of its own, but for the workspace, which holds nothing from
+    one step to the next."""
+    return deepcopy(state, {id(state.workspace): state.workspace})
 
 
 def repeated(state: BlockState, runs: int) -> BlockState:

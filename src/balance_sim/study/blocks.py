@@ -6,8 +6,9 @@ worker, the order, or other blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,22 @@ from balance_sim.model.core import (
     Floats,
     Keys,
     Thinning,
+    World,
     content_key,
 )
-from balance_sim.model.engine import AFTER_START, begin, simulate_from
+from balance_sim.model.engine import AFTER_START, Course, begin, proceed
 from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.pipeline import agreements_at_start
-from balance_sim.model.state import Accessions, AgreementRows, Enacted, Simulated
+from balance_sim.model.state import (
+    Accessions,
+    AgreementRows,
+    BlockState,
+    Enacted,
+    Simulated,
+    copied,
+)
 from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.world import differ_in_evidence, steps_alike
 from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.study.filtered import (
     FilteredSums,
@@ -312,7 +322,8 @@ def simulate_arms(
     """Some replications of several arms on common random numbers.
 
     Opportunities that cannot lead to consent are left out while bounds of consent hold.
-    Arms with one start, or one bound, share what follows from it.
+    Arms with one start, or one bound, share what follows from it, and the steps in
+    which they do not differ from the control arm.
 
     Parameters
     ----------
@@ -338,21 +349,67 @@ def simulate_arms(
     batch, baseline = Batch(seed, numbers, recorder), worlds.baseline
     begun: dict[bytes, AgreementRows] = {}
     thinned: dict[bytes, Thinning] = {}
+    courses: dict[str, Course] = {}
+
+    def at_start(world: World) -> BlockState:
+        key = content_key(world, AFTER_START)
+        if key not in begun:
+            begun[key] = agreements_at_start(world, baseline, seed, numbers)
+        return begin(world, baseline, seed, numbers, begun[key])
+
     for arm in arms:
         world, bounds = worlds.arms[arm], worlds.bounds[arm]
-        start_key, bounds_key = content_key(world, AFTER_START), content_key(bounds)
-        if start_key not in begun:
-            begun[start_key] = agreements_at_start(world, baseline, seed, numbers)
-        if bounds_key not in thinned:
-            thinned[bounds_key] = thinning(world, opportunities, bounds)
-        state = begin(world, baseline, seed, numbers, begun[start_key])
-        drawn = opportunities, thinned[bounds_key], seed
-        ended = simulate_from(state, world, baseline, *drawn, recorder.observer(arm))
-        own = prospect
+        key = content_key(bounds)
+        if key not in thinned:
+            thinned[key] = thinning(world, opportunities, bounds)
+        look = recorder.observer(arm)
+        courses[arm] = Course(world, opportunities, thinned[key], look)
+    parts, states = _shared_steps(worlds, courses, at_start, seed)
+    for arm in arms:
+        course, first = courses.pop(arm), parts[arm]
+        state = copied(states[first]) if first else at_start(course.world)
+        proceed([course], state, baseline, seed, range(first, course.world.steps))
+        ended, own = course.ended(state), prospect
         if ended.opportunities is not opportunities:
             own = prospect_of(worlds, ended.opportunities, windows)
         batch.add_arm(worlds, arm, ended, own)
     return batch
+
+
+def parting(world: World, control: World) -> int:
+    """The first step in which an arm may differ from the control arm, or the number of
+    steps."""
+    world, control = replace(world, drawn=None), replace(control, drawn=None)
+    if world.policies is not None or not differ_in_evidence(world, control):
+        return 0
+    return steps_alike(world, control)
+
+
+def _shared_steps(
+    worlds: Worlds,
+    courses: Mapping[str, Course],
+    at_start: Callable[[World], BlockState],
+    seed: int,
+) -> tuple[dict[str, int], dict[int, BlockState]]:
+    """Simulate the steps that arms share with the control arm. Returns by arm the first
+    step that it does not share, and by such step the state then."""
+    control, parts = worlds.scenario.reference_arm, dict.fromkeys(courses, 0)
+    others = [arm for arm in courses if arm != control]
+    if control in courses:
+        world = courses[control].world
+        parts |= {arm: parting(courses[arm].world, world) for arm in others}
+        parts[control] = max(parts.values())
+    if not any(parts.values()):
+        return parts, {}
+    state, states = at_start(courses[control].world), {}
+    for first, stop in pairwise(sorted({0, *parts.values()})):
+        alike = [arm for arm in courses if parts[arm] >= stop]
+        together = [courses[arm] for arm in alike]
+        after = proceed(together, state, worlds.baseline, seed, range(first, stop))
+        states[after] = copied(state)
+        if after < stop:
+            return parts | dict.fromkeys(alike, after), states
+    return parts, states
 
 
 # -- tables
