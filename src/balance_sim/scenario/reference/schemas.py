@@ -30,7 +30,6 @@ from balance_sim.scenario.layout import (
     SECTIONS,
     TOP,
 )
-from balance_sim.scenario.players import ready_policies
 from balance_sim.scenario.schema import CapabilityWeights, Parameters
 from balance_sim.scenario.validation import LAID_OVER
 from balance_sim.scenario.vocabulary import (
@@ -107,17 +106,9 @@ def _or_in_short(defs: Plain) -> None:
     text, as `30 days`."""
     defs["Policy"].pop("required")  # what a shipped one has need not be written
     policy, player = defs["Policy"]["properties"], defs["Player"]["properties"]
-    in_list = [{"enum": [*ready_policies()]}, MAPPING | {"required": ["id"]}]
-    by_name = player["policies"].pop("patternProperties")
-    player["policies"].pop("type")
-    player["policies"]["anyOf"] = [
-        MAPPING | {"patternProperties": by_name},
-        {"type": "array", "items": {"anyOf": in_list}},
-    ]
-    number = {"type": policy["delay"].pop("type")}
-    days = TEXT | {"pattern": r"^[0-9]+(\.[0-9]+)? days?$"}
-    bounds = {name: policy["delay"].pop(name) for name in ("minimum", "maximum")}
-    policy["delay"]["anyOf"] = [number | bounds, days]
+    delay, by_name = policy["delay"], player["policies"]
+    policy["delay"] = {"anyOf": [delay, TEXT], "default": delay["default"]}
+    player["policies"] = {"anyOf": [by_name, {"type": "array"}]}
 
 
 def _complete(defs: Plain) -> None:
