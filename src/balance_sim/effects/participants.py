@@ -26,7 +26,14 @@ from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.filtered import Windows
 from balance_sim.study.scene import EventRoles, focal_roles, roles_of
-from balance_sim.study.spans import at_start, course, in_spans, spans, with_event
+from balance_sim.study.spans import (
+    WillingnessOverTime,
+    at_start,
+    course,
+    in_spans,
+    spans,
+    with_event,
+)
 
 StateSet = tuple[int, ...]
 Verdict = Literal["specific", "not specific", "fades", "does not fade", "too few"]
@@ -265,6 +272,11 @@ class Participants:
         world, common = with_event(self.control, self.scenario, event), self.course
         baseline = self.worlds.baseline
         having = course(world, baseline, dyads, start=self.start, beside=common)
+        return self.gain(having, dyads)
+
+    def gain(self, having: WillingnessOverTime, dyads: Ints) -> float:
+        """Expected agreements of these dyads more than in the control arm. having: of
+        these dyads alone."""
         idle = self.idle[:, dyads]
         expected = self.signatures.signed(having, idle, self.windows)
         return security_gain(expected, self.without[dyads])

@@ -18,7 +18,6 @@ from balance_sim.effects.participants import (
     COUNTER,
     Participants,
     StateSet,
-    security_gain,
 )
 from balance_sim.model import threat
 from balance_sim.model.baseline import compile_worlds, feared
@@ -215,11 +214,13 @@ class _World:
         for elasticity in ELASTICITY:
             odds = np.exp(elasticity * alarm.sum(axis=1))[..., None]
             consent = np.minimum(self.common.consent * odds, 1.0)
-            record.append(self._gain(replace(self.common, consent=consent)))
+            record.append(
+                self.study.gain(replace(self.common, consent=consent), self.dyads)
+            )
         return StandardAct(
             act=name,
             alarm=float(alarm[self._day].mean()),
-            effect=self._gain(having),
+            effect=self.study.gain(having, self.dyads),
             record=(record[0], record[1], record[2]),
         )
 
@@ -248,13 +249,6 @@ class _World:
             unsided = threat.unsided(view.total, view.sided)[0]
             rows.append(threat.alarm(unsided, start, floor)[sides, sides[::-1]])
         return np.stack(rows)
-
-    def _gain(self, wanted: WillingnessOverTime) -> float:
-        """Expected security agreements more than in the control arm."""
-        study = self.study
-        idle = study.idle[:, self.dyads]
-        expected = study.signatures.signed(wanted, idle, study.windows)
-        return security_gain(expected, study.without[self.dyads])
 
     @property
     def _day(self) -> int:
