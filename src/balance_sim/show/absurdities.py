@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from balance_sim.effects.scale import LARGEST, OFF
-from balance_sim.effects.why_nothing import COUNTER, HARDLY
+from balance_sim.effects.world_at_start import COUNTER, HARDLY
 from balance_sim.model.baseline import OTHER_SIDE
 from balance_sim.scenario.reading import Finding
 from balance_sim.show import wording as say
