@@ -155,17 +155,8 @@ def test_where_all_replications_fail_nothing_is_returned(agent: type[bs.StateAge
 
 
 def test_the_command_line_says_why_the_first_failed(tmp_path: Path) -> None:
-    words = [
-        "run",
-        SMALL,
-        "--runs",
-        "2",
-        "--model",
-        f"{__name__}:Raising",
-        "--out",
-        str(tmp_path / "a"),
-        "--no-figures",
-    ]
+    words = ["run", SMALL, "--runs", "2", "--workers", "1", "--no-figures", "--out", str(tmp_path / "a")]
+    words += ["--model", f"{__name__}:Raising"]
     done = CliRunner().invoke(main, words)
     line = Raising.willingness.__code__.co_firstlineno + 1
     assert done.exit_code == 3 and "LookupError" in done.stderr and f"{FILE}:{line})" in done.stderr
