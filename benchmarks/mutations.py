@@ -161,7 +161,6 @@ ROOMS = {
     "scores": Room(
         (
             "evidence/forecast/*.py",
-            "evidence/cases/responses.py",
             "evidence/cases/scor*.py",
         ),
         (
@@ -545,13 +544,13 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ('posterior', 'evidence/posterior/weights.py', 'excess without its threshold',
      'np.log(smooth + threshold)',
      'np.log(smooth)'),
-    ('posterior', 'evidence/posterior/variance.py', 'a walk leaves out its first group',
+    ('posterior', 'evidence/posterior/uncertainty.py', 'a walk leaves out its first group',
      'order[walk, :-1]:',
      'order[walk, 1:]:'),
-    ('posterior', 'evidence/posterior/variance.py', 'variance left for standard deviation left',
+    ('posterior', 'evidence/posterior/uncertainty.py', 'variance left for standard deviation left',
      'sd * float(np.sqrt(1.0 - explained[k]))',
      'sd * float(1.0 - explained[k])'),
-    ('posterior', 'evidence/posterior/variance.py', 'draws that are equal count as below',
+    ('posterior', 'evidence/posterior/uncertainty.py', 'draws that are equal count as below',
      'below = np.searchsorted(ordered, values)',
      'below = np.searchsorted(ordered, values, side="right")'),
     ('posterior', 'evidence/posterior/uncertainty.py', 'theories not told apart count in full',
@@ -656,7 +655,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ('scores', 'evidence/forecast/baselines.py', 'a whole year at risk for a part',
      'x @ self.coefficient + offset(rows)',
      'x @ self.coefficient'),
-    ('scores', 'evidence/cases/responses.py', 'a month is its last day',
+    ('scores', 'evidence/cases/scores.py', 'a month is its last day',
      '{"month": "M", "year": "Y"}',
      '{"year": "Y"}'),
     ('scores', 'evidence/cases/scores.py', 'dyads as replicates where fewer states signed',

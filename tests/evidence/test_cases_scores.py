@@ -6,8 +6,15 @@ import balance_sim
 import numpy as np
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.evidence.cases.responses import responses_of, sorted_out
-from balance_sim.evidence.cases.scores import CaseTable, baselines, measured, score_case, scored_table
+from balance_sim.evidence.cases.scores import (
+    CaseTable,
+    baselines,
+    measured,
+    responses_of,
+    score_case,
+    scored_table,
+    sorted_out,
+)
 from balance_sim.evidence.cases.tables import read_cases_plan
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities

@@ -13,11 +13,11 @@ from balance_sim.evidence.posterior import effect_draws
 from balance_sim.evidence.posterior import uncertainty as of_draws
 from balance_sim.evidence.posterior.effect_draws import COLUMNS, effect_of, effects_over, spread_of
 from balance_sim.evidence.posterior.parameter_draws import posterior_draws, prior_draws
-from balance_sim.evidence.posterior.uncertainty import uncertainty
-from balance_sim.evidence.posterior.variance import (
+from balance_sim.evidence.posterior.uncertainty import (
     _places_among,
     grouped,
     inert_in,
+    uncertainty,
     variance_shares,
     walks_between,
 )

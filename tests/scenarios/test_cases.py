@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.cli.program import main
-from balance_sim.evidence.cases.responses import responses_of, sorted_out
+from balance_sim.evidence.cases.scores import responses_of, sorted_out
 from balance_sim.evidence.cases.tables import case_named
 from balance_sim.scenario import load_scenario
 from click.testing import CliRunner
