@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from balance_sim.cli import main
-from click.testing import CliRunner
+from program import answered
 
 _PLACE = Path(__file__).parent.parent / "scenario" / "conftest.py"
 _SPEC = importlib.util.spec_from_file_location("scenario_conftest", _PLACE)
@@ -46,18 +45,12 @@ def world(tmp_path, monkeypatch):
     return worlds.World(tmp_path)
 
 
-def invoke(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(main, arguments)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.stdout, result.stderr
-
-
 def holds(answer: str, *commands: tuple[str, ...]) -> None:
     """Every command ends with 4 and begins so; with `--json` the record says the same in parts."""
     for command in commands:
-        code, out, err = invoke(*command)
+        code, out, err = answered(*command)
         assert (code, out) == (4, "") and err.startswith(answer), err
-        code, out, none = invoke(*command, "--json")
+        code, out, none = answered(*command, "--json")
         document = json.loads(out)
         assert (code, none, document["ok"]) == (4, "", False)
         (record,) = document["errors"]

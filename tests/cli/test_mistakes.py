@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from balance_sim.cli import main
-from click.testing import CliRunner
+from program import answered
 
 ROOT = Path(__file__).resolve().parents[2]
 WORLD = (ROOT / "experiments" / "smoke" / "five_states.yaml").read_text(encoding="utf-8")
@@ -19,12 +18,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("mistakes")
     (place / "w.yaml").write_text(WORLD, encoding="utf-8")
     return place
-
-
-def answered(words: list[str]) -> tuple[int, str, str]:
-    result = CliRunner().invoke(main, words)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 # -- the command itself: exit code 2, and what has to be named -------------------------------------------------
@@ -88,7 +81,7 @@ USAGE = [
 @pytest.mark.parametrize(("line", "named"), USAGE)
 def test_a_command(line: str, named: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    code, out, err = answered(line.split())
+    code, out, err = answered(*line.split())
     assert (code, out) == (2, "") and named in err
 
 
@@ -127,7 +120,7 @@ INPUT = [
 @pytest.mark.parametrize(("line", "place"), INPUT)
 def test_a_name_or_a_value(line: str, place: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    code, out, err = answered(line.split())
+    code, out, err = answered(*line.split())
     assert (code, out) == (4, "") and err.startswith(place), err
 
 
@@ -191,7 +184,7 @@ def test_a_file(old: str, new: str, code: str, path: str, tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     assert old in WORLD
     Path("w.yaml").write_text(WORLD.replace(old, new, 1), encoding="utf-8")
-    exit_code, out, _ = answered(["check", "w.yaml", "--json"])
+    exit_code, out, _ = answered("check", "w.yaml", "--json")
     (error,) = json.loads(out)["errors"]
     line = WORLD[: WORLD.index(old)].count("\n") + 1
     assert (exit_code, error["code"], error["path"], error["line"]) == (4, code, path, line)

@@ -12,7 +12,7 @@ import pytest
 from balance_sim.cli import main
 from balance_sim.cli.program import CORE
 from balance_sim.registry import places
-from click.testing import CliRunner
+from program import answered
 
 SUMMIT = Path(__file__).parent.parent / "scenario" / "data" / "summit.yaml"
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1"}
@@ -22,11 +22,6 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The program in a process of its own."""
     command = [sys.executable, "-m", "balance_sim", *arguments]
     return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-
-
-def invoke(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(main, arguments)
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture
@@ -41,7 +36,7 @@ def bad(tmp_path: Path) -> Path:
 
 
 def test_check_as_json(bad):
-    code, out, err = invoke("check", str(bad), "--json")
+    code, out, err = answered("check", str(bad), "--json")
     assert (code, err) == (4, "")
     answer = json.loads(out)
     assert answer["ok"] is False
@@ -49,7 +44,7 @@ def test_check_as_json(bad):
     assert [one["code"] for one in answer["warnings"]] == ["W303"]
     keys = ["file", "line", "col", "path", "code", "message", "allowed", "suggestion"]
     assert list(answer["errors"][0]) == keys
-    code, out, _ = invoke("check", "--json", str(SUMMIT))
+    code, out, _ = answered("check", "--json", str(SUMMIT))
     answer = json.loads(out)
     assert (code, answer["ok"], answer["errors"], answer["scenario"]["name"]) == (0, True, [], "summit")
     assert len(answer["scenario"]["sha256"]) == 64
@@ -65,7 +60,7 @@ def test_check_as_json(bad):
     ],
 )
 def test_usage_errors_end_with_2(arguments, said):
-    code, out, err = invoke(*arguments)
+    code, out, err = answered(*arguments)
     assert (code, out) == (2, "")
     assert said in err
 
@@ -89,7 +84,7 @@ TAKES = {
 def test_every_command_says_what_the_file_of_another_is(command):
     for kind, (path, right) in KINDS_OF_FILES.items():
         if kind != TAKES[command]:
-            code, out, err = invoke(*command, str(path))
+            code, out, err = answered(*command, str(path))
             assert (code, out) == (4, ""), (kind, err)
             assert f"{kind}, not " in err and TAKES[command] in err, err
             assert f"balance-sim {right.format(path)}" in err, err
@@ -112,7 +107,7 @@ BAD_ARGUMENTS = [
 
 @pytest.mark.parametrize(("arguments", "code", "said"), BAD_ARGUMENTS)
 def test_arguments_that_nobody_means(arguments, code, said):
-    ended, out, err = invoke(*(word.format(scenario=SUMMIT) for word in arguments))
+    ended, out, err = answered(*(word.format(scenario=SUMMIT) for word in arguments))
     assert (ended, out) == (code, ""), err
     assert said in err and len(err) < 2000
     assert "\x1b" not in err and "\u202e" not in err
@@ -120,29 +115,29 @@ def test_arguments_that_nobody_means(arguments, code, said):
 
 def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, out, _ = invoke("new", "mine")
+    code, out, _ = answered("new", "mine")
     assert code == 0 and "wrote mine.yaml" in out
-    assert invoke("check", "mine.yaml")[0] == 0
-    assert invoke("check", "mine")[0] == 0
+    assert answered("check", "mine.yaml")[0] == 0
+    assert answered("check", "mine")[0] == 0
     before = Path("mine.yaml").read_bytes()
-    code, _, err = invoke("new", "mine")
+    code, _, err = answered("new", "mine")
     assert code == 2 and "mine.yaml exists" in err
     assert Path("mine.yaml").read_bytes() == before
-    assert invoke("new", "../mine")[0] == 4
-    code, _, err = invoke("new", "other", "--out", "mine.yaml/other.yaml")  # below a file
+    assert answered("new", "../mine")[0] == 4
+    code, _, err = answered("new", "other", "--out", "mine.yaml/other.yaml")  # below a file
     assert code == 7 and "cannot write mine.yaml/other.yaml" in err and "another --out" in err
-    assert invoke("new", "x", "--out", "new/folder/x.yaml")[0] == 0
+    assert answered("new", "x", "--out", "new/folder/x.yaml")[0] == 0
     assert Path("new/folder/x.yaml").is_file()
-    assert invoke("new", "other", "--out", "-")[1].splitlines()[1].startswith("# other: a scenario to start from")
-    stated = invoke("new", "other", "--out", "-", "--base-rate", "0.75")[1]
+    assert answered("new", "other", "--out", "-")[1].splitlines()[1].startswith("# other: a scenario to start from")
+    stated = answered("new", "other", "--out", "-", "--base-rate", "0.75")[1]
     assert "\nbase_rate: 0.75\n" in stated and "\n# base_rate" not in stated
-    assert "\n# base_rate: 2.0\n" in invoke("new", "other", "--out", "-")[1]  # no terminal: nothing is asked
+    assert "\n# base_rate: 2.0\n" in answered("new", "other", "--out", "-")[1]  # no terminal: nothing is asked
     for none in ("0", "nan", "inf"):
-        assert invoke("new", "other", "--out", "-", "--base-rate", none)[0] == 2
+        assert answered("new", "other", "--out", "-", "--base-rate", none)[0] == 2
 
 
 def test_version():
-    assert invoke("--version")[1].strip().rpartition(" ")[2].count(".") == 2
+    assert answered("--version")[1].strip().rpartition(" ")[2].count(".") == 2
 
 
 def parameters_of(command: click.Command) -> list[click.Parameter]:
@@ -159,7 +154,7 @@ def test_the_core_is_small():
 
 
 def test_an_empty_command_line_shows_where_to_begin():
-    code, out, err = invoke()
+    code, out, err = answered()
     assert (code, err) == (0, "")
     names = re.findall(r"^  ([a-z]+)  ", out, re.MULTILINE)
     assert names == ["run", "check", "new", "plot", "explain", "app"]
@@ -168,7 +163,7 @@ def test_an_empty_command_line_shows_where_to_begin():
 
 @pytest.mark.parametrize("name", sorted(places("evidence")))
 def test_the_old_spelling_of_a_command_answers_with_the_new_one(name):
-    code, _, err = invoke(name, "x")
+    code, _, err = answered(name, "x")
     assert code == 2
     assert f"balance-sim evidence {name}" in err or name == "case"
 
@@ -228,7 +223,7 @@ def broken(error: BaseException) -> click.Command:
 def test_whatever_goes_wrong_has_its_exit_code(monkeypatch, error, code, said):
     monkeypatch.setattr(type(main), "get_command", lambda *_: broken(error))
     monkeypatch.delenv("BALANCE_SIM_DEBUG", raising=False)
-    ended, out, err = invoke("check")
+    ended, out, err = answered("check")
     assert (ended, out) == (code, "")
     assert said in err
     assert "Traceback" not in err

@@ -10,7 +10,6 @@ from pathlib import Path
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.cli.program import main
 from balance_sim.evidence.forecast.reaction import (
     YEARS,
     Dispersion,
@@ -27,7 +26,7 @@ from balance_sim.evidence.forecast.reaction import (
 from balance_sim.model.baseline import classes_of
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.schema import Agreement, Calibration
-from click.testing import CliRunner
+from program import score
 from scipy.stats import binom, gamma, nbinom, norm, poisson, t
 
 NONE = Dispersion()
@@ -187,11 +186,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "results"
 
 
-def answered(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["evidence", "score", *map(str, words)])
-    return done.exit_code, done.output
-
-
 def test_the_found_counts_and_each_arm(folder: Path, tmp_path: Path) -> None:
     result = bs.open_result(folder)
     scenario, classes = result.scenario, classes_of(result.scenario)
@@ -219,7 +213,7 @@ def test_the_found_counts_and_each_arm(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "record.csv"
     text = "".join(f"{name},{a},{b},{kind},signed,{day}\n" for name, a, b, kind, day in rows)
     path.write_text(f"id,iso3_a,iso3_b,kind,stage,date\n{text}", encoding="utf-8")
-    code, text = answered(folder, path, "--reaction", "--json")
+    code, text = score(folder, path, "--reaction", "--json")
     assert code == 0, text
     document = json.loads(text)
     assert document["found"] == {"counter": 3, "other": 1}
@@ -237,7 +231,7 @@ def test_the_found_counts_and_each_arm(folder: Path, tmp_path: Path) -> None:
     assert control["bayes_factor"] == document["bayes_factors"][result.reference] == 1.0
     assert (document["ci95"], document["detectable"]) == (document["ratio"]["ci95"], document["ratio"]["smallest"])
     assert arm["ratio"] == pytest.approx(arm["counter"] / arm["other"] * control["other"] / control["counter"])
-    code, text = answered(folder, path, "--reaction")
+    code, text = score(folder, path, "--reaction")
     assert code == 0
     assert "3 counter-balancing and 1 other" in text
 
@@ -252,7 +246,7 @@ def test_many_counter_balancing_agreements_speak_for_the_arm_that_makes_more(fol
         path = tmp_path / f"{count}.csv"
         rows = "".join(f"x{k},{a},{b},{security},signed,{day}\n" for k in range(count))
         path.write_text(f"id,iso3_a,iso3_b,kind,stage,date\n{rows}", encoding="utf-8")
-        document = json.loads(answered(folder, path, "--reaction", "--json")[1])
+        document = json.loads(score(folder, path, "--reaction", "--json")[1])
         arms = document["arms"]
         assert arms[result.headline_arm]["counter"] > arms[result.reference]["counter"]
         assert (arms[result.headline_arm]["bayes_factor"] > 1.0) == above
@@ -291,7 +285,7 @@ def test_what_reaction_does_not_take(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "record.csv"
     path.write_text("iso3_a,iso3_b,kind,stage,date\n", encoding="utf-8")
     for words in ([folder], [path, path], [folder, path, "--kind", "x"], [folder, path, "--freeze", tmp_path / "f"]):
-        assert answered(*words, "--reaction")[0] in (2, 4)
+        assert score(*words, "--reaction")[0] in (2, 4)
 
 
 def test_earlier_periods_are_of_ten_years_and_end_before_the_start(folder: Path) -> None:

@@ -10,10 +10,9 @@ import balance_sim as bs
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.cli.program import main
 from balance_sim.evidence.forecast.forecast import Forecast, freeze
 from balance_sim.evidence.goodness.dyad_probabilities import dyad_probabilities
-from click.testing import CliRunner
+from program import score
 
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"
 TRILATERAL = "".join(
@@ -26,11 +25,6 @@ FORECAST = Forecast(
     date(1999, 12, 31),
 )
 RUNS = 60
-
-
-def score(*words: object) -> tuple[int, str]:
-    done = CliRunner().invoke(main, ["evidence", "score", *map(str, words)])
-    return done.exit_code, done.output
 
 
 def scored(*words: object) -> dict:

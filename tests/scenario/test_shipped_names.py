@@ -4,11 +4,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from balance_sim.cli import main
 from balance_sim.scenario.files import Sources, find, shipped_files, shipped_root
 from balance_sim.scenario.load import check_scenario, load_scenario
 from balance_sim.scenario.plans import offered_files
-from click.testing import CliRunner
+from program import answered
 
 ROOT = Path(__file__).resolve().parents[2]
 SMOKE = ROOT / "experiments" / "smoke" / "five_states.yaml"
@@ -19,11 +18,6 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working directory: an empty folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def invoke(*words: str) -> tuple[int, str, str]:
-    done = CliRunner().invoke(main, words)
-    return done.exit_code, done.stdout, done.stderr
 
 
 def test_every_file_in_the_three_folders_is_offered_with_its_command() -> None:
@@ -46,7 +40,7 @@ NAMES = ["solomon_2022", "smoke", "security_dilemma", "cases", "hindcast_dcad"]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bare_name_is_found_from_an_empty_folder(name: str) -> None:
-    code, said, _ = invoke("check", name, "--no-world")
+    code, said, _ = answered("check", name, "--no-world")
     assert code == 0 and said.startswith(f"{name}: ok"), said
 
 
@@ -56,7 +50,7 @@ def test_a_file_here_comes_first(empty: Path) -> None:
     assert load_scenario("solomon_2022").codes == load_scenario(SMOKE).codes
     row = next(one for one in offered_files() if one.name == "solomon_2022")
     assert (row.path, row.is_shipped) == ("scenarios/solomon_2022.yaml", False)
-    assert invoke("list")[1].splitlines()[-1] == "Not shipped, but here: scenarios/solomon_2022.yaml"
+    assert answered("list")[1].splitlines()[-1] == "Not shipped, but here: scenarios/solomon_2022.yaml"
     shutil.copy(SMOKE, empty / "solomon_2022.yaml")
     assert Sources("solomon_2022").path == Path("solomon_2022.yaml")
 

@@ -8,10 +8,9 @@ from typing import Any
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.cli import main
 from balance_sim.show.figures import figures_of
 from balance_sim.show.report.pages import page_of
-from click.testing import CliRunner
+from program import call
 
 from .conftest import small_text
 
@@ -44,14 +43,10 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def ask(*words: str) -> Any:
-    return CliRunner().invoke(main, list(words), catch_exceptions=False)
-
-
 def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
     words = ["run", SMALL, "--runs", "20", "--no-figures", "--outcomes", mine, "--json"]
-    one = json.loads(ask(*words, "--workers", "1", "--out", "a").stdout)
-    two = json.loads(ask(*words, "--workers", "2", "--out", "b").stdout)
+    one = json.loads(call(*words, "--workers", "1", "--out", "a").stdout)
+    two = json.loads(call(*words, "--workers", "2", "--out", "b").stdout)
     assert one["digest"] == two["digest"]
     frame = bs.open_result("a").outcomes
     np.testing.assert_array_equal(frame["own_ours_again"], frame["accords_all_300"])
@@ -68,7 +63,9 @@ def test_a_module_in_this_folder_is_measured_and_read_back(mine: str) -> None:
     assert [row[0] for row in own[2:4]] == ["Ours again: New security agreements, counted a second time."] * 2
     assert own[2][3] == "control"
     assert "spread_own_ours_again" in figures_of(stored)
-    assert "own_first_at_all" in ask("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(encoding="utf-8")
+    assert "own_first_at_all" in call("export", "a", "--out", "a.csv").stdout + Path("a.csv").read_text(
+        encoding="utf-8"
+    )
 
 
 class Loyal(bs.StateAgent):
@@ -93,13 +90,13 @@ def test_weights_of_one_dyad_count_that_dyad(mine: str) -> None:
 
 
 def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
-    assert ask("run", SMALL, "--runs", "4", "--no-figures", "--outcomes", mine, "--out", "a").exit_code == 0
-    assert ask("verify", "a").exit_code == 0
-    assert ask("package", "a", "--out", "a.zip").exit_code == 0
-    refused = ask("reproduce", "a.zip")
+    assert call("run", SMALL, "--runs", "4", "--no-figures", "--outcomes", mine, "--out", "a").exit_code == 0
+    assert call("verify", "a").exit_code == 0
+    assert call("package", "a", "--out", "a.zip").exit_code == 0
+    refused = call("reproduce", "a.zip")
     assert refused.exit_code == 2 and f"--outcomes {mine} allows it" in refused.stderr
-    assert ask("reproduce", "a.zip", "--outcomes", mine).stdout.startswith("reproduced")
-    other = ask("run", SMALL, "--runs", "4", "--no-figures", "--out", "a")
+    assert call("reproduce", "a.zip", "--outcomes", mine).stdout.startswith("reproduced")
+    other = call("run", SMALL, "--runs", "4", "--no-figures", "--out", "a")
     assert other.exit_code == 2 and "own_outcomes" in other.stderr
 
 
@@ -112,7 +109,7 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
         Path(f"{mine}.py").unlink()
     else:
         Path(f"{mine}.py").write_text(code, encoding="utf-8")
-    done = ask("run", SMALL, "--runs", "2", "--outcomes", mine, "--out", "a")
+    done = call("run", SMALL, "--runs", "2", "--outcomes", mine, "--out", "a")
     assert done.exit_code == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
@@ -140,7 +137,7 @@ def test_a_function_that_gives_no_column_is_refused_before_anything_is_simulated
     mine: str, code: str, line: int, said: str
 ) -> None:
     Path(f"{mine}.py").write_text(f"def wrong(history):\n    {code}\n", encoding="utf-8")
-    done = ask("run", SMALL, "--runs", "2", "--no-figures", "--outcomes", mine, "--workers", "1", "--out", "a")
+    done = call("run", SMALL, "--runs", "2", "--no-figures", "--outcomes", mine, "--workers", "1", "--out", "a")
     assert done.exit_code == 4 and not Path("a").exists()
     assert f"{mine}.py:{line}:1: error[E310] outcome `wrong`: " in done.stderr and said in done.stderr
     assert "Traceback" not in done.stderr

@@ -4,12 +4,10 @@ import linecache
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import balance_sim as bs
 import pytest
 from balance_sim.archive.reproduce import job_of
-from balance_sim.cli import main
 from balance_sim.effects.explain.attribution import attribute
 from balance_sim.model.own import events, terms
 from balance_sim.model.own import modules as plugins
@@ -18,7 +16,7 @@ from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import open_sweep
-from click.testing import CliRunner
+from program import call
 
 SMALL = Path(__file__).resolve().parents[2] / "experiments" / "smoke" / "five_states.yaml"
 MINE = """
@@ -109,10 +107,6 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     plugins._entered.update(entered)
 
 
-def ask(*words: str) -> Any:
-    return CliRunner().invoke(main, list(words), catch_exceptions=False)
-
-
 def small(**weights: float) -> bs.Scenario:
     return bs.load_scenario(SMALL, set=[f"theory.weights.{name}={value}" for name, value in weights.items()])
 
@@ -191,7 +185,7 @@ def test_a_sweep_takes_its_weight(mine: str) -> None:
     Path("small.yaml").write_text(SMALL.read_text(encoding="utf-8"), encoding="utf-8")
     head = "schema: 1\nscenario: small.yaml\nruns: 4\noutcomes: [accords_all_300]\n"
     Path("exp.yaml").write_text(f"{head}factors: {{theory.weights.own_tongue: [0, 2]}}\n", encoding="utf-8")
-    done = ask("sweep", "exp.yaml", "--workers", "1", "--out", "s", "--terms", mine)
+    done = call("sweep", "exp.yaml", "--workers", "1", "--out", "s", "--terms", mine)
     assert done.exit_code == 0, done.output
     levels = open_sweep(Path("s")).levels
     means = levels[levels["arm"] == "no_summit"].groupby("theory.weights.own_tongue")["mean"].first()
@@ -211,7 +205,9 @@ def test_a_sweep_takes_its_weight(mine: str) -> None:
     ],
 )
 def test_what_a_term_must_not_give_is_told_with_its_line(mine: str, name: str, line: int, said: str) -> None:
-    done = ask("run", str(SMALL), "--runs", "2", "--out", "a", "--terms", mine, "--set", f"theory.weights.own_{name}=1")
+    done = call(
+        "run", str(SMALL), "--runs", "2", "--out", "a", "--terms", mine, "--set", f"theory.weights.own_{name}=1"
+    )
     assert done.exit_code == 4 and said in done.stderr and "Traceback" not in done.stderr
     assert done.stderr.startswith(f"{mine}.py:{line}:1: error[E310] theory.weights.own_{name}: ")
 
@@ -228,12 +224,12 @@ def test_a_term_out_of_bounds_in_some_replications_ends_the_study(mine: str, wor
 
 def test_what_a_kind_must_not_give(mine: str) -> None:
     with_kind("own_short")
-    done = ask("run", "own_short.yaml", "--runs", "2", "--out", "a", "--terms", mine)
+    done = call("run", "own_short.yaml", "--runs", "2", "--out", "a", "--terms", mine)
     assert done.exit_code == 4 and "of event `summit` the function gives ('intent', 'XAR', 1.0)" in done.stderr
 
 
 def test_a_kind_that_names_no_state(mine: str) -> None:
     with_kind("own_astray")
-    done = ask("run", "own_astray.yaml", "--runs", "2", "--out", "a", "--terms", mine)
+    done = call("run", "own_astray.yaml", "--runs", "2", "--out", "a", "--terms", mine)
     assert done.exit_code == 4 and done.stderr.startswith(f"{mine}.py:49:1: error[E310] event_kinds.own_astray: ")
     assert "FRA" in done.stderr
