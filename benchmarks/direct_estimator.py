@@ -1,4 +1,4 @@
-"""Filtered sums of arms evaluated beside the control arm's replications (`effects.direct`): what tests and other
+"""Filtered sums of arms evaluated beside the control arm's replications (`along_control`): what tests and other
 benchmarks hold against full simulation."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from balance_sim.effects.direct import StepOfArm, along_control
+from balance_sim.effects.explain.attribution import StepOfArm, along_control
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Floats, Keys
 from balance_sim.model.engine import consents, filtered

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.direct import along_control
+from balance_sim.effects.explain.attribution import along_control
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
