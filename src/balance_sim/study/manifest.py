@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -260,8 +261,9 @@ def read_manifest(folder: Path) -> Manifest | None:
         ) from None
 
 
+@lru_cache(maxsize=1)
 def manifest_from(content: bytes) -> Manifest:
-    """Return a manifest from its JSON.
+    """Return a manifest from its JSON; that of the same bytes is the same.
 
     Raises
     ------

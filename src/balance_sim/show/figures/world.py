@@ -210,14 +210,14 @@ def _draw_land(
 
     west, east, south, north = layout.box
     sea = Rectangle((west, south), east - west, north - south, facecolor=SEA)
-    ax.add_patch(sea)
+    ax.add_artist(sea)  # the page has bounds of its own: none are looked for
     for code, outline in layout.outlines().items():
         rings = [Path(ring, closed=True) for ring in outline]
         land = PathPatch(Path.make_compound_path(*rings), linewidth=0.5)
         land.set(facecolor=colours.get(code, LAND), edgecolor=EDGE)
         if code in outlined:
             land.set(edgecolor=style.INK, linewidth=1.5, zorder=2)
-        ax.add_patch(land)
+        ax.add_artist(land)
 
 
 def _draw_arcs(ax: style.Axes, arcs: pd.DataFrame, layout: Layout) -> None:
