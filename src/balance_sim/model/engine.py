@@ -82,8 +82,10 @@ class Course:
     consent: list[Floats] = field(default_factory=list)
 
     def ended(self, state: BlockState) -> Simulated:
-        """What is left behind. state: after the last step."""
-        turn_of_step(self.world, state)
+        """What is left behind. state: after the last step, of which nobody sees the
+        network any more."""
+        accession.settle_accessions(self.world, state)
+        settle(self.world, state)
         drawn = self.opportunities, np.concatenate(self.consent)
         return Simulated(state.agreements, *drawn, state.accessions, state.enacted)
 
