@@ -167,7 +167,7 @@ def points_table(points: int) -> None:
     """Print milliseconds a point of a grid, and what the workbench adds to a call."""
     levels = points // 25
     axes = np.linspace(0, 1, levels), np.linspace(0.1, 0.6, 25)
-    grid = [(round(x, 4), round(y, 4)) for x, y in itertools.product(*axes)]
+    grid = [*itertools.product(*(axis.round(4).tolist() for axis in axes))]
     ways: dict[str, Callable[[Grid], object]] = {
         "our sweep": ours,
         "balance_sim.run, point by point": lambda grid: [point(*at) for at in grid],
