@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from balance_sim.model import beliefs, threat
-from balance_sim.model.core import Baseline, Floats, Ints, World
+from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Floats, Ints, World
 from balance_sim.model.perception import View, of_run
 from balance_sim.model.state import BlockState
 from balance_sim.scenario.errors import OneLine
@@ -209,17 +209,27 @@ class Margins:
     """How far a replication may move from the start before the extremes below no longer
     hold.
 
-    Generous for a year or two. A replication that leaves them goes on with every
-    opportunity (`thinning.with_all_of`)."""
+    Generous for sixty states in two years. A replication that leaves them goes on with
+    every opportunity (`thinning.with_all_of`)."""
 
     partners: float = 8.0  # gained by one state, accessions left out
     lost: float = 4.0  # partners lost by one state
     agreements: float = 6.0  # signed by one dyad
-    signed: float = 24.0  # signed by one state
+    signed: float = 24.0  # signed by one state of late
     log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
 
 
 MARGINS = Margins()
+USUAL_STATE_YEARS = 120.0
+"""States times years for which `MARGINS` are meant."""
+
+
+def margins_of(world: World) -> Margins:
+    """The margins that fit a world's size and length: who has most partners gains them
+    with states and with years."""
+    state_years = world.n * float(world.grid[-1]) / DAYS_PER_YEAR
+    times = max(state_years / USUAL_STATE_YEARS, 1.0) ** (1 / 3)
+    return replace(MARGINS, partners=MARGINS.partners * times)
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.perception import feel, threat_at_start
-from balance_sim.model.prospects import MARGINS, Extremes, Margins
+from balance_sim.model.prospects import Extremes, Margins, margins_of
 from balance_sim.model.state import (
     AT_ONCE,
     BlockState,
@@ -226,22 +226,25 @@ def mean_openness(world: World, edges: Floats) -> Floats:
 
 
 def within_margins(
-    world: World, baseline: Baseline, state: BlockState, margins: Margins = MARGINS
+    world: World, baseline: Baseline, state: BlockState, margins: Margins | None = None
 ) -> Bools:
     """(R,) whether the network of each replication, what it has signed, and the threat
-    that it has last perceived keep within the margins now."""
+    that it has last perceived keep within the margins now. margins: those that fit the
+    world, if not given."""
+    margins = margins or margins_of(world)
     gained = state.partners - baseline.partners
     if world.pacts is not None:
         gained = gained - world.pacts.joinable
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
     shared_fell = baseline.shared_mean - state.shared_mean
-    by_state = state.active - world.active
+    remains = 2.0 ** (-state.day / world.rules.activity_half_life_days)
+    of_late = (state.active - world.active) * remains
     lost = baseline.partners - state.partners
     holds = gained.max(axis=-1, initial=0.0) <= margins.partners
     holds &= lost.max(axis=-1, initial=0.0) <= margins.lost
     holds &= (fell <= margins.log_mean) & (shared_fell <= margins.log_mean)
     holds[_signed_more(world, state, margins.agreements)] = False
-    holds &= by_state.max(axis=-1, initial=0.0) <= margins.signed
+    holds &= of_late.max(axis=-1, initial=0.0) <= margins.signed
     if world.highest_unsided is not None:
         holds[_more_alarmed(world.highest_unsided, state.workspace)] = False
     return np.asarray(holds)
@@ -309,15 +312,16 @@ def _all_joined(world: World, pacts: Pacts) -> BlockState:
 
 
 def ranges(
-    world: World, baseline: Baseline, margins: Margins = MARGINS
+    world: World, baseline: Baseline, margins: Margins | None = None
 ) -> dict[str, Bounds]:
-    """Least and most of each term while a replication keeps within the margins."""
-    extremes = Extremes(world, baseline, margins)
+    """Least and most of each term while a replication keeps within the margins; those
+    that fit the world, if not given."""
+    extremes = Extremes(world, baseline, margins or margins_of(world))
     return {name: term.between(extremes) for name, term in terms_of(world).items()}
 
 
 def most_willing(
-    world: World, baseline: Baseline, margins: Margins = MARGINS
+    world: World, baseline: Baseline, margins: Margins | None = None
 ) -> Floats:
     """An upper bound of u_ij for every view that can arise while a run keeps within the
     margins.
