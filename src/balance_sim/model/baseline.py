@@ -8,7 +8,7 @@ and call that an effect. docs/decisions/0015-classes-as-written.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 from threading import Lock
@@ -43,9 +43,10 @@ from balance_sim.model.willingness import (
     AT_START,
     TERMS,
     Term,
+    by_type,
     consent,
     level,
-    terms_of,
+    parts_by_type,
     total,
 )
 from balance_sim.model.world import (
@@ -648,41 +649,23 @@ class AtFirst:
             shared_mean=float(state.shared_mean[0]),
         )
         self.everyone = everyone.with_baseline(self.baseline)
-        self.parts = list(_parts_by_type(self.everyone))
+        self.parts = list(parts_by_type(self.everyone))
         self.first = {name: _by_dyad(self.everyone, TERMS[name]) for name in AT_START}
 
     def keen(self, world: World) -> Floats:
         """(P, 2, M) consent of both sides in the world, or in the same one with other
         intercepts."""
         levels = level(replace(self.everyone, world=world))
-        by_type = consent(total(_by_type(levels, world), self.parts))
+        u = total(by_type(levels, len(world.ladder.names)), self.parts)
         first, second = world.first, world.second
         sides = np.stack([first * world.n + second, second * world.n + first])
-        return np.ascontiguousarray(by_type.take(sides, axis=1).transpose(2, 1, 0))
+        return np.ascontiguousarray(consent(u).take(sides, axis=1).transpose(2, 1, 0))
 
     def frozen(self, world: World) -> Baseline:
         """The baseline of such a world."""
         keen = self.keen(world)
         frozen = replace(self.baseline, keen=keen, first=self.first)
         return replace(frozen, refusal=mean_refusal(world, keen))
-
-
-def _parts_by_type(everyone: Prospects) -> Iterator[Floats]:
-    """Each term times its weight of every state about every other, (M, n * n), or (n *
-    n,) where the type makes no difference; weight 0 is left out."""
-    world = everyone.world
-    for name, term in terms_of(world).items():
-        weight = world.rules.weights[name]
-        if weight and term.by_kind:
-            yield weight * _by_type(term(everyone), world)
-        elif weight:
-            yield weight * term(everyone.dyads)
-
-
-def _by_type(values: Floats, world: World) -> Floats:
-    """(M, n * n) values of every state about every other, in the order of
-    `_all_prospects`."""
-    return np.ascontiguousarray(values.reshape(-1, len(world.ladder.names)).T)
 
 
 def mean_refusal(world: World, keen: Floats) -> float:

@@ -47,7 +47,6 @@ from balance_sim.model.core import (
 from balance_sim.model.perception import feel, threat_at_start
 from balance_sim.model.prospects import Extremes, Margins, margins_of
 from balance_sim.model.state import (
-    AT_ONCE,
     BlockState,
     Workspace,
     begin_network,
@@ -267,6 +266,8 @@ def _more_alarmed(highest: Floats, perceived: Workspace) -> Ints:
     return run[is_more.any(axis=1)]
 
 
+STEPS_AT_ONCE = 32 * 50**2
+"""Entries of matrices of steps looked at together; changes no result."""
 MOST_ALARM, MOST_THREAT = 2.0, 1.25
 """How many times the threat that events make, the network as at the start, a
 replication may come to before the bounds no longer hold: of what a partner would not
@@ -281,7 +282,7 @@ def highest_unsided(world: World, among: range | None = None) -> Floats:
     highest = np.zeros((world.n, world.n))
     joined = None if world.pacts is None else _all_joined(world, world.pacts)
     edges = [0, *(step for step, _ in world.turns), world.steps]
-    together = max(1, AT_ONCE // world.n**2)
+    together = max(1, STEPS_AT_ONCE // world.n**2)
     for present, (begin, stop) in zip(world.versions, pairwise(edges), strict=True):
         last = min(stop, among.stop)
         for first in range(max(begin, among.start), last, together):

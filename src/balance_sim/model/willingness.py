@@ -415,6 +415,22 @@ def parts(
         yield name, weight * terms[name](p)
 
 
+def parts_by_type(p: Prospects, names: Iterable[str] | None = None) -> Iterator[Floats]:
+    """The same without their names, (M, C / M) by type, or (C / M,) where the type
+    makes no difference. p: all M types of a dyad in a row."""
+    terms = terms_of(p.world)
+    for name in terms if names is None else names:
+        differ = terms[name].by_kind
+        for _, part in parts(p if differ else p.once, [name]):
+            yield by_type(part, p.kinds_each) if differ else part
+
+
+def by_type(values: Floats, types: int) -> Floats:
+    """(M, C / M) values of prospects, (C,), of which all types of a dyad are in a
+    row."""
+    return np.ascontiguousarray(values.reshape(-1, types).T)
+
+
 def account(p: Prospects) -> dict[str, Floats]:
     """Willingness taken apart: every part, (C,) nats, in the order of the sum."""
     return levels(p) | dict(parts(p))

@@ -29,7 +29,6 @@ from balance_sim.model.policies import (
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
 from balance_sim.model.state import (
-    AT_ONCE,
     NETWORK,
     BlockState,
     begin_network,
@@ -37,12 +36,22 @@ from balance_sim.model.state import (
     repeated,
 )
 from balance_sim.model.thinning import NO_RUN
-from balance_sim.model.willingness import consent, steady_terms, terms_of, willingness
+from balance_sim.model.willingness import (
+    by_type,
+    consent,
+    parts_by_type,
+    steady_terms,
+    terms_of,
+    total,
+    willingness,
+)
 from balance_sim.model.world import EVIDENCE, by_audience, event_days, steps_alike
 from balance_sim.scenario.schema import Event, Scenario
 
 SPANS = 20
 """Of the scenario's length, at least: dates at which beliefs are looked at."""
+SPANS_AT_ONCE = 64 * 50**2
+"""Entries of matrices of spans worked out together; changes no result."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +274,7 @@ def _together(
     steady, consents = None, list[Floats]()
     if beside:
         steady, consents = beside.steady, [beside.consent[:0]]
-    count = -(-len(span) // max(1, AT_ONCE // control.n**2))
+    count = -(-len(span) // max(1, SPANS_AT_ONCE // control.n**2))
     for rows in np.array_split(np.arange(len(span)), max(count, 1))[:count]:
         state = repeated(start, len(rows))
         day = control.middle(span[rows])
@@ -425,15 +434,15 @@ class _Asked:
     def consent(self, view: View, state: BlockState, steady: Floats) -> Floats:
         """(R, P, M) probability that both sides consent, in the replications of a
         view."""
-        runs = len(state.runs)
-        u = np.repeat(steady[:, None], runs, axis=1)
-        shape = u.shape
-        prospects = self._prospects(view, state, runs)
-        u = willingness(prospects, self.changing, u.ravel())
+        runs, kinds = len(state.runs), len(self.types)
+        u = np.repeat(steady.transpose(2, 0, 1)[:, :, None], runs, axis=2)
+        prospects, shape = self._prospects(view, state, runs), u.shape
+        u = total(u.reshape(kinds, -1), parts_by_type(prospects, self.changing))
         places = prospects.run, prospects.ego, prospects.alter, prospects.kind
         taken = stance(view.world, state, *places)
-        wanted = consent(u if taken is None else u + taken).reshape(shape)
-        return np.asarray(wanted[0] * wanted[1])
+        wanted = consent(u if taken is None else u + by_type(taken, kinds))
+        first, second = wanted.reshape(shape).swapaxes(0, 1)
+        return np.ascontiguousarray((first * second).transpose(1, 2, 0))
 
     def _prospects(self, view: View, state: BlockState, runs: int) -> Prospects:
         """Both sides of all dyads, in the first replications of a view."""
