@@ -148,19 +148,26 @@ class ExpectedSignatures:
 
     def by(self, moment: float) -> Reach:
         """What is signed by a moment, in days from the scenario's start."""
-        if moment not in self._reach:
-            self._reach[moment] = self._by(moment)
-        return self._reach[moment]
+        return self.by_each([moment])[moment]
 
-    def _by(self, moment: float) -> Reach:
-        begin, end = self.edges[:-1], np.minimum(self.edges[1:], moment)
-        since = np.maximum(moment - begin, 0.0)[:, None]
-        until = np.maximum(moment - np.maximum(end, begin), 0.0)[:, None]
+    def by_each(self, moments: Sequence[float]) -> Mapping[float, Reach]:
+        """The same by each of some moments."""
+        missing = [moment for moment in moments if moment not in self._reach]
+        if missing:
+            reaches = self._by_each(np.array(missing))
+            self._reach |= zip(missing, reaches, strict=True)
+        return self._reach
+
+    def _by_each(self, moments: Floats) -> list[Reach]:
+        begin, moment = self.edges[:-1], moments[:, None]
+        end = np.minimum(self.edges[1:], moment)
+        since = np.maximum(moment - begin, 0.0)[..., None]
+        until = np.maximum(moment - np.maximum(end, begin), 0.0)[..., None]
         lag = (self.ladder.talks_shape, self.ladder.talks_days, self.collapse)
         opened = signed_integral(since, *lag) - signed_integral(until, *lag)
-        is_before = (end > begin)[:, None]
-        signed = self.talks.signed_by(np.maximum([moment], 0.0))[0]
-        return Reach(np.where(is_before, opened, 0.0), signed[:, self.types])
+        opened = np.where((end > begin)[..., None], opened, 0.0)
+        signed = self.talks.signed_by(np.maximum(moments, 0.0))[..., self.types]
+        return [Reach(*reach) for reach in zip(opened, signed, strict=True)]
 
     def rate(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each
@@ -207,9 +214,9 @@ class ExpectedSignatures:
         """Expected new agreements of an arm. opens: (K, P, M) talks a day."""
         bounds = {window: windows.bounds(window) for window in windows.days}
         moments = sorted({moment for ends in bounds.values() for moment in ends})
-        by_moment = {}
+        by_moment, reaches = {}, self.by_each(moments)
         for moment in moments:
-            reach = self.by(moment)
+            reach = reaches[moment]
             new = (opens * reach.opened[:, None]).sum(axis=0)
             by_moment[moment] = new + reach.known[self.places(wanted.dyads)]
         signed = {
