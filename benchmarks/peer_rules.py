@@ -98,8 +98,8 @@ class Rules:
 
     def _products(self, rows: Floats, alignment: Floats) -> Floats:
         """Each row times the alignments that its state sees, (n, n)."""
-        found = [rows @ seen for seen in alignment]
-        return np.stack(found)[self.world.audience, np.arange(self.n)]
+        by_audience = [rows @ seen for seen in alignment]
+        return np.stack(by_audience)[self.world.audience, np.arange(self.n)]
 
     def _base(self, step: int, ties: Ties, weighed: Floats, hostile: Floats) -> Floats:
         """Terms of willingness that no kind of agreement changes, (n, n). weighed:

@@ -1,6 +1,5 @@
 """The same sweep on a Dask cluster: a real scheduler and real workers on loopback, which are killed one after another."""
 
-import json
 import os
 import re
 import signal
@@ -82,19 +81,17 @@ def test_a_cluster_loses_a_worker_then_all_and_then_its_scheduler(lab, cluster, 
     done = swept_without(lab, cluster, first, "there")
     assert done.returncode == 0, done.stderr
     assert first.wait(10) == -signal.SIGKILL and lab.digest("there") == undisturbed
-    game_as_here(lab, cluster.address)
+    game_as_here(cluster.address)
     lab.edit("runs: 24", "runs: 400")
     lost_as_told(lab, cluster, second, "has had no worker for 2 s")
     cluster.worker()
     lost_as_told(lab, cluster, cluster.scheduler, "the Dask scheduler is gone")
 
 
-def game_as_here(lab, address: str) -> None:
-    dilemma = str(ROOT / "games" / "security_dilemma.yaml")
-    words = ["game", dilemma, "--runs", "12", "--draws", "0", "--no-figures", "--json"]
-    there = lab.ask(*words, "--out", "game-there", "--scheduler", address)
-    assert there.returncode == 0, there.stderr
-    assert json.loads(there.stdout)["digest"] == play(load_game(dilemma), 12).result.digest
+def game_as_here(address: str) -> None:
+    dilemma = load_game(ROOT / "games" / "security_dilemma.yaml")
+    with dask_cluster.connect(address) as client:
+        assert play(dilemma, 12, client=client).result.digest == play(dilemma, 12).result.digest
 
 
 def lost_as_told(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes], said: str) -> None:
