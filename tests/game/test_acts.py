@@ -74,7 +74,7 @@ def test_what_is_refused_is_what_own_acts_move_before_anybody_answers(tmp_path: 
     rests, acts = (worlds.arms[arm] for arm in ("wait-wait", "manoeuvre-wait"))
     codes = rests.codes
     own = codes.index("XAR")
-    moved = {codes[i] for i in range(3) if (rests.intent_odds[:, i, own] != acts.intent_odds[:, i, own]).any()}
+    moved = {codes[i] for i in range(3) if (rests.intent_odds[:][:, i, own] != acts.intent_odds[:][:, i, own]).any()}
     for code in ("XBE", "XCO"):
         part = PayoffPart(outcome="relations", of=code, weight=1.0, source="assumed")
         assert (set_by(part, ("XAR",), conduct, game.scenario) is not None) == (code in moved)

@@ -86,7 +86,7 @@ def test_war_frightens_both_while_it_lasts(worlds: Worlds, scenario: Scenario) -
     first, war, moved, peace, _ = world.versions
     i, j = world.codes.index("XBE"), world.codes.index("XCO")
     for before, during in ((first, war), (peace, moved)):
-        rise = np.log(during.intent_odds[-1, [i, j], [j, i]] / before.intent_odds[-1, [i, j], [j, i]])
+        rise = np.log(during.intent_odds[-1][[i, j], [j, i]] / before.intent_odds[-1][[i, j], [j, i]])
         assert rise == pytest.approx(parameters.eta_war + parameters.eta_no_relations)
 
 

@@ -197,8 +197,8 @@ def test_one_event_or_two_that_share_its_visibility(share: float) -> None:
     one, two = (
         worlds_of(SUMMIT.model_copy(update={"events": (*rest, *parts)})).arms["summit"] for parts in ((aid,), halves)
     )
-    np.testing.assert_allclose(one.odds_against, two.odds_against, rtol=1e-12)
-    np.testing.assert_allclose(one.intent_odds, two.intent_odds, rtol=1e-12)
+    np.testing.assert_allclose(one.odds_against[:], two.odds_against[:], rtol=1e-12)
+    np.testing.assert_allclose(one.intent_odds[:], two.intent_odds[:], rtol=1e-12)
     np.testing.assert_allclose(one.reliability, two.reliability, rtol=1e-12)
 
 

@@ -35,7 +35,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.thinning import mean_openness, opportunity_rate
-from balance_sim.model.world import EVIDENCE, differ_in_evidence
+from balance_sim.model.world import differ_in_evidence, steps_alike
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 from balance_sim.study.exercises import Exercises, moments
 from balance_sim.study.filtered import TalksAtStart, Windows, focal_windows
@@ -391,10 +391,8 @@ class Estimator:
     def is_control(self, world: World) -> bool:
         """Whether the world of an arm is that of the control arm, under another name:
         so is that of most arms once the focal event says nothing."""
-        return differ_in_evidence(world, self.reference) and all(
-            np.array_equal(getattr(world, name), getattr(self.reference, name))
-            for name in EVIDENCE
-        )
+        is_beside = differ_in_evidence(world, self.reference)
+        return is_beside and steps_alike(world, self.reference) == world.steps
 
     def courses_of(self, worlds: Sequence[World]) -> list[WillingnessOverTime]:
         """What the states of several arms want."""

@@ -34,6 +34,7 @@ from balance_sim.model.core import (
     Hazards,
     Ints,
     Likeness,
+    OddsByStep,
     World,
 )
 from balance_sim.model.record import records
@@ -235,7 +236,7 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
     return [(t, p) for t in targets for p in principals if t != p]
 
 
-type Odds = tuple[Floats, Floats, Floats]
+type Odds = tuple[OddsByStep, OddsByStep, Floats]
 """Of what states think in each step: see `odds_by_step`."""
 MOST_EVENT_STEPS = 2**18
 """Events times steps times versions whose evidence is summed together; changes no
@@ -259,7 +260,8 @@ def odds_by_step(
     A readings has it, those of hostile intent (S, n, n), and reliability (S, n)."""
     p, n = scenario.parameters, len(scenario.codes)
     middles = (grid[:-1] + grid[1:]) / 2
-    alignment = np.empty(n * (n - 1) // 2)
+    pairs = n * (n - 1) // 2
+    alignment = np.empty(pairs)
     dyads = dyad_index >= 0
     alignment[dyad_index[dyads]] = prior_alignment(gap, p.alpha0, p.alpha_x)[dyads]
     against = relative_gap(gap, p.eta_relative)
@@ -269,8 +271,8 @@ def odds_by_step(
     at_once = max(1, MOST_EVENT_STEPS // entries)
     return [
         (
-            _odds(-alignment, -nats.align, nats.dyads),
-            _odds(intent.ravel(), nats.intent, nats.places).reshape(-1, n, n),
+            _odds(-alignment, -nats.align, nats.dyads, (nats.align.shape[1], pairs)),
+            _odds(intent.ravel(), nats.intent, nats.places, (n, n)),
             reliability * np.exp(-nats.lost),
         )
         for first in range(0, len(versions), at_once)
@@ -285,13 +287,15 @@ def odds_by_step(
     ]
 
 
-def _odds(prior: Floats, nats: Floats, entries: Ints) -> Floats:
-    """e^(prior + nats), (..., E): prior (E,), and evidence (..., K), nats, on some
-    entries alone."""
-    odds = np.empty((*nats.shape[:-1], len(prior)))
-    odds[:] = np.exp(prior)
-    odds[..., entries] = np.exp(prior[entries] + bounded_evidence(nats))
-    return odds
+def _odds(
+    prior: Floats, nats: Floats, entries: Ints, shape: tuple[int, ...]
+) -> OddsByStep:
+    """e^(prior + nats): prior (E,), and evidence (..., K), nats, on some entries
+    alone, in order."""
+    column = np.full(len(prior), -1)
+    column[entries] = np.arange(len(entries))
+    moved = np.exp(prior[entries] + bounded_evidence(nats))
+    return OddsByStep(np.exp(prior), moved, column, shape)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
@@ -147,6 +148,49 @@ class AtStart:
     """A world of which the evidence alone differs."""
     beside_step: Ints | None = field(default=None, repr=False, compare=False)
     """(S,) its step for each of this world's; None: the same."""
+
+
+@dataclass(frozen=True)
+class OddsByStep:
+    """Odds of E entries in S steps, of which events move K alone. Indexed by steps it
+    gives all of them."""
+
+    before: Floats  # (E,) without events
+    moved: Floats  # (S, K), or (S, A, K) as each of A readings has them
+    column: Ints  # (E,) which of the K an entry is; -1: none
+    shape: tuple[int, ...]  # of one step
+
+    @staticmethod
+    def of(odds: Floats, leading: int) -> OddsByStep:
+        """The same of odds that are all at hand, (S, ...); leading: how many axes come
+        before the entries."""
+        count = int(np.prod(odds.shape[leading:]))
+        moved = odds.reshape(*odds.shape[:leading], count)
+        return OddsByStep(np.ones(count), moved, np.arange(count), odds.shape[1:])
+
+    def __getitem__(self, steps: Any) -> Floats:
+        """(..., *shape) the odds of a step, or of some."""
+        odds = self.moved[steps]
+        if odds.shape[-1] < len(self.before):
+            moved, odds = odds, np.empty((*odds.shape[:-1], len(self.before)))
+            odds[:] = self.before
+            odds[..., self._entries] = moved
+        of_steps = odds.ndim + 1 - self.moved.ndim
+        return np.asarray(odds.reshape(*odds.shape[:of_steps], *self.shape))
+
+    @cached_property
+    def _entries(self) -> Ints:
+        return np.flatnonzero(self.column >= 0)
+
+    def at(self, step: Any, *where: Any) -> Floats:
+        """The odds at single entries, each in a step. where: the reading, if they have
+        any, and the entry; all broadcast."""
+        step, *reading, entry = np.broadcast_arrays(step, *where)
+        column, odds = self.column.take(entry), self.before.take(entry)
+        is_moved = column >= 0
+        places = (index[is_moved] for index in (step, *reading, column))
+        odds[is_moved] = self.moved[*places]
+        return odds
 
 
 @dataclass(frozen=True)
@@ -315,8 +359,8 @@ class World:
     audience: Ints  # (n,) which reading of the news is i's; alike audiences share one
     audience_names: tuple[str, ...]
     audience_rows: tuple[slice, ...]  # where each audience's states stand
-    odds_against: Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence)
-    intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence), before agreements
+    odds_against: OddsByStep  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence)
+    intent_odds: OddsByStep  # (S, n, n) e^(eta0 + ... + evidence), before agreements
     reliability: Floats  # (S, n)
     at_start: AtStart
     experience: Floats  # (P,) bilateral signatures of the dyad, fading, at day 0

@@ -261,8 +261,11 @@ def hostility_with(
 
 
 MOST_SHARED = 2**23
-"""Entries of matrices that all replications share, stored for each arm: some years of
+"""Entries of matrices that all replications share, stored for an arm: some years of
 fifty states."""
+MOST_BESIDE = 2**18
+"""The same for each arm that stands beside another, and follows from it with little
+work."""
 
 
 def shared(world: World, steps: Sequence[int]) -> list[Floats]:
@@ -274,11 +277,12 @@ def shared(world: World, steps: Sequence[int]) -> list[Floats]:
     if missing:
         beside = world.at_start.beside
         if beside is None:
-            matrices = _believed_by_all(world, np.array(missing))
+            matrices, most = _believed_by_all(world, np.array(missing)), MOST_SHARED
         else:
             matrices = np.stack(shared(beside, missing), axis=1)
             _set_differing(world, beside, missing, missing, matrices)
-        if (len(stored) + len(missing)) * matrices[:, 0].size > MOST_SHARED:
+            most = MOST_BESIDE
+        if (len(stored) + len(missing)) * matrices[:, 0].size > most:
             stored.clear()
         new = {step: matrices[:, place] for place, step in enumerate(missing)}
         stored |= new
@@ -352,13 +356,13 @@ def _before(
 ) -> tuple[Floats, Floats, Floats]:
     """What states think of K dyads before agreements, as `_believed` takes it. step:
     one, or (K,)."""
-    place, dyad_count = sides * world.n + sides[::-1], len(world.first)
+    place = sides * world.n + sides[::-1]
     audience = np.arange(len(world.audience_rows))[:, None]
-    heard = (step * len(audience) + audience) * dyad_count + dyads
-    intent_odds = world.intent_odds.take(step * world.n**2 + place)
+    against = world.odds_against.at(step, audience, dyads)
+    intent_odds = world.intent_odds.at(step, place)
     reliability = world.reliability.take(step * world.n + sides[::-1])
     reliable = reliability * world.projected.take(place)
-    return world.odds_against.take(heard), intent_odds, reliable
+    return against, intent_odds, reliable
 
 
 def _differing(

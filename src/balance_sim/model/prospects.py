@@ -152,11 +152,10 @@ class Prospects(OneLine):
         world, dyads = self.world, len(self.world.first)
         audience = world.audience[self.ego]
         step, policies = of_run(self.view.step, self.run), world.policies
-        place = (step * len(world.audience_rows) + audience) * dyads + self.dyad
         announced = self.view.announced.take(self.run * dyads + self.dyad)
         news = announced * world.signature_attention[audience]
         agreement = world.rules.alpha_acc * self.depth + news
-        against = world.odds_against.take(place)
+        against = world.odds_against.at(step, audience, self.dyad)
         if self.view.said is not None and policies is not None:
             column = policies.dyad_column[self.dyad]
             against = against * self.view.said.against[self.run, audience, column]

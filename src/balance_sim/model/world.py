@@ -271,7 +271,7 @@ def with_odds(
 
 
 EVIDENCE = ("odds_against", "intent_odds", "reliability")
-"""Arrays of a world by step."""
+"""What of a world goes by step."""
 
 
 def differ_in_evidence(world: World, other: World) -> bool:
@@ -288,12 +288,13 @@ def differ_in_evidence(world: World, other: World) -> bool:
 
 def steps_alike(world: World, other: World) -> int:
     """How many steps go by before the evidence in two worlds differs."""
-    differ = np.zeros(world.steps, dtype=bool)
-    for name in EVIDENCE:
-        array = getattr(world, name).reshape(world.steps, -1)
-        others = getattr(other, name).reshape(world.steps, -1)
-        differ |= (array != others).any(axis=1)
-    return int(differ.argmax()) if differ.any() else world.steps
+    for step in range(world.steps):
+        if any(
+            (getattr(world, name)[step] != getattr(other, name)[step]).any()
+            for name in EVIDENCE
+        ):
+            return step
+    return world.steps
 
 
 def _in_order(scenario: Scenario, world: World) -> Scenario:

@@ -13,7 +13,7 @@ import numpy as np
 from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import evidence
-from balance_sim.model.core import Baseline, Floats, Ints, World
+from balance_sim.model.core import Baseline, Floats, Ints, OddsByStep, World
 from balance_sim.model.engine import close_step, effort_target
 from balance_sim.model.perception import View, feel, perceive, view_of
 from balance_sim.model.pipeline import under_way_on_record
@@ -112,9 +112,14 @@ def spans(worlds: Worlds, least: int = SPANS) -> Ints:
 def _with_evidence(world: World, beside: World | None = None, **changed: Any) -> World:
     """The world with other evidence, and nothing of what was worked out from its own.
 
-    beside: the world itself, where it has as many steps."""
+    beside: the world itself, where it has as many steps; changed: all of `EVIDENCE` as
+    arrays, and what else changes."""
     at_start = replace(world.at_start, shared={}, beside=beside)
-    return replace(world, at_start=at_start, **changed)
+    odds = {
+        "odds_against": OddsByStep.of(changed["odds_against"], 2),
+        "intent_odds": OddsByStep.of(changed["intent_odds"], 1),
+    }
+    return replace(world, at_start=at_start, **(changed | odds))
 
 
 def in_spans(world: World, edges: Ints) -> World:
@@ -144,7 +149,8 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
     alone = ordered.model_copy(update={"events": (event,)})
     nats = evidence(alone, moments, starts, world.dyad_index, world.likeness)
-    odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
+    odds_against = world.odds_against[:].copy()
+    intent_odds = world.intent_odds[:].copy()
     odds_against[..., nats.dyads] *= np.exp(-nats.align)
     intent_odds.reshape(len(moments), -1)[:, nats.places] *= np.exp(nats.intent)
     turns = tuple(
