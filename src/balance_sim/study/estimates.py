@@ -249,19 +249,26 @@ class Estimates:
 
     def levels_frame(self) -> pd.DataFrame:
         """Tidy: the columns of LEVELS."""
-        return self._frame(self.level, self.arms, LEVELS)
+        return Frame(self.level_rows(), columns=LEVELS)
 
     def effects_frame(self) -> pd.DataFrame:
         """Tidy: the columns of EFFECTS; paired by replication."""
-        return self._frame(self.effect, self.arms[1:], EFFECTS)
+        return Frame(self.effect_rows(), columns=EFFECTS)
 
-    def _frame(
-        self, row_of: Callable[..., Any], arms: Sequence[str], columns: list[str]
-    ) -> pd.DataFrame:
+    def level_rows(self) -> list[dict[str, Any]]:
+        """The rows of `levels_frame`."""
+        return self._rows(self.level, self.arms)
+
+    def effect_rows(self) -> list[dict[str, Any]]:
+        """The rows of `effects_frame`."""
+        return self._rows(self.effect, self.arms[1:])
+
+    def _rows(
+        self, row_of: Callable[..., dict[str, Any]], arms: Sequence[str]
+    ) -> list[dict[str, Any]]:
         """Rows by arm; made outcome by outcome, in the order in which they are read."""
         rows = {(name, arm): row_of(arm, name) for name in self.names for arm in arms}
-        in_order = [rows[name, arm] for arm in arms for name in self.names]
-        return Frame(in_order, columns=columns)
+        return [rows[name, arm] for arm in arms for name in self.names]
 
 
 def estimates_of(

@@ -13,6 +13,7 @@ from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.diagnostics import Diagnostic, did_you_mean, listed, problem
 from balance_sim.scenario.errors import WrongRequest
+from balance_sim.stats.frame import Frame
 from balance_sim.study.blocks import Block, batch_runs, missing
 from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import shards_expected
@@ -157,10 +158,10 @@ def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
     """Return bytes of a point's rows in levels.csv, effects.csv and summary.json."""
     levels, effects, _ = numbers_of([(tables.runs, tables.agreements)], job.arms)
     front = sum(len(str(value)) + 1 for _, value in values) + 4
-    frames = (levels, effects)
+    frames = Frame(levels), Frame(effects)
     csv = sum(len(frame_csv(frame)) + front * len(frame) for frame in frames)
     front_cells = {"point": 0, **dict(values)}
-    rows = [row | front_cells for row in effects.to_dict("records")]
+    rows = [row | front_cells for row in effects]
     records = [effect_record(row, [path for path, _ in values]) for row in rows]
     return csv + len(json.dumps(records, indent=1))
 

@@ -165,10 +165,10 @@ class SweepResult(StudyResult):
             point, digest = self.table.points[number], nothing
             if number in done:
                 blocks = self.blocks(number)
-                *frames, digest = numbers_of(blocks, self.arms, outcomes, self.steps)
+                *lists, digest = numbers_of(blocks, self.arms, outcomes, self.steps)
                 front = {"point": number, **dict(point.values)}
-                for frame, rows in zip(frames, tables, strict=True):
-                    rows += [front | row for row in frame.to_dict("records")]
+                for of_point, rows in zip(lists, tables, strict=True):
+                    rows += [front | row for row in of_point]
             lines.append((point.key, digest))
         return Frame(tables[0]), Frame(tables[1]), combined(lines)
 
@@ -235,8 +235,8 @@ def numbers_of(
     arms: Sequence[str],
     outcomes: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Return levels, effects and digest of one point.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
+    """Return rows of levels and of effects, and the digest, of one point.
 
     Parameters
     ----------
@@ -250,8 +250,7 @@ def numbers_of(
         digest.add(runs, agreements)
         tables.append(runs)
     estimates = estimates_of(tables, arms, outcomes, steps)
-    levels, effects = estimates.levels_frame(), estimates.effects_frame()
-    return levels, effects, digest.hexdigest()
+    return estimates.level_rows(), estimates.effect_rows(), digest.hexdigest()
 
 
 def combined(digests: Iterable[tuple[str, str]]) -> str:
