@@ -25,7 +25,7 @@ from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import INTERCEPT, TERMS, account, consent, summed, willingness
 from balance_sim.scenario import load_scenario, new_scenario, with_values
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.schema import Frailty
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.variance import shapley
@@ -270,6 +270,12 @@ def by_hand(world: World, view: View, i: int, j: int, at_start: float) -> dict[s
     the floor of 0.003."""
     fear = float(1 - view.unopposed[0, i, j]) * threat_of(world, view, i, j) / float(view.balance[0, i])
     return {"bandwagon": fear, "alarm": math.log((unsided(world, view, i, j) + 0.003) / (at_start + 0.003))}
+
+
+def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
+    other = replace(result, seed=SEED + 1)
+    with pytest.raises(StoreDamaged, match="run 0 of no_parade comes out otherwise than in the results"):
+        attribute(other, runs=3)
 
 
 def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from balance_sim.effects.explain.timeline import Entry, tell
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.scenario.errors import WrongRequest
+from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.show import wording as say
 from balance_sim.show.atlas import arc_path, in_page, layout_of, shapes
 from balance_sim.show.diary import entry_sentence
@@ -56,14 +56,15 @@ def replay_of(result: AnalysedResult) -> dict[str, Any] | None:
     run: its number; of: how many it was chosen among; start: the first day; days: how
     many; entries: date, day (from the start), words, path (of the arcs of its dyads;
     empty for an event), way (`more`: not in the control run; `apart`: a war or no
-    relations). None where it cannot be simulated again: agents of one's own
+    relations). None where it cannot be simulated again: agents of one's own, another
+    machine
     """
     if result.model or result.headline_arm is None or not result.finished:
         return None
     run, candidates = typical_run(result)
     try:
         timeline = tell(replace(result, runs=min(result.runs, AMONG)), run)
-    except WrongRequest:
+    except (WrongRequest, StoreDamaged):
         return None
     scenario = result.scenario
     layout = layout_of(scenario)

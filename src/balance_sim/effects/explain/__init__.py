@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from balance_sim.model.core import Keys
-from balance_sim.scenario.errors import WrongRequest, checked_name, whole_number
+from balance_sim.scenario.errors import (
+    StoreDamaged,
+    WrongRequest,
+    checked_name,
+    whole_number,
+)
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
@@ -51,6 +56,7 @@ def explain(
     ------
     WrongRequest : for an arm, dyad or replication that the study does not have, or a
         study that agents of one's own decided
+    StoreDamaged : where replications come out otherwise than in the folder
 
     Examples
     --------
@@ -93,6 +99,14 @@ def explainable(result: Result) -> None:
             f"agents of {result.model} decided in this study, and their willingness "
             "has no terms; look at the replications themselves: result.agreements"
         )
+
+
+def other_replications(result: Result, what: str) -> StoreDamaged:
+    """The error for a replication that is not what the folder holds."""
+    return StoreDamaged(
+        f"{what}. They were made by version {result.version} or on another type of "
+        "CPU; run the scenario again into a new folder."
+    )
 
 
 def compared_arm(result: Result, arm: str | None) -> str:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.explain import compared_arm, run_numbers
+from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
 from balance_sim.model import sights
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import (
@@ -66,11 +66,13 @@ from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.blocks import batch_runs
 from balance_sim.study.draws import own_worlds
 from balance_sim.study.filtered import (
+    FilteredSums,
+    filtered_outcomes,
     focal_windows,
     prospect_of,
 )
 from balance_sim.study.jobs import Progress
-from balance_sim.study.outcomes import FILTERED
+from balance_sim.study.outcomes import DECIMALS, FILTERED
 from balance_sim.study.processes import map_in_order
 from balance_sim.study.result import Result
 from balance_sim.study.scene import focal_roles
@@ -292,19 +294,22 @@ class Coalitions:
 
 def _worths(
     worlds: Worlds,
-    arm: str,
-    groups: Groups,
+    attribution: tuple[str, Groups, str],
     study: tuple[int, bool | str],
     runs: Keys,
 ) -> Floats:
-    """(R, 2^k) direct effects of coalitions.
+    """(R, 2^k + 1) direct effects of coalitions, and the control arm's filtered
+    outcome.
 
-    study: its seed, and how parameters are drawn."""
-    seed, draws = study
+    attribution: arm, groups and outcome; study: its seed, and how parameters are
+    drawn."""
+    (arm, groups, outcome), (seed, draws) = attribution, study
     worlds = own_worlds(worlds, seed, runs, draws)
     sums = Coalitions(worlds, arm, groups)
-    along_control(worlds, seed, runs, (arm,), sums.look)
-    return sums.worth
+    simulated = along_control(worlds, seed, runs, (arm,), sums.look)
+    counted = sums.prospect, sums.windows, sums.direction, len(runs)
+    control = FilteredSums(worlds.reference, simulated, *counted)
+    return np.column_stack([sums.worth, filtered_outcomes(control)[outcome]])
 
 
 @dataclass(frozen=True, repr=False)
@@ -406,7 +411,8 @@ def attribute(
     """Divide an arm's effect on counter-balancing security agreements among groups of
     terms.
 
-    Simulates the control arm again, and evaluates every choice of groups beside it.
+    Simulates the control arm again, evaluates every choice of groups beside it, and
+    holds its filtered numbers to the study's.
 
     Parameters
     ----------
@@ -419,6 +425,7 @@ def attribute(
     Raises
     ------
     WrongRequest : for an unknown arm, or a study without finished replications
+    StoreDamaged : where the control arm comes out otherwise than in the study
     """
     arm, outcome = compared_arm(result, arm), result.headline_outcome
     numbers = run_numbers(result, runs or MOST_RUNS)
@@ -429,13 +436,15 @@ def attribute(
     worlds = compile_worlds(result.scenario, (result.reference, arm))
     groups = groups_for(worlds)
     study = result.seed, result.draws
-    question = partial(_worths, worlds, arm, groups, study)
+    question = partial(_worths, worlds, (arm, groups, outcome), study)
     batches = _batches(numbers, batch_runs(worlds.reference.n), workers)
     batches_done: list[Floats] = []
     for rows in map_in_order(question, batches, workers):
         batches_done.append(rows)
         if progress:
             progress(sum(map(len, batches_done)), len(numbers), 0)
+    columns = np.concatenate(batches_done)
+    _refuse_other_numbers(result, numbers, control, columns[:, -1])
     return Attribution(
         arm,
         result.reference,
@@ -443,7 +452,7 @@ def attribute(
         groups,
         numbers,
         result.finished,
-        np.concatenate(batches_done),
+        columns[:, :-1],
         having - control,
         0.0 if arm in result.alike else float(spread_over(having, control)),
     )
@@ -454,3 +463,18 @@ def _batches(numbers: Keys, most: int, workers: int) -> list[Keys]:
     each worker."""
     count = -(-len(numbers) // most)
     return np.array_split(numbers, min(-(-count // workers) * workers, len(numbers)))
+
+
+def _refuse_other_numbers(
+    result: Result, numbers: Keys, stored: Floats, simulated: Floats
+) -> None:
+    """Raise StoreDamaged where the control arm's numbers are not those stored."""
+    wrong = np.flatnonzero(stored != np.round(simulated, DECIMALS))
+    if len(wrong):
+        row = wrong[0]
+        raise other_replications(
+            result,
+            f"run {numbers[row]} of {result.reference} comes out otherwise than in the "
+            f"results (filtered number {simulated[row]:.17g}, there "
+            f"{stored[row]:.17g})",
+        )

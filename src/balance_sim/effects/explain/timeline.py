@@ -1,7 +1,8 @@
 """One replication in order, in an arm beside its paired control run: events, talks,
 signatures, and where they part.
 
-Both arms are simulated again with every opportunity answered by both sides."""
+Both arms are simulated again with every opportunity answered by both sides, and held to
+the stored agreements."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import PlainSerializer, TypeAdapter
 
-from balance_sim.effects.explain import compared_arm, run_numbers
+from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.changes import dyads_of
 from balance_sim.model.core import (
@@ -307,6 +308,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     Raises
     ------
     WrongRequest : for an arm or a replication that the study does not have
+    StoreDamaged : where its agreements are not those of the study
     """
     arm, control = compared_arm(result, arm), result.reference
     number, scenario = run_numbers(result, 1, run), result.scenario
@@ -319,9 +321,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
         trace = traced(worlds, name, result.seed, number, opportunities)
         traces.append(trace)
         rows |= rows_of_talks(opportunities, trace.made)
-        table = agreement_table(worlds, name, trace.made, number)
-        words = dict.fromkeys(["a", "b", "kind", "origin", "direction"], str)
-        tables.append(table.to_pandas(use_threads=False).astype(words))
+        tables.append(_stored_agreements(result, number, worlds, trace))
     answers = _Answers(worlds, opportunities, traces, rows)
     changes = [*_changes(scenario, control, arm)]
     entries = [*_events(scenario, control, arm), *_provocations(scenario, traces[1])]
@@ -387,6 +387,29 @@ class _Answers:
         step = int(np.searchsorted(world.grid[1:-1], days, side="right"))
         feared = dict(zip(world.codes, trace.feared[step].tolist(), strict=True))
         return feared[a], feared[b]
+
+
+def _stored_agreements(
+    result: Result, run: Keys, worlds: Worlds, trace: Trace
+) -> pd.DataFrame:
+    """The replication's agreements as the study stores them, same rows, same whole
+    days. Raises StoreDamaged."""
+    table = agreement_table(worlds, trace.arm, trace.made, run)
+    frame, stored = _ordered(table.to_pandas(use_threads=False)), result.agreements
+    is_stored = (stored["run"] == run[0]) & (stored["arm"] == trace.arm)
+    if not _ordered(stored[is_stored])[list(frame.columns)].equals(frame):
+        difference = (
+            f"run {run[0]} of {trace.arm} makes other agreements than in the results"
+        )
+        raise other_replications(result, difference)
+    return frame
+
+
+def _ordered(frame: pd.DataFrame) -> pd.DataFrame:
+    words = ["arm", "a", "b", "kind", "origin", "direction"]
+    frame = frame.astype(dict.fromkeys(words, str))
+    keys = ["a", "b", "kind", "origin", "occasion", "opened"]
+    return frame.sort_values(keys, kind="stable", ignore_index=True)
 
 
 # -- entries ---------------------------------------------------------------------------
