@@ -20,7 +20,7 @@ from balance_sim.model.thinning import within_margins
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import blocks
-from balance_sim.study.blocks import Block, BlockOptions, simulate_block
+from balance_sim.study.blocks import Block, BlockOptions, made_in, simulate_batches, simulate_block
 from balance_sim.study.estimates import dyad_sums
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
@@ -199,3 +199,15 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     alone = simulate_block(apart, 5, Block(0, 30), arms)
     assert all(getattr(alone, name).to_pandas().equals(table.to_pandas()) for name, table in vars(together).items())
     assert begun == list(arms)
+
+
+def test_what_an_arm_made_in_some_replications_is_taken_from_those_of_all() -> None:
+    worlds = compile_worlds(load_scenario(SUMMIT), (CONTROL,))
+    whole, part = (np.arange(0, 12, every, dtype=np.uint64) for every in (1, 4))
+    batches = [*simulate_batches(worlds, 3, whole[:7], [CONTROL], BlockOptions()),
+               *simulate_batches(worlds, 3, whole[7:], [CONTROL], BlockOptions())]  # fmt: skip
+    taken = made_in(batches, CONTROL, part)
+    (alone,) = simulate_batches(worlds, 3, part, [CONTROL], BlockOptions())
+    for name, values in vars(alone.agreements[CONTROL]).items():
+        orders = (np.lexsort((rows.key, rows.run)) for rows in (taken, alone.agreements[CONTROL]))
+        np.testing.assert_array_equal(getattr(taken, name)[next(orders)], values[next(orders)], err_msg=name)

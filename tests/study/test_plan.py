@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from balance_sim.effects.sensitivity import sensitivity
+from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.study.folder import shards_expected
+from balance_sim.study.jobs import Job
+from balance_sim.study.run import block_runs
 from balance_sim.study.status import status_of
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
@@ -59,3 +62,13 @@ def test_status_and_sensitivity_of_many_points_of_which_few_are_done(lab) -> Non
     assert sum(map(len, Store(lab.folder / "out").done().values())) == 49
     assert status_of(lab.folder / "out")["points_done"] == 49
     assert "accords_all_300" in set(sensitivity(open_sweep(lab.folder / "out")).split["outcome"])
+
+
+def test_each_worker_has_as_many_blocks_as_any_other_and_few() -> None:
+    """Of agents of one's own, which may be slow, two at least; a batch is 256 replications of fifty states."""
+    scenario = load_scenario("beijing_2025")
+    ours = Job(scenario, 1, ("no_parade", "parade"))
+    theirs = Job(scenario, 1, ("no_parade", "parade"), model="own:Agent")
+    studies = [(100, 1), (400, 2), (600, 2), (1000, 2), (20, 4)]
+    assert [block_runs(ours, *study) for study in studies] == [100, 200, 150, 250, 16]
+    assert [block_runs(theirs, *study) for study in studies] == [50, 100, 150, 250, 16]
