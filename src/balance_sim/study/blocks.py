@@ -237,7 +237,7 @@ def simulate_block(
     runs = [tables.runs]
     numbers = block.numbers[block.numbers % np.uint64(EXTRA_EVERY) == 0]
     control_arm = worlds.scenario.reference_arm
-    extra_arms = sorted(extra.worlds.arms.keys() - {control_arm})
+    extra_arms = tuple(extra.controls)
     for batch in simulate_batches(extra.worlds, seed, numbers, extra_arms, options):
         batch.agreements[control_arm] = made_in(batches, control_arm, batch.numbers)
         for arm, control in extra.controls.items():
@@ -323,7 +323,7 @@ def simulate_arms(
 
     Opportunities that cannot lead to consent are left out while bounds of consent hold.
     Arms with one start, or one bound, share what follows from it, and the steps in
-    which they do not differ from the control arm.
+    which they do not differ from the first arm.
 
     Parameters
     ----------
@@ -376,13 +376,13 @@ def simulate_arms(
     return batch
 
 
-def parting(world: World, control: World) -> int:
-    """The first step in which an arm may differ from the control arm, or the number of
+def parting(world: World, other: World) -> int:
+    """The first step in which an arm may differ from another, or the number of
     steps."""
-    world, control = replace(world, drawn=None), replace(control, drawn=None)
-    if world.policies is not None or not differ_in_evidence(world, control):
+    world, other = replace(world, drawn=None), replace(other, drawn=None)
+    if world.policies is not None or not differ_in_evidence(world, other):
         return 0
-    return steps_alike(world, control)
+    return steps_alike(world, other)
 
 
 def _shared_steps(
@@ -391,17 +391,15 @@ def _shared_steps(
     at_start: Callable[[World], BlockState],
     seed: int,
 ) -> tuple[dict[str, int], dict[int, BlockState]]:
-    """Simulate the steps that arms share with the control arm. Returns by arm the first
-    step that it does not share, and by such step the state then."""
-    control, parts = worlds.scenario.reference_arm, dict.fromkeys(courses, 0)
-    others = [arm for arm in courses if arm != control]
-    if control in courses:
-        world = courses[control].world
-        parts |= {arm: parting(courses[arm].world, world) for arm in others}
-        parts[control] = max(parts.values())
-    if not any(parts.values()):
+    """Simulate the steps that arms share with the first of them. Returns by arm the
+    first step that it does not share, and by such step the state then."""
+    trunk, *others = courses
+    world, parts = courses[trunk].world, dict.fromkeys(courses, 0)
+    parts |= {arm: parting(courses[arm].world, world) for arm in others}
+    parts[trunk] = max(parts.values())
+    if not parts[trunk]:
         return parts, {}
-    state, states = at_start(courses[control].world), {}
+    state, states = at_start(world), {}
     for first, stop in pairwise(sorted({0, *parts.values()})):
         alike = [arm for arm in courses if parts[arm] >= stop]
         together = [courses[arm] for arm in alike]
