@@ -128,9 +128,9 @@ class Job:
 
     @property
     def is_ours(self) -> bool:
-        """Whether neither code of one's own nor drawn parameters make replications
-        slow."""
-        return not (self.references or self.draws)
+        """Whether replications are simulated together: no code of one's own runs, and
+        they do not have a world each."""
+        return not self.references and not isinstance(self.draws, str)
 
     @property
     def meanings(self) -> dict[str, str]:
