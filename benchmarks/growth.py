@@ -6,11 +6,12 @@ with the two largest, four acts a year and one focal act after a year, and as ma
 size is run in a process of its own, into a results folder. Prints one line a size: processor seconds from the file
 to the summary, those of compiling (with one worker alone) and of the run, milliseconds a simulated year (one arm of
 one run), and the peak memory in MB of the driver and of its largest worker. `--large` takes long and large worlds
-instead, up to 195 states over 10 years, 100 arms and nearly 5,000 events, the most that a scenario may have.
+instead, up to 195 states over 10 years, 100 arms and nearly 5,000 events, the most that a file without tables holds.
 
 Memory does not grow with runs: those lived at once shrink with the square of the states. It grows with years times
-states squared, for each arm, by what the news adds in each step. In one process set OPENBLAS_NUM_THREADS=1, as
-workers have it: from a hundred states on its threads otherwise wait for each other.
+states squared, and for each arm by the dyads that its events move. In one process set OPENBLAS_NUM_THREADS=1, as
+workers have it: from a hundred states on its threads otherwise wait for each other. A million replications and ten
+thousand points: `benchmarks/sweep.py`.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ LARGE = [
     {**BASE, "states": 195, "runs": 4},
     {**BASE, "states": 195, "years": 10, "runs": 4},
     {**BASE, "years": 10, "runs": 4},
+    {**BASE, "states": 195, "arms": 40, "runs": 4},
     {**BASE, "arms": 100, "runs": 4},
     {**BASE, "runs": 4, "events": 1000},
     {**BASE, "runs": 4, "events": 4900},

@@ -276,7 +276,7 @@ def odds_by_step(
             reliability * np.exp(-nats.lost),
         )
         for first in range(0, len(versions), at_once)
-        for nats in evidence_by_version(
+        for nats in _evidence_in_parts(
             scenario,
             versions[first : first + at_once],
             middles,
@@ -285,6 +285,31 @@ def odds_by_step(
             likeness,
         )
     ]
+
+
+def _evidence_in_parts(
+    scenario: Scenario,
+    versions: Sequence[tuple[Event, ...]],
+    moments: Floats,
+    starts: Floats,
+    dyad_index: Ints,
+    likeness: Likeness | None,
+) -> list[Evidence]:
+    """`evidence_by_version`, of so many events a few moments at a time."""
+    events = sum(map(len, versions))
+    at_once = max(1, MOST_EVENT_STEPS // (events + 1))
+    parts = [
+        evidence_by_version(
+            scenario,
+            versions,
+            moments[first : first + at_once],
+            starts[first : first + at_once],
+            dyad_index,
+            likeness,
+        )
+        for first in range(0, len(moments), at_once)
+    ]
+    return [Evidence.joined(of_version) for of_version in zip(*parts, strict=True)]
 
 
 def _odds(
@@ -308,6 +333,16 @@ class Evidence:
     places: Ints  # (T,) entries of a flat (n, n), target and principal
     intent: Floats  # (S, T) to hostile intent
     lost: Floats  # (S, n) reliability
+
+    @staticmethod
+    def joined(parts: Sequence[Evidence]) -> Evidence:
+        """That of the same events at moments that follow each other."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        columns = zip(*((p.align, p.intent, p.lost) for p in parts), strict=True)
+        align, intent, lost = map(np.concatenate, columns)
+        return Evidence(first.dyads, align, first.places, intent, lost)
 
 
 Reach = tuple[Ints, Floats]

@@ -29,7 +29,7 @@ SECTIONS: dict[str, type[SectionRow]] = {
 }
 """Models of rows by the section that they stand in."""
 MOST_ROWS = 80_000
-LIMITS = {"states": 400, "events": 5_000, "targets_alternatives": 20}
+LIMITS = {"states": 400, "events": 20_000, "targets_alternatives": 20}
 LIMITS |= dict.fromkeys(("kinds", "event_kinds", "audiences", "pacts", "arms"), 300)
 LIMITS["players"] = 100
 """How many rows or names a part may have, if fewer than MOST_ROWS."""
