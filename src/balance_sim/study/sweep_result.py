@@ -96,7 +96,7 @@ class SweepResult(StudyResult):
         """What the experiment asks, or its scenario."""
         return self.manifest.design.question or self.scenario.question
 
-    @property
+    @cached_property
     def paths(self) -> list[str]:
         """Key paths of the factors."""
         return self.table.paths()
