@@ -223,10 +223,10 @@ def proceed(
 
 def _draw_rest(course: Course, state: BlockState, step: int, seed: int) -> None:
     """Opportunities that were left out, of replications that have left the margins."""
-    left = np.flatnonzero(course.opportunities.thinned & ~state.within)
-    if len(left):
+    outside = np.flatnonzero(course.opportunities.thinned & ~state.within)
+    if len(outside):
         course.opportunities, course.thin = with_all_of(
-            course.opportunities, course.thin, left, step, seed, state.runs
+            course.opportunities, course.thin, outside, step, seed, state.runs
         )
 
 
@@ -300,16 +300,16 @@ def advance(
     """
     opportunities = courses[0].opportunities
     first, stop = opportunities.starts[view.step : view.step + 2]
-    asked = [
+    rows_by_arm = [
         open_to_consent(world, opportunities, course.thin, state, first, stop)
         for course in courses
     ]
-    rows = reduce(np.union1d, asked)
+    rows = reduce(np.union1d, rows_by_arm)
     sides = consents(world, baseline, opportunities, state, view, rows)
     needs = opportunities.needs.take(rows, axis=0)
     agreed = np.logical_and(*(needs < sides).T)
     by_arm = []
-    for course, own_rows in zip(courses, asked, strict=True):
+    for course, own_rows in zip(courses, rows_by_arm, strict=True):
         own = sides if own_rows is rows else sides[np.searchsorted(rows, own_rows)]
         filtered_consent = np.zeros(stop - first)
         filtered_consent[own_rows - first] = filtered(

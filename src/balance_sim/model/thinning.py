@@ -372,9 +372,9 @@ def drawn_clocks(
     replications, (r, P * M), and which they are, to what is picked. Yields places in
     (R, P * M), ascending."""
     by_clock = clocks.absorb(world.dyad_keys[:, None], world.kind_keys).reshape(-1)
-    few = max(1, CLOCKS_AT_ONCE // len(by_clock))
-    for start in range(0, len(stream_key), few):
-        runs = slice(start, start + few)
+    run_count = max(1, CLOCKS_AT_ONCE // len(by_clock))
+    for start in range(0, len(stream_key), run_count):
+        runs = slice(start, start + run_count)
         key = clocks.absorb(stream_key[runs, None], by_clock)
         drawn = np.flatnonzero(is_drawn(key, runs))
         yield start * len(by_clock) + drawn, key.take(drawn)
@@ -401,13 +401,13 @@ def _drawn(
     highest = np.broadcast_to(highest, (len(runs), 2, size))
     by_run = opportunity_rate(world).reshape(-1) * rate.reshape(-1, 1)
     mean_wait, horizon = DAYS_PER_YEAR / by_run, world.grid[-1]
-    least = np.exp(-horizon / mean_wait) * (1 - 1e-9)
-    mean_wait, least = np.broadcast_arrays(mean_wait, least, highest[:, 0])[:2]
+    lowest = np.exp(-horizon / mean_wait) * (1 - 1e-9)
+    mean_wait, lowest = np.broadcast_arrays(mean_wait, lowest, highest[:, 0])[:2]
 
     def may_come(key: Keys, rows: slice) -> Bools:
         """Whether the first opportunity may come before the horizon."""
         wait = clocks.draw(clocks.absorb(key, 0), OpportunityDraw.WAIT)
-        return clocks.uniform(wait) > least[rows]
+        return clocks.uniform(wait) > lowest[rows]
 
     arrivals = []
     for place, key in drawn_clocks(
@@ -444,7 +444,7 @@ OF_EACH = ("day", "run", "dyad", "kind", "count", "needs", "bars")
 def with_all_of(
     opportunities: Opportunities,
     thin: Thinning,
-    left: Ints,
+    outside: Ints,
     step: int,
     seed: int,
     runs: Keys,
@@ -452,44 +452,46 @@ def with_all_of(
     """The same with every opportunity, from a step on, of replications that have left
     the margins: where no bound holds, none may be left out.
 
-    left: (K,) which of the R replications. What came before the step stays as it is."""
+    outside: (K,) these among the R replications. What came before the step stays as
+    it is."""
     world = opportunities.drawn_in
-    rate = np.broadcast_to(drawn_rate(world), len(runs))[left]
-    every = _drawn(world, seed, runs[left], rate, None)
-    every = replace(every, run=left[every.run])
-    late = np.arange(every.starts[step], len(every.day))
+    rate = np.broadcast_to(drawn_rate(world), len(runs))[outside]
+    complete = _drawn(world, seed, runs[outside], rate, None)
+    complete = replace(complete, run=outside[complete.run])
+    late = np.arange(complete.starts[step], len(complete.day))
     is_late = np.arange(len(opportunities.day)) >= opportunities.starts[step]
-    stay = np.flatnonzero(~(is_late & np.isin(opportunities.run, left)))
+    stay = np.flatnonzero(~(is_late & np.isin(opportunities.run, outside)))
     places = np.searchsorted(
-        _sorted_by(opportunities, len(runs))[stay], _sorted_by(every, len(runs))[late]
+        _sorted_by(opportunities, len(runs))[stay],
+        _sorted_by(complete, len(runs))[late],
     )
     columns = {
         name: np.insert(
-            getattr(opportunities, name)[stay], places, getattr(every, name)[late], 0
+            getattr(opportunities, name)[stay], places, getattr(complete, name)[late], 0
         )
         for name in OF_EACH
     }
     merged_step = np.insert(
-        _step_of(opportunities)[stay], places, _step_of(every)[late]
+        _step_of(opportunities)[stay], places, _step_of(complete)[late]
     )
     thinned = opportunities.thinned.copy()
-    thinned[left] = False
+    thinned[outside] = False
     merged = replace(
         opportunities,
         **columns,
         starts=np.searchsorted(merged_step, np.arange(world.steps + 1)),
         thinned=thinned,
     )
-    kept, bound = thin.kept[stay], thin.bound[stay]
+    is_kept, bound = thin.kept[stay], thin.bound[stay]
     return merged, Thinning(
-        np.insert(kept, places, True), np.insert(bound, places, 1.0)
+        np.insert(is_kept, places, True), np.insert(bound, places, 1.0)
     )
 
 
 def _step_of(opportunities: Opportunities) -> Ints:
     """(C,) step of each opportunity."""
-    each = np.diff(opportunities.starts)
-    return np.repeat(np.arange(len(each)), each)
+    counts = np.diff(opportunities.starts)
+    return np.repeat(np.arange(len(counts)), counts)
 
 
 def _sorted_by(opportunities: Opportunities, runs: int) -> Ints:
