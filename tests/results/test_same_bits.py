@@ -24,7 +24,7 @@ from balance_sim.study.blocks import Block, BlockOptions, made_in, simulate_batc
 from balance_sim.study.estimates import dyad_sums
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.tables import BlockTables, joined
+from balance_sim.study.tables import BlockTables, joined, with_states
 from replications import SCENARIOS, SUMMIT, simulated, small, windows_of
 
 CONTROL, ARM = "no_summit", "summit"
@@ -76,6 +76,14 @@ def test_blocks_cut_anywhere(uneven: Scenario, cuts: list[int], draws: bool) -> 
     for arm in (CONTROL, ARM):
         assert filtered_columns(parts, arm) == filtered_columns(whole, arm)
     assert dyad_sums([parts.dyads]).equals(dyad_sums([whole.dyads]))
+
+
+def test_sums_by_state_of_a_replication_alone() -> None:
+    """Of so many states that NumPy would add those of one replication in another order than those of several."""
+    first, second = np.triu_indices(20, 1)
+    by_dyad = np.random.default_rng(1).random((2, len(first)))
+    alone = [with_states(run[None], first, second, 20) for run in by_dyad]
+    np.testing.assert_array_equal(np.concatenate(alone), with_states(by_dyad, first, second, 20))
 
 
 @pytest.mark.parametrize("few", [1, 7, 39])

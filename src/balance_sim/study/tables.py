@@ -299,5 +299,6 @@ def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floa
     side, dyads = np.concatenate([first, second]), np.arange(len(first))
     order = np.argsort(side, kind="stable")
     of_states = np.tile(dyads, 2)[order].reshape(states, -1)  # each has as many
-    sums = by_dyad.T[of_states.T].sum(axis=0)  # one dyad after the other
+    # `take` leaves the dyads outermost: one after the other, for one run as for many
+    sums = by_dyad.T.take(of_states.T, axis=0).sum(axis=0)
     return np.concatenate([by_dyad, sums.T], axis=1)
