@@ -72,3 +72,4 @@ def test_each_worker_has_as_many_blocks_as_any_other_and_few() -> None:
     studies = [(100, 1), (400, 2), (600, 2), (1000, 2), (20, 4)]
     assert [block_runs(ours, *study) for study in studies] == [100, 200, 150, 250, 16]
     assert [block_runs(theirs, *study) for study in studies] == [50, 100, 150, 250, 16]
+    assert block_runs(Job(scenario, 1, tuple(map(str, range(5000)))), 100, 1) == 16

@@ -309,7 +309,8 @@ def block_runs(job: Job, runs: int, workers: int) -> int:
     runs : replications in all
     workers : processes
     """
-    most = min(batch_runs(len(job.scenario.states)), MOST_A_BLOCK // len(job.arms))
+    most = max(MOST_A_BLOCK // len(job.arms), LEAST_BLOCK)
+    most = min(batch_runs(len(job.scenario.states)), most)
     rounds = max(-(-runs // (most * workers)), 1 if job.is_ours else ROUNDS)
     return max(-(-runs // (rounds * workers)), LEAST_BLOCK)
 
