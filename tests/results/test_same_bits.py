@@ -195,7 +195,7 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     apart = replace(
         worlds, arms={**worlds.arms, "slower": slower}, bounds={**worlds.bounds, "slower": worlds.bounds[ARM]}
     )
-    arms, begun, reached, tiny = (CONTROL, ARM, "slower"), [], [], Margins(signed=2.0, log_mean=0.3)
+    arms, begun, reached, tiny = (CONTROL, ARM, "slower"), [], [], Margins(signed=1.0, log_mean=0.3)
     monkeypatch.setattr(engine, "within_margins", lambda *of: within_margins(*of, tiny))
     monkeypatch.setattr(blocks, "agreements_at_start", lambda *of: begun.append(of[0].arm) or agreements_at_start(*of))
     monkeypatch.setattr(blocks, "proceed", lambda *of: reached.append(engine.proceed(*of)) or reached[-1])
