@@ -129,7 +129,7 @@ def run(
         folder = out or study.default_folder
         steps.begin("simulation")
         keep_out_of_home()
-        result = simulated(study, folder, begin_drawing)
+        result = simulated(study, folder, begin_drawing if figures else None)
         steps.begin("placebos and mechanisms")
         summary = result.summary()
         _write(result, summary, request, steps, figures=figures)

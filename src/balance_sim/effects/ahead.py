@@ -21,16 +21,18 @@ LARGE = 25
 
 
 def simulated(
-    study: PreparedRun, folder: Path, later: Callable[[], object]
+    study: PreparedRun, folder: Path, later: Callable[[], object] | None
 ) -> AnalysedResult:
     """The study's result, kept in a folder.
 
-    later: a call for what comes after it, made in the other process if there is one."""
+    later: a call for what comes after it, made in the other process if there is one;
+    None: nothing does."""
     job = study.job
     if study.options.get("workers", 1) == 1 or len(job.scenario.states) < LARGE:
         return analysed(study.simulate(folder))
     ahead = Background(partial(placebos_and_channels, job.scenario, job.arms))
-    Background(later, ahead)
+    if later:
+        Background(later, ahead)
     try:
         return analysed(study.simulate(folder, is_shared=True), ahead)
     except BaseException:
