@@ -71,8 +71,7 @@ def test_what_has_no_effect_to_tell_is_refused(results: Path, tmp_path: Path, mo
     run(SMALL, 2, 1, arms="no_summit", out=tmp_path / "control")
     assert brief(tmp_path / "control")[0] == 2
     assert brief(tmp_path / "nothing")[0] == 2
-    code, words = brief(tmp_path)
-    assert code == 2 and str(tmp_path / "control") in words
+    assert brief(tmp_path)[0] == 2
     monkeypatch.setitem(sys.modules, "pptx", None)
     code, words = brief(results, "--format", "pptx", "--format", "html", "--out", tmp_path / "half")
     assert code == 2 and "balance-sim[brief]" in words and not (tmp_path / "half").exists()

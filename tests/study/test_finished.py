@@ -3,10 +3,17 @@
 from pathlib import Path
 
 import pytest
+from balance_sim.model.own import modules
 from balance_sim.show import finished
 from balance_sim.show.finished import FinishedRun, digests, finished_run
 
 WORDS = ("run", "small.yaml", "--runs", "4", "--workers", "1", "--out", "out")
+
+
+@pytest.fixture(autouse=True)
+def no_own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process of the command's own: other tests have entered terms in this one."""
+    monkeypatch.setattr(modules, "_entered", {})
 
 
 @pytest.fixture

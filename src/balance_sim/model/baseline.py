@@ -113,10 +113,9 @@ def sorted_into(world: World, classes: Classes) -> tuple[Bools, Ints]:
 
     Raises ValueError for states without a class."""
     refuse_strangers(world.codes, classes)
-    listed = np.array([LISTS.index(classes.list_of[code]) for code in world.codes])
-    threatened = listed == LISTS.index("threatened")
-    fears = threatened | (listed == LISTS.index("wary"))
-    inside = listed == LISTS.index("participants")
+    threatened = np.isin(world.codes, classes.threatened)
+    fears = threatened | np.isin(world.codes, classes.wary)
+    inside = np.isin(world.codes, classes.participants)
     first, second = world.first, world.second
     direction = np.full(len(first), DIRECTIONS.index("other"))
     has_threatened = threatened[first] | threatened[second]
