@@ -439,8 +439,8 @@ def _listed(versions: tuple[tuple[Event, ...], ...]) -> _Listed:
     ordered = (*by_identity.values(),)
     if len(versions) > 1:
         ordered = sorted_rows(ordered)
-    held = [{*_ids(events)} for events in named]
-    is_there = [[id(event) in ids for ids in held] for event in ordered]
+    ids_by_list = [{*_ids(events)} for events in named]
+    is_there = [[id(event) in ids for ids in ids_by_list] for event in ordered]
     shape = len(ordered), len(versions)
     return _Listed(ordered, np.array(is_there, dtype=bool).reshape(shape), versions)
 

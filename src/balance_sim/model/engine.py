@@ -310,10 +310,12 @@ def advance(
     agreed = np.logical_and(*(needs < sides).T)
     by_arm = []
     for course, own_rows in zip(courses, rows_by_arm, strict=True):
-        own = sides if own_rows is rows else sides[np.searchsorted(rows, own_rows)]
+        own_sides = sides
+        if own_rows is not rows:
+            own_sides = sides[np.searchsorted(rows, own_rows)]
         filtered_consent = np.zeros(stop - first)
         filtered_consent[own_rows - first] = filtered(
-            world, opportunities, course.thin, state, own_rows, own
+            world, opportunities, course.thin, state, own_rows, own_sides
         )
         by_arm.append(filtered_consent)
     seekers = accession.seekers_in(world, state, view.step)

@@ -369,10 +369,10 @@ def simulate_arms(
         course, first = courses.pop(arm), parts[arm]
         state = copied(states[first]) if first else at_start(course.world)
         proceed([course], state, baseline, seed, range(first, course.world.steps))
-        ended, own = course.ended(state), prospect
+        ended, of_arm = course.ended(state), prospect
         if ended.opportunities is not opportunities:
-            own = prospect_of(worlds, ended.opportunities, windows)
-        batch.add_arm(worlds, arm, ended, own)
+            of_arm = prospect_of(worlds, ended.opportunities, windows)
+        batch.add_arm(worlds, arm, ended, of_arm)
     return batch
 
 
@@ -403,10 +403,10 @@ def _shared_steps(
     for first, stop in pairwise(sorted({0, *parts.values()})):
         alike = [arm for arm in courses if parts[arm] >= stop]
         together = [courses[arm] for arm in alike]
-        after = proceed(together, state, worlds.baseline, seed, range(first, stop))
-        states[after] = copied(state)
-        if after < stop:
-            return parts | dict.fromkeys(alike, after), states
+        reached = proceed(together, state, worlds.baseline, seed, range(first, stop))
+        states[reached] = copied(state)
+        if reached < stop:
+            return parts | dict.fromkeys(alike, reached), states
     return parts, states
 
 
