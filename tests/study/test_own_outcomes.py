@@ -128,6 +128,7 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
         ),
         ("raise SystemExit(0)", 2, "ends in SystemExit: 0"),
         ("return history.weighted_count([1.0])", 2, "ends in ValueError: weights"),
+        ("return history.weighted_count(history.dyad_types['a'] == 'XOC')", 2, "none counts"),
         ("return history.weighted_count(history.dyad_types['security'], 7)", 2, "[300]"),
         ("import numpy; return 1j * numpy.ones(len(history.runs))", 1, "ends in TypeError: complex numbers"),
         ("return history.runs * 0 + len(history.runs)", 1, "gave 1.0 for a replication alone, and 2.0 beside another"),

@@ -1,5 +1,6 @@
 """Terms of willingness and kinds of event of the user's own: exact, recorded, explained, and run only where named."""
 
+import json
 import linecache
 import sys
 from collections.abc import Iterator
@@ -86,6 +87,14 @@ def crowded(now):
 @bs.term
 def lottery(now):
     return np.random.default_rng().random((5, 5))
+
+@bs.term
+def misspelt(now):
+    return np.isin(now.states, ["XOC"])[:, None] * np.ones(5)
+
+@bs.event_kind
+def unheeded(event):
+    return [("intent", state, event.host, 1.0) for state in event.states if state == "XOC"]
 """
 
 
@@ -202,6 +211,7 @@ def test_a_sweep_takes_its_weight(mine: str) -> None:
         ("masked", 57, "is nan for XAR about XBE"),
         ("lottery", 65, "when asked again"),
         ("hasty", 43, "`depth` changes in a replication"),
+        ("misspelt", 69, "is 0 for every two states"),
     ],
 )
 def test_what_a_term_must_not_give_is_told_with_its_line(mine: str, name: str, line: int, said: str) -> None:
@@ -226,6 +236,15 @@ def test_what_a_kind_must_not_give(mine: str) -> None:
     with_kind("own_short")
     done = call("run", "own_short.yaml", "--runs", "2", "--out", "a", "--terms", mine)
     assert done.exit_code == 4 and "of event `summit` the function gives ('intent', 'XAR', 1.0)" in done.stderr
+
+
+def test_a_kind_that_moves_nobody_is_warned_of(mine: str) -> None:
+    codes = {}
+    for kind in ("own_plain", "own_unheeded"):
+        with_kind(kind)
+        findings = json.loads(call("check", f"{kind}.yaml", "--terms", mine, "--json").stdout)["warnings"]
+        codes[kind] = {finding["code"] for finding in findings}
+    assert "W324" in codes["own_unheeded"] and "W324" not in codes["own_plain"]
 
 
 def test_a_kind_that_names_no_state(mine: str) -> None:

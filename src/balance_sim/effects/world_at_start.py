@@ -23,7 +23,9 @@ from balance_sim.model.baseline import (
 )
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
 from balance_sim.model.engine import perceive
+from balance_sim.model.own.events import shifts_of
 from balance_sim.model.threat import over
+from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.errors import OneLine, plain_data
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.reading import Finding
@@ -277,6 +279,8 @@ def _says_nothing(scenario: Scenario, focal: Event) -> bool:
     """Whether the focal event is no evidence: on alignment of two states, on intent
     towards a target, or on reliability."""
     kind, codes = scenario.event_kinds[focal.kind], {*scenario.codes}
+    if focal.kind.startswith(OWN):
+        return not any(shifts_of(focal, scenario).values())
     acting = codes.intersection(focal.principals)
     taking_part = acting.union(codes.intersection(focal.guests))
     is_aimed = bool(acting and codes.intersection(focal.targets) - taking_part)

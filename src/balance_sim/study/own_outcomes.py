@@ -174,7 +174,8 @@ class ArmHistory(OneLine):
         Raises
         ------
         ValueError
-            for another window, or weights that are not one finite number a row
+            for another window, or weights that are not one finite number a row, or all
+            0
         """
         windows = self.sums.windows
         days = windows.longest if window is None else window
@@ -185,6 +186,8 @@ class ArmHistory(OneLine):
         values = numbers_of(weights)
         if values.shape != (shape[0] * shape[1],) or not np.isfinite(values).all():
             raise ValueError("weights are one finite number for each row of dyad_types")
+        if not values.any():
+            raise ValueError("weights are 0 for every row of dyad_types: none counts")
         by_dyad = values.reshape(shape)
         rows, after = self.rows, days_after(self.rows.signed, world.focal_day)
         new = is_new(rows.origin, after, min(days, self.horizon))

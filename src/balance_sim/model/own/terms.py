@@ -229,10 +229,14 @@ class OwnTerm:
         return self.low[:, :, None], self.high[:, :, None]
 
     def refuse_unsteady(self, p: Prospects) -> None:
-        """Raise ScenarioError where the term gives two values for one situation."""
+        """Raise ScenarioError where the term gives two values for one situation, or is
+        0 always."""
         if self.between is None:
             values = self.low
             again = self.evaluated(Situation(p.world), self.low.shape)
+            if not values.any() and not again.any():
+                hint = "compare what it looks for with `now.states`"
+                raise self._refused("is 0 for every two states", hint)
         else:
             values, again = self.values(p), self.values(p)
         differs = values != again
