@@ -21,6 +21,7 @@ from balance_sim.show.wording import (
     arm_title,
     arm_words,
     focal_words,
+    level,
     percent,
     plural,
     state_names,
@@ -279,6 +280,6 @@ def world_lines(start: WorldAtStart) -> Iterator[str]:
     measures = ("security", "declarations")
     rows = [["new agreements expected a year", "dyads", *measures]]
     for name, count in classes.items():
-        numbers = [f"{expected[measure][name]:.2f}" for measure in measures]
+        numbers = [level(expected[measure][name]) for measure in measures]
         rows.append([f"  {DIRECTIONS[name]}", str(count), *numbers])
     yield from ["", *table(rows, "<>", indent="  ")]

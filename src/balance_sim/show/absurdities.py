@@ -132,7 +132,7 @@ def _level(start: WorldAtStart) -> Iterator[Finding]:
     scenario = start.scenario
     if scenario.base_rate is None and not scenario.calibration.file:
         years = start.a_year().values()
-        total = say.number(sum(sum(year.values()) for year in years))
+        total = say.level(sum(sum(year.values()) for year in years))
         why = (
             f"not given: {total} agreements a year are expected by the shipped "
             "intercepts, which belong to fifty states of 2025"

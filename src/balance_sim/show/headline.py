@@ -176,7 +176,7 @@ def finding(result: AnalysedResult) -> str:
         treatment = say.treatment(result, result.headline.arm)
         return headline_sentence(result.headline, treatment, result.window)
     control = effect_table(result, [result.headline_outcome]).iloc[0]
-    level = say.number(control["level"], 1)
+    level = say.level(control["level"])
     return (
         f"{control['title']}: {level} expected {say.COUNTER} "
         f"{say.within(result.window)}. There is no other arm to compare with."
@@ -554,6 +554,6 @@ def _level_rows(result: Result, words: Mapping[str, str]) -> list[list[str]]:
     for row in table.to_dict("records"):
         is_control = row["role"] == "reference"
         cells = ["control", "", ""] if is_control else say.effect_cells(row)
-        level = say.number(row["level"], say.digits(row["level"]))
+        level = say.level(row["level"])
         rows.append([words[row["outcome"]], row["title"], level, *cells])
     return rows

@@ -36,7 +36,7 @@ def scale_lines(scale: Scale, scenario: Scenario) -> Iterator[str]:
         f"What standard acts of {listed(names, scale.by)} against "
         f"{listed(names, scale.against)} would do, and did on record"
     )
-    counted = f"{say.number(scale.level)} {COUNTED[scale.direction]}"
+    counted = f"{say.level(scale.level)} {COUNTED[scale.direction]}"
     yield from say.wrapped(
         "  Alarm: the logarithm of how many times as much both sides have to fear. "
         f"Columns to its right: per cent more than {counted} "

@@ -105,6 +105,15 @@ def number(value: float | None, places: int = 2) -> str:
     return f"{value:z.{places}f}"
 
 
+def level(value: float) -> str:
+    """Return an expected number: with two decimals, a small one with two digits.
+
+    >>> level(8.594), level(0.0033)
+    ('8.59', '0.0033')
+    """
+    return number(value, digits(value))
+
+
 def signed(value: float, places: int = 2) -> str:
     """Return a difference with its sign.
 
@@ -161,15 +170,15 @@ def change_words(row: Mapping[str, Any], subject: str) -> str:
     subject : what is counted
     """
     mean, (low, high) = row["mean"], row["ci95"] or (None, None)
-    level = number(row["level"])
+    control = level(row["level"])
     if mean == 0 and not low and not high:
-        return f"no effect on expected {subject}: {level} with and without it"
+        return f"no effect on expected {subject}: {control} with and without it"
     places = effect_digits(mean)
     verb, size = "rise" if mean > 0 else "fall", number(abs(mean), places)
     if low is not None and high is not None and low <= 0 <= high:
         verb, size = "change", signed(mean, places)
     share = f", or {percent(abs(mean) / row['level'])}" if row["level"] > 0 else ""
-    return f"expected {subject} {verb} by {size} from {level}{share}"
+    return f"expected {subject} {verb} by {size} from {control}{share}"
 
 
 def bounds_words(row: Mapping[str, Any], name: str) -> str:

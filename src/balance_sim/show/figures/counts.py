@@ -102,7 +102,7 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     ax.locator_params(axis="y", nbins=6)
     ax.grid(axis="y", color=style.GRID, linewidth=0.8)
     style.label_ends(ax, 1.02 * last, labels, 0.07 * (high - low))
-    level = say.number(table["level"].iloc[0])
+    level = say.level(table["level"].iloc[0])
     place: dict[str, Any] = {"xycoords": "axes fraction", "color": style.QUIET}
     words = f"{level} agreements come without it, {say.within(int(last))}"
     style.note(ax, words, (0.0, 0.96), (10, 0), fontsize=11, **place)
@@ -175,7 +175,7 @@ def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     change, number = "more" if is_more else "fewer", f"{count} of {total:,}"
     said = [
         f"worlds would see one agreement {change}",
-        f"{say.number(row['level'])} agreements come in each of them anyway",
+        f"{say.level(row['level'])} agreements come in each of them anyway",
     ]
     said += [f"Pale: up to {most}, 95 % interval"] * (most > count)
     look: dict[str, Any] = {"fontsize": 34, "color": style.readable(colour)}

@@ -93,7 +93,7 @@ def _title(table: pd.DataFrame) -> str:
     effect."""
     subject = say.capital(say.outcome_words(say.first(table, "outcome")))
     level = float(table["control_level"].iloc[0])
-    words = f"{subject}: {say.number(level, say.digits(level))} in the control arm"
+    words = f"{subject}: {say.level(level)} in the control arm"
     headline = table[(table["role"] == "headline") & table["effect"].notna()]
     if len(headline):
         effect = say.effect_words(*headline[EFFECT].iloc[0])

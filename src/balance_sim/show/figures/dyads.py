@@ -151,7 +151,7 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
             style.whisker(ax, y, row, colour, width=2)
         else:
             ax.barh(y, row["effect"], 0.62, color=colour)
-        level = say.number(row["mean_control"], say.digits(row["mean_control"]))
+        level = say.level(row["mean_control"])
         words = f"{say.signed(row['effect'], places)} on {level}"
         style.beside(ax, y, words, color=style.readable(colour))
     ax.locator_params(axis="x", nbins=6)

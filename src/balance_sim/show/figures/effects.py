@@ -69,7 +69,7 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     runs = style.runs_of(table, "paired replication")
     level = table["control_level"].iloc[0]
     small = (
-        f"{runs}; control: {say.first(table, 'control')}, {say.number(level)} "
+        f"{runs}; control: {say.first(table, 'control')}, {say.level(level)} "
         f"agreements. "
         f"{say.CAVEAT}"
     )

@@ -152,7 +152,7 @@ def finding_title(result: AnalysedResult) -> str:
     bounds = "" if low is None else f" ({name} {say.interval(low, high, places)})"
     return (
         f"{say.treatment(result, headline.arm)}: {say.signed(row['mean'], places)} on "
-        f"{say.number(row['level'])} {say.COUNTER} {say.within(result.window)}{bounds}"
+        f"{say.level(row['level'])} {say.COUNTER} {say.within(result.window)}{bounds}"
     )
 
 
