@@ -109,7 +109,8 @@ def largest_words(table: pd.DataFrame, label: str, count: int = 3) -> str:
     """
     rows = by_size(table[table["clear"]]).head(count)
     if rows.empty:
-        return "no effect that differs from zero"
+        noun = "dyad" if label == "dyad" else "state's total"
+        return f"no {noun} differs from zero"
     places = say.effect_digits(*rows["effect"])
     words = [
         f"{name} ({say.signed(effect, places)})"
