@@ -784,14 +784,12 @@ def provoked_odds(world: World, state: BlockState, step: int) -> Floats:
     assert hazards is not None
     assert provoked is not None
     start, middle = world.grid[step], (world.grid[step] + world.grid[step + 1]) / 2
-    acts, runs = len(hazards.rate), len(state.runs)
-    remaining = np.zeros((runs, acts))
+    columns = hazards.column[hazards.target * world.n + hazards.state]
+    nats = np.zeros((len(state.runs), int(hazards.column.max()) + 1))
     for act, half_life in enumerate(hazards.half_life_days):
         rows = np.flatnonzero((provoked.act == act) & (provoked.day <= start))
         fading = decay(middle - provoked.day[rows], half_life)
-        remaining[:, act] = np.bincount(provoked.run[rows], fading, minlength=runs)
-    columns = hazards.column[hazards.target * world.n + hazards.state]
-    nats = np.zeros((runs, int(hazards.column.max()) + 1))
-    for entry, column in enumerate(columns):
-        nats[:, column] += hazards.dose[entry] * remaining[:, hazards.act[entry]]
+        remaining = np.bincount(provoked.run[rows], fading, minlength=len(nats))
+        entries = np.flatnonzero(hazards.act == act)
+        nats[:, columns[entries]] += hazards.dose[entries] * remaining[:, None]
     return np.exp(bounded_evidence(nats, MOST_PROVOKED))
