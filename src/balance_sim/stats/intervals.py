@@ -45,6 +45,13 @@ def t_quantile(confidence: float, freedom: int) -> float:
     return float(stdtrit(freedom, 0.5 + confidence / 2))
 
 
+def squared(values: Floats) -> Floats:
+    """Squares in the shape of `values`, each as of a number alone: NumPy rounds the
+    square of an array otherwise."""
+    squares = [value**2 for value in np.ravel(values).tolist()]
+    return np.array(squares).reshape(np.shape(values))
+
+
 @dataclass(frozen=True)
 class Sides:
     """Differences over runs, summed by sign. Arrays of one shape, or numbers.
@@ -69,9 +76,8 @@ class Sides:
         """How many equal ones have the same sum of sizes and of squares (Kish 1965,
         Survey Sampling, 11.7)."""
         squares = self.gained2 + self.lost2
-        return np.asarray(
-            (self.gained + self.lost) ** 2 / np.where(squares > 0, squares, 1.0)
-        )
+        sums = squared(self.gained + self.lost)
+        return np.asarray(sums / np.where(squares > 0, squares, 1.0))
 
     @staticmethod
     def of(values: Floats, times: Ints | None = None) -> Sides:
@@ -148,8 +154,10 @@ def paired_half_widths(
     positive = np.where(squares > 0, squares, 1.0)
     relative = np.where(squares > 0, sd * np.sqrt(n / positive), 1.0) * t / NORMAL
     rarity = _rarity(sides, n) ** 2
-    score_below = relative * np.sqrt(gained_below**2 + lost_above**2 + doubt)
-    score_above = relative * np.sqrt(gained_above**2 + lost_below**2 + doubt)
+    squares_below = squared(gained_below) + squared(lost_above)
+    squares_above = squared(gained_above) + squared(lost_below)
+    score_below = relative * np.sqrt(squares_below + doubt)
+    score_above = relative * np.sqrt(squares_above + doubt)
     below = student + rarity * np.maximum(score_below - student, 0.0)
     above = student + rarity * np.maximum(score_above - student, 0.0)
     unseen = unseen_jump(sides, n, spread)
@@ -183,7 +191,7 @@ def _doubt_of_sizes(sides: Sides) -> Floats:
     if not np.any(is_uneven):
         return np.zeros_like(spread)
     freedom = np.where(is_uneven, freedom, 1.0)
-    excess = stdtrit(freedom, 0.975) ** 2 - NORMAL**2
+    excess = squared(stdtrit(freedom, 0.975)) - NORMAL**2
     variance = spread * sides.differing / freedom
     return np.asarray(excess * np.where(is_uneven, variance, 0.0))
 

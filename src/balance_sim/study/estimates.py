@@ -10,16 +10,17 @@ quantiles and shares of replications are of the counts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, reduce
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.model.core import Floats, Ints
+from balance_sim.model.core import Bools, Floats, Ints
 from balance_sim.stats.frame import Frame
 from balance_sim.stats.intervals import (
     FEWEST_RUNS,
@@ -27,6 +28,7 @@ from balance_sim.stats.intervals import (
     Sample,
     Sides,
     paired_half_widths,
+    squared,
     t_quantile,
 )
 from balance_sim.study.frames import QUANTILES, Outcomes
@@ -38,82 +40,137 @@ EFFECTS = ["arm", "outcome", "estimator", "mean", "mcse", "lo", "hi"]
 EFFECTS += ["share_positive", "share_negative", "n"]
 CHUNK = 128
 """Replications added up at a time."""
+MOST_VALUES = 1 << 20
+"""Of an arm that are stacked at once."""
+type Columns = dict[str, npt.NDArray[Any]]
+"""A tidy table, column by column."""
 
 
 class Moments(NamedTuple):
-    """Number, mean and sum of squared distances from the mean of an outcome; the last
-    two NaN where a value is missing: a day that never came has no mean."""
+    """Number of replications, and means (...) and sums of squared distances from them
+    (...) of outcomes; NaN where a value is missing: a day that never came has no
+    mean."""
 
     n: int
-    mean: float
-    squares: float
+    mean: Floats
+    squares: Floats
 
     @property
-    def sd(self) -> float:
-        """The standard deviation; NaN of a single value."""
-        return float(np.sqrt(self.squares / (self.n - 1))) if self.n > 1 else np.nan
+    def sd(self) -> Floats:
+        """(...) standard deviations; NaN of a single value."""
+        if self.n < 2:
+            return np.full_like(self.mean, np.nan)
+        return np.asarray(np.sqrt(self.squares / (self.n - 1)))
 
     @property
-    def error(self) -> float:
-        """Monte Carlo standard error of the mean."""
-        return self.sd / float(np.sqrt(self.n)) if self.n else np.nan
+    def error(self) -> Floats:
+        """(...) Monte Carlo standard errors of the means."""
+        return np.asarray(self.sd / np.sqrt(max(self.n, 1)))
 
     @property
     def sample(self) -> Sample:
-        """What the difference from another study needs to know."""
-        return Sample(self.n, self.mean, self.sd)
+        """What the difference from another study needs to know of one outcome."""
+        return Sample(self.n, float(self.mean), float(self.sd))
 
 
 def moments_of(values: Floats, runs: Ints) -> Moments:
-    """Moments of values over replications, added up 128 replications at a time, so that
-    they are the same however the study was cut. runs: their numbers, rising.
+    """Moments of outcomes, (..., R), over replications, added up 128 replications at a
+    time, so that they are the same however the study was cut. runs: (R,) their numbers,
+    rising.
 
     Chan, Golub, LeVeque 1983, The American Statistician 37, eq. 1.5."""
-    if not len(values) or np.isnan(values).any():
-        return Moments(len(values), np.nan, np.nan)
+    shape = values.shape[:-1]
+    n, mean, squares = 0, np.zeros(shape), np.zeros(shape)
     edges = np.flatnonzero(np.diff(runs // CHUNK)) + 1
-    n, mean, squares = 0, 0.0, 0.0
-    for start, stop in pairwise([0, *edges.tolist(), len(values)]):
-        part, m = values[start:stop], stop - start
-        middle = float(part.mean())
-        gap = middle - mean
-        part_squares = float(((part - middle) ** 2).sum())
-        squares += part_squares + gap**2 * n * m / (n + m)
-        mean += gap * m / (n + m)
+    for start, stop in pairwise([0, *edges.tolist(), len(runs)]):
+        part, m = values[..., start:stop], stop - start
+        if m:
+            middle = np.asarray(part.mean(axis=-1))
+            gap = middle - mean
+            part_squares = ((part - middle[..., None]) ** 2).sum(axis=-1)
+            squares = squares + (part_squares + squared(gap) * n * m / (n + m))
+            mean = mean + gap * m / (n + m)
         n += m
-    return Moments(n, mean, squares)
+    has_none = np.isnan(values).any(axis=-1) | (n == 0)
+    of_all = (np.where(has_none, np.nan, total) for total in (mean, squares))
+    return Moments(n, *of_all)
 
 
-def quantiles(values: Floats, shares: Iterable[float]) -> list[float]:
-    """The smallest value that each share of the replications does not exceed; NaN among
-    the missing, which are later than any."""
-    if not len(values):
-        return [np.nan for _ in shares]
-    need = np.ceil(np.array([*shares]) * len(values) - 1e-9).astype(int)
-    return [float(value) for value in np.sort(values)[np.maximum(need, 1) - 1]]
+def quantiles(values: Floats, shares: Iterable[float]) -> Floats:
+    """(S, ...) the smallest value of (..., R) that each share of the replications does
+    not exceed; NaN among the missing, which are later than any."""
+    count = values.shape[-1]
+    need = np.ceil(np.array([*shares]) * count - 1e-9).astype(int)
+    if not count:
+        return np.full((len(need), *values.shape[:-1]), np.nan)
+    places = np.maximum(need, 1) - 1
+    return np.moveaxis(np.sort(values, axis=-1)[..., places], -1, 0)
 
 
-def spread_with(arm: Moments, control: Moments) -> float:
-    """Standard deviation of an outcome over both arms together."""
-    n, arms = arm.n + control.n, (arm, control)
-    if not n:
-        return np.nan
-    middle = sum(part.n * part.mean for part in arms) / n
-    squares = sum(part.squares + part.n * (part.mean - middle) ** 2 for part in arms)
-    return float(np.sqrt(squares / n))
+def spread_with(arm: Moments, control: Moments) -> Floats:
+    """(...) standard deviations of outcomes over both arms together."""
+    n, arms = max(arm.n + control.n, 1), (arm, control)
+    middle = np.asarray(sum(part.n * part.mean for part in arms)) / n
+    squares = sum(part.squares + part.n * squared(part.mean - middle) for part in arms)
+    return np.asarray(np.sqrt(np.asarray(squares) / n))
 
 
 def difference_ends(
-    difference: Floats, moments: Moments, spread: float
-) -> tuple[float, float]:
-    """95 % interval of the mean of differences (docs/statistics.md). spread: of the
-    outcome over both arms; 0: no replication could show a difference."""
-    if moments.n < 2 or np.isnan(moments.mean):
-        return np.nan, np.nan
-    values, times = np.unique(difference, return_counts=True)
-    sides, sd = Sides.of(values - np.median(difference), times), np.array(moments.sd)
-    below, above = paired_half_widths(sd, moments.n, sides, spread)
-    return moments.mean - float(below), moments.mean + float(above)
+    difference: Floats, moments: Moments, spread: Floats
+) -> tuple[Floats, Floats]:
+    """(K,) ends of the 95 % intervals of means of differences, (K, R)
+    (docs/statistics.md). spread: (K,) of the outcomes over both arms; 0: no replication
+    could show a difference."""
+    below, above = paired_half_widths(
+        moments.sd, moments.n, _sides_of(difference), spread
+    )
+    return moments.mean - below, moments.mean + above
+
+
+def _sides_of(difference: Floats) -> Sides:
+    """(K,) sums by sign of the distances of differences, (K, R), from their median.
+
+    As many different ones as a row has are summed together, whatever the other rows."""
+    ordered = np.sort(difference, axis=-1)
+    k, runs = ordered.shape
+    median = (ordered[:, (runs - 1) // 2] + ordered[:, runs // 2]) / 2
+    is_first = np.ones((k, runs), bool)
+    is_first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    counts, sums = is_first.sum(axis=-1), np.empty((6, k))
+    for count in np.unique(counts):
+        rows = np.flatnonzero(counts == count)
+        first = np.nonzero(is_first[rows])[1].reshape(-1, count)
+        times = np.diff(first, axis=-1, append=runs).astype(float)
+        values = np.take_along_axis(ordered[rows], first, axis=-1)
+        values -= median[rows, None]
+        up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
+        parts = up, up**2, down, down**2, up > 0.0, down > 0.0
+        sums[:, rows] = [np.vecdot(times, part) for part in parts]
+    return Sides(*sums)
+
+
+class ArmOutcomes(NamedTuple):
+    """Outcomes of an arm, in the order of `names`.
+
+    counts, smooth: (K, R) what is counted, and filtered estimates where there are any;
+    moments: (K,) of `smooth`; is_filtered: (K,) whether it is an estimate."""
+
+    arm: str
+    names: Sequence[str]
+    counts: Floats
+    smooth: Floats
+    moments: Moments
+    is_filtered: Bools
+
+    @property
+    def front(self) -> Columns:
+        """The first columns of their rows in a tidy table."""
+        estimators = np.where(self.is_filtered, "filtered", "count")
+        return {
+            "arm": np.full(len(self.names), self.arm, object),
+            "outcome": np.array(self.names, object),
+            "estimator": estimators.astype(object),
+        }
 
 
 class Estimates:
@@ -143,11 +200,15 @@ class Estimates:
         counted = [name for name in outcomes.names if not name.startswith(FILTERED)]
         self.names = [name for name in counted if name in only or not only]
         self.names = self.names if len(self.run) else []
-        self._moments: dict[tuple[str, str], Moments] = {}
 
     def values(self, arm: str, name: str) -> Floats:
         """(R,) of an outcome in an arm, by its column's name."""
-        return self._outcomes.column(arm, name)[self._is_common[arm]]
+        return np.asarray(self._stack(arm, [name])[0])
+
+    def _stack(self, arm: str, names: Sequence[str]) -> Floats:
+        """(K, R) of outcomes in an arm, by their columns' names."""
+        rows = self._outcomes.stack(arm, names)
+        return np.compress(self._is_common[arm], rows, axis=-1)
 
     def estimator(self, outcome: str) -> str:
         """`filtered` where there are filtered estimates of an outcome, else `count`."""
@@ -161,31 +222,37 @@ class Estimates:
     def _smooth_name(self, outcome: str) -> str:
         """The column of `smooth`."""
         filtered = FILTERED + outcome
-        return filtered if filtered in self.columns else outcome
+        return filtered if filtered in self._column_set else outcome
+
+    @cached_property
+    def _column_set(self) -> set[str]:
+        """Names of all columns."""
+        return {*self.columns}
 
     def moments(self, arm: str, outcome: str) -> Moments:
-        """Moments of these."""
-        return self._column_moments(arm, self._smooth_name(outcome))
+        """Moments of `smooth` of one outcome."""
+        return moments_of(self.smooth(arm, outcome), self.run)
 
-    def _column_moments(self, arm: str, name: str) -> Moments:
-        """Moments of an outcome by its column's name, worked out once."""
-        if (arm, name) not in self._moments:
-            self._moments[arm, name] = moments_of(self.values(arm, name), self.run)
-        return self._moments[arm, name]
+    def _parts[Name](self, names: Sequence[Name]) -> Iterator[Sequence[Name]]:
+        """Names, as many at a time as are stacked at once."""
+        most = max(MOST_VALUES // max(len(self.run), 1), 1)
+        return (names[start : start + most] for start in range(0, len(names), most))
 
     @cached_property
     def first_difference(self) -> dict[str, tuple[int, str]]:
         """By arm, the first replication in which an outcome is not the control arm's,
         and the outcome; no entry where all are the same to the last digit."""
         first: dict[str, tuple[int, str]] = {}
-        for name in self.columns if len(self.run) else ():
-            control = self.values(self.arms[0], name)
+        for names in self._parts(self.columns if len(self.run) else ()):
+            control = self._stack(self.arms[0], names)
             for arm in self.arms[1:]:
-                values = self.values(arm, name)
+                values = self._stack(arm, names)
                 both_missing = np.isnan(values) & np.isnan(control)
-                rows = np.flatnonzero((values != control) & ~both_missing)
-                run = int(self.run[rows[0]]) if len(rows) else None
-                if run is not None and (arm not in first or run < first[arm][0]):
+                differs = (values != control) & ~both_missing
+                place = int(differs.any(axis=0).argmax())
+                run, is_new = int(self.run[place]), differs[:, place].any()
+                if is_new and (arm not in first or run < first[arm][0]):
+                    name = names[int(differs[:, place].argmax())]
                     first[arm] = run, name.removeprefix(FILTERED)
         return first
 
@@ -194,81 +261,105 @@ class Estimates:
         """Arms that are the control arm to the last digit."""
         return {*self.arms[1:]} - {*self.first_difference}
 
-    def level(self, arm: str, outcome: str) -> dict[str, Any]:
-        """A row of `levels_frame`."""
-        counts, moments = self.values(arm, outcome), self.moments(arm, outcome)
-        shares = quantiles(counts, QUANTILES.values())
-        return {
-            "arm": arm,
-            "outcome": outcome,
-            "estimator": self.estimator(outcome),
-            "mean": moments.mean,
-            "sd": self._column_moments(arm, outcome).sd,
-            **dict(zip(QUANTILES, shares, strict=True)),
-            "mcse": moments.error,
-            "n": moments.n,
-        }
+    def of_arm(self, arm: str, outcomes: Sequence[str]) -> ArmOutcomes:
+        """Outcomes of an arm."""
+        smooth_names = [*map(self._smooth_name, outcomes)]
+        is_filtered = np.array(smooth_names) != np.array(outcomes)
+        counts, smooth = self._stack(arm, outcomes), self._stack(arm, smooth_names)
+        moments = moments_of(smooth, self.run)
+        return ArmOutcomes(arm, outcomes, counts, smooth, moments, is_filtered)
 
     def effect(self, arm: str, outcome: str) -> dict[str, Any]:
-        """A row of `effects_frame`. In its shares missing counts as later than any
-        day."""
-        pair, estimator = (arm, self.arms[0]), self.estimator(outcome)
-        late, late_control = (
-            np.nan_to_num(self.values(name, outcome), nan=np.inf, posinf=np.inf)
-            for name in pair
-        )
-        values, control = (self.smooth(name, outcome) for name in pair)
-        difference, spread = values - control, self.spread(arm, outcome)
-        moments = moments_of(difference, self.run)
-        low, high = difference_ends(difference, moments, spread)
-        if estimator == "filtered" and 0 < moments.n < FEWEST_RUNS and spread > 0:
-            low, high = np.nan, np.nan
+        """A row of `effects_frame`."""
+        sides = (self.of_arm(name, [outcome]) for name in (arm, self.arms[0]))
+        columns = self._effects(*sides)
+        return {name: column.tolist()[0] for name, column in columns.items()}
+
+    def _levels(self, having: ArmOutcomes) -> Columns:
+        """Rows of `levels_frame` of an arm."""
+        counts, moments = having.counts, having.moments
         return {
-            "arm": arm,
-            "outcome": outcome,
-            "estimator": estimator,
+            **having.front,
+            "mean": moments.mean,
+            "sd": moments_of(counts, self.run).sd,
+            **dict(zip(QUANTILES, quantiles(counts, QUANTILES.values()), strict=True)),
+            "mcse": moments.error,
+            "n": np.full(len(counts), moments.n),
+        }
+
+    def _effects(self, having: ArmOutcomes, control: ArmOutcomes) -> Columns:
+        """Rows of `effects_frame` of an arm. In their shares missing counts as later
+        than any day."""
+        late, late_control = (
+            np.nan_to_num(side.counts, nan=np.inf, posinf=np.inf)
+            for side in (having, control)
+        )
+        difference = having.smooth - control.smooth
+        spread, moments = self.spread(having, control), moments_of(difference, self.run)
+        low, high = difference_ends(difference, moments, spread)
+        if moments.n < FEWEST_RUNS:
+            has_none = having.is_filtered & (spread > 0)
+            low, high = (np.where(has_none, np.nan, end) for end in (low, high))
+        return {
+            **having.front,
             "mean": moments.mean,
             "mcse": moments.error,
             "lo": low,
             "hi": high,
-            "share_positive": float((late > late_control).mean()),
-            "share_negative": float((late < late_control).mean()),
-            "n": moments.n,
+            "share_positive": (late > late_control).mean(axis=-1),
+            "share_negative": (late < late_control).mean(axis=-1),
+            "n": np.full(len(difference), moments.n),
         }
 
-    def spread(self, arm: str, outcome: str) -> float:
-        """Standard deviation of an outcome over an arm and the control arm, of a count
-        or share its least jump at least; 0 where no replication could show a
+    def spread(self, having: ArmOutcomes, control: ArmOutcomes) -> Floats:
+        """(K,) standard deviations of outcomes over an arm and the control arm, of a
+        count or share its least jump at least; 0 where no replication could show a
         difference."""
-        if fixed_beforehand(outcome) or arm in self.alike:
-            return 0.0
-        having, control = (self.moments(name, outcome) for name in (arm, self.arms[0]))
-        is_filtered = self.estimator(outcome) == "filtered"
-        jump = 0.0 if is_filtered else least_jump(outcome, self.steps)
-        return float(np.maximum(spread_with(having, control), jump))
+        names, is_filtered = having.names, having.is_filtered
+        if having.arm in self.alike:
+            return np.zeros(len(names))
+        jumps = np.array([least_jump(name, self.steps) for name in names])
+        is_fixed = np.array([fixed_beforehand(name) for name in names])
+        spread = spread_with(having.moments, control.moments)
+        least = np.maximum(spread, np.where(is_filtered, 0.0, jumps))
+        return np.where(is_fixed, 0.0, least)
 
     def levels_frame(self) -> pd.DataFrame:
         """Tidy: the columns of LEVELS."""
-        return Frame(self.level_rows(), columns=LEVELS)
+        return Frame(self.levels(), columns=LEVELS)
 
     def effects_frame(self) -> pd.DataFrame:
         """Tidy: the columns of EFFECTS; paired by replication."""
-        return Frame(self.effect_rows(), columns=EFFECTS)
+        return Frame(self.effects(), columns=EFFECTS)
 
-    def level_rows(self) -> list[dict[str, Any]]:
-        """The rows of `levels_frame`."""
-        return self._rows(self.level, self.arms)
+    def levels(self) -> Columns:
+        """The columns of `levels_frame`; none where no replication finished."""
+        tables = [
+            [self._levels(self.of_arm(arm, names)) for arm in self.arms]
+            for names in self._parts(self.names)
+        ]
+        return _by_arm(tables)
 
-    def effect_rows(self) -> list[dict[str, Any]]:
-        """The rows of `effects_frame`."""
-        return self._rows(self.effect, self.arms[1:])
+    def effects(self) -> Columns:
+        """The columns of `effects_frame`; none where no replication finished."""
+        tables = []
+        for names in self._parts(self.names):
+            control, *others = (self.of_arm(arm, names) for arm in self.arms)
+            tables.append([self._effects(having, control) for having in others])
+        return _by_arm(tables)
 
-    def _rows(
-        self, row_of: Callable[..., dict[str, Any]], arms: Sequence[str]
-    ) -> list[dict[str, Any]]:
-        """Rows by arm; made outcome by outcome, in the order in which they are read."""
-        rows = {(name, arm): row_of(arm, name) for name in self.names for arm in arms}
-        return [rows[name, arm] for arm in arms for name in self.names]
+
+def _by_arm(tables: Iterable[Sequence[Columns]]) -> Columns:
+    """Tables of some outcomes in each arm, as one table: the outcomes of an arm one
+    after the other."""
+    return joined_columns(chain.from_iterable(zip(*tables, strict=True)))
+
+
+def joined_columns(tables: Iterable[Columns]) -> Columns:
+    """Tables one below the other; no columns without a table."""
+    tables = [*tables]
+    names = tables[0] if tables else ()
+    return {name: np.concatenate([table[name] for table in tables]) for name in names}
 
 
 def estimates_of(
@@ -364,6 +455,5 @@ def _means_and_errors(sums: pd.DataFrame, n: int) -> tuple[Floats, Floats]:
     if n < 2:
         return mean, np.full(len(mean), np.nan)
     squares = coarse / COARSE + fine / (COARSE * FINE)
-    squared = np.array([value**2 for value in mean.tolist()])  # NumPy rounds otherwise
-    variance = np.maximum(squares - n * squared, 0.0) / (n - 1)
+    variance = np.maximum(squares - n * squared(mean), 0.0) / (n - 1)
     return mean, np.sqrt(variance / n)

@@ -3,7 +3,14 @@ add up over time, and what every outcome is, a row each: the codebook of its tab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from typing import Any
 
 import numpy as np
@@ -41,39 +48,47 @@ class Outcomes(OneLine):
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
-        frames = [table.select(["run", "arm"]).to_pandas() for table in tables(())]
-        columns = {"run": np.int32, "arm": str}
-        none = pd.DataFrame(columns=[*columns])
-        front = pd.concat(frames or [none]).astype(columns)
-        self._order = np.lexsort((front["run"], front["arm"]))
-        self._front = front.iloc[self._order].reset_index(drop=True)
-        self.runs = int(self._front["run"].nunique())
-        self.arms = sorted(front["arm"].unique())
-        edges = [*np.searchsorted(self._front["arm"], self.arms), len(front)]
-        self._rows = {
-            arm: slice(*edges[place : place + 2]) for place, arm in enumerate(self.arms)
-        }
-        columns_held = max(CACHED_BYTES // max(8 * len(front), 1), 2)
-        self._cache: LRUCache[str, Floats] = LRUCache(columns_held)
+        fronts = [table.select(["run", "arm"]) for table in tables(())]
+        runs = [front["run"].to_numpy() for front in fronts] or [np.empty(0, np.int32)]
+        run, (words, code) = np.concatenate(runs), _coded([f["arm"] for f in fronts])
+        self._order = np.lexsort((run, code))
+        self._run, code = run[self._order], code[self._order]
+        self.runs = len(np.unique(run))
+        self.arms = [words[place] for place in np.unique(code)]
+        starts = np.flatnonzero(np.diff(code, prepend=-1)).tolist()
+        ends = [*starts[1:], len(code)]
+        self._rows = dict(zip(self.arms, map(slice, starts, ends), strict=True))
         first = next(iter(tables(None)), None) if self.arms else None
         names = [] if first is None else first.column_names
-        self.names = [name for name in names if name not in columns]
+        self.names = [name for name in names if name not in ("run", "arm")]
+        self._most = max(CACHED_BYTES // max(8 * len(run), 1), 2)
+        holds_all = len(self.names) <= self._most
+        self._cache: MutableMapping[str, Floats]
+        self._cache = {} if holds_all else LRUCache(self._most)
 
     def frame(self, *names: str) -> pd.DataFrame:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes.
         Raises WrongRequest for one that there is not."""
-        columns = pd.DataFrame(self._values(names), index=self._front.index)
-        return Frame(pd.concat([self._front, columns], axis=1))
+        lengths = [rows.stop - rows.start for rows in self._rows.values()]
+        front = {
+            "run": self._run,
+            "arm": np.repeat(np.array(self.arms, object), lengths),
+        }
+        return Frame(front | self._values(names)).astype({"arm": str})
 
     def runs_of(self, arm: str) -> Ints:
         """(R,) replications that finished in an arm, rising. Raises WrongRequest."""
         checked_name("arm", arm, self.arms)
-        return np.asarray(self._front["run"].to_numpy()[self._rows[arm]])
+        return np.asarray(self._run[self._rows[arm]])
 
     def column(self, arm: str, name: str) -> Floats:
         """(R,) an outcome of one arm. Raises WrongRequest."""
-        checked_name("arm", arm, self.arms)
-        return self._values([name])[name][self._rows[arm]]
+        return np.asarray(self.stack(arm, [name])[0])
+
+    def stack(self, arm: str, names: Sequence[str]) -> Floats:
+        """(K, R) outcomes of one arm. Raises WrongRequest."""
+        rows = self._rows[checked_name("arm", arm, self.arms)]
+        return np.array([values[rows] for values in self._values(names).values()])
 
     def of(self, arm: str, name: str) -> pd.Series[float]:
         """The same by run."""
@@ -81,20 +96,31 @@ class Outcomes(OneLine):
         return pd.Series(self.column(arm, name), runs, name=name)
 
     def _values(self, names: Sequence[str]) -> dict[str, Floats]:
-        """Outcomes by name, in the order of `_front`; those that are not held are read,
+        """Outcomes by name, in the order of `_run`; those that are not held are read,
         with those after them, which will be asked for next."""
         values = {name: self._cache[name] for name in names if name in self._cache}
         lacking = [name for name in names if name not in values]
         if lacking:
             places = {name: place for place, name in enumerate(self.names)}
             start = places[checked_name("outcome", lacking[0], self.names)]
-            following = self.names[start : start + int(self._cache.maxsize) // 2]
+            following = self.names[start : start + max(self._most // 2, 1)]
             wanted = dict.fromkeys([*lacking, *following])
             tables = [*self._tables([*wanted])]
             for name in reversed(wanted):  # what was asked for is held longest
                 column = np.concatenate([table[name].to_numpy() for table in tables])
                 values[name] = self._cache[name] = column[self._order].astype(float)
         return {name: values[name] for name in names}
+
+
+def _coded(columns: Sequence[pa.ChunkedArray]) -> tuple[list[str], Ints]:
+    """Words of text columns, in order, and the place of each row's word among them."""
+    chunks = [chunk for column in columns for chunk in column.chunks]
+    encoded = pa.chunked_array(chunks, None if chunks else pa.string())
+    encoded = encoded.dictionary_encode().unify_dictionaries().combine_chunks()
+    words = encoded.dictionary.to_pylist()
+    ordered = sorted(words)
+    places = np.array([ordered.index(word) for word in words], int)
+    return ordered, places[encoded.indices.to_numpy()]
 
 
 # -- curves ----------------------------------------------------------------------------

@@ -161,7 +161,7 @@ def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
     frames = Frame(levels), Frame(effects)
     csv = sum(len(frame_csv(frame)) + front * len(frame) for frame in frames)
     front_cells = {"point": 0, **dict(values)}
-    rows = [row | front_cells for row in effects]
+    rows = [row | front_cells for row in frames[1].to_dict("records")]
     records = [effect_record(row, [path for path, _ in values]) for row in rows]
     return csv + len(json.dumps(records, indent=1))
 

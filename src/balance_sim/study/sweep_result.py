@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -25,7 +26,12 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.frame import Frame
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.digest import Digest, digest_of, sha256_of
-from balance_sim.study.estimates import EFFECTS, estimates_of
+from balance_sim.study.estimates import (
+    EFFECTS,
+    Columns,
+    estimates_of,
+    joined_columns,
+)
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.frames import codebook
 from balance_sim.study.manifest import Manifest
@@ -154,23 +160,20 @@ class SweepResult(StudyResult):
     @cached_property
     def _numbers(self) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         """Levels, effects and the digest, in one pass over the shards."""
-        tables: tuple[list[Any], list[Any]] = [], []
-        outcomes, nothing, lines = (
-            self.manifest.design.outcomes,
-            digest_of([], self.arms),
-            [],
-        )
-        done = {*self.numbers_done}
+        tables: tuple[list[Columns], list[Columns]] = [], []
+        nothing, fronts, lines = digest_of([], self.arms), [], []
+        outcomes, done = self.manifest.design.outcomes, {*self.numbers_done}
         for number in self.table.numbers():
             point, digest = self.table.points[number], nothing
             if number in done:
                 blocks = self.blocks(number)
-                *lists, digest = numbers_of(blocks, self.arms, outcomes, self.steps)
-                front = {"point": number, **dict(point.values)}
-                for of_point, rows in zip(lists, tables, strict=True):
-                    rows += [front | row for row in of_point]
+                *columns, digest = numbers_of(blocks, self.arms, outcomes, self.steps)
+                fronts.append({"point": number, **dict(point.values)})
+                for of_point, of_all in zip(columns, tables, strict=True):
+                    of_all.append(of_point)
             lines.append((point.key, digest))
-        return Frame(tables[0]), Frame(tables[1]), combined(lines)
+        levels, effects = (_behind(fronts, of_all) for of_all in tables)
+        return levels, effects, combined(lines)
 
     @property
     def levels(self) -> pd.DataFrame:
@@ -235,8 +238,8 @@ def numbers_of(
     arms: Sequence[str],
     outcomes: Sequence[str] = (),
     steps: Mapping[str, float] | None = None,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str]:
-    """Return rows of levels and of effects, and the digest, of one point.
+) -> tuple[Columns, Columns, str]:
+    """Return columns of levels and of effects, and the digest, of one point.
 
     Parameters
     ----------
@@ -250,7 +253,16 @@ def numbers_of(
         digest.add(runs, agreements)
         tables.append(runs)
     estimates = estimates_of(tables, arms, outcomes, steps)
-    return estimates.level_rows(), estimates.effect_rows(), digest.hexdigest()
+    return estimates.levels(), estimates.effects(), digest.hexdigest()
+
+
+def _behind(fronts: Sequence[dict[str, Any]], tables: Sequence[Columns]) -> Frame:
+    """Return the tables of points one below the other, each behind its front."""
+    lengths = [len(table.get("n", ())) for table in tables]
+    having = [front for front, n in zip(fronts, lengths, strict=True) if n]
+    front = Frame(having).loc[np.repeat(range(len(having)), [*filter(None, lengths)])]
+    columns = pd.DataFrame(joined_columns(filter(None, tables)))
+    return Frame(pd.concat([front.reset_index(drop=True), columns], axis=1))
 
 
 def combined(digests: Iterable[tuple[str, str]]) -> str:
