@@ -144,14 +144,21 @@ class AnalysedResult(Result):
     def _dyads_json(self) -> list[dict[str, Any]]:
         """By dyad: expected new agreements in each arm, and the headline arm's
         effect."""
-        dyads: dict[tuple[str, str], dict[str, Any]] = {}
-        for row in self.dyads.to_dict("records"):
-            a, b = row["a"], row["b"]
-            dyad = dyads.setdefault((a, b), {"a": a, "b": b, "expected": {}})
-            dyad["expected"][row["arm"]] = row["mean"]
-            if row["arm"] == self.headline_arm:
-                dyad |= as_json(row, "effect", "mcse", "ci95")
-        return [dyads[codes] for codes in sorted(dyads)]
+        by_arm = dict([*self.dyads.groupby("arm", sort=False)])
+        if not by_arm:
+            return []
+        means = zip(*(rows["mean"].tolist() for rows in by_arm.values()), strict=True)
+        of_control = next(iter(by_arm.values()))
+        codes = of_control["a"].tolist(), of_control["b"].tolist()
+        dyads: list[dict[str, Any]] = [
+            {"a": a, "b": b, "expected": dict(zip(by_arm, of_arms, strict=True))}
+            for a, b, of_arms in zip(*codes, means, strict=True)
+        ]
+        if self.headline_arm is not None:
+            effects = by_arm[self.headline_arm].to_dict("records")
+            for dyad, row in zip(dyads, effects, strict=True):
+                dyad.update(as_json(row, "effect", "mcse", "ci95"))
+        return dyads
 
 
 def _by_arm(
