@@ -245,10 +245,9 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(beijing, participan
     assert codes[cast.host] == event.host == "IND" and set(event.principals) == {"IDN", "IND", "VNM"}
     assert not {*event.targets, *event.guests} & {*event.principals}
     frozen_world = FrozenWorld.of(participants.worlds, participants.scenario)
-    shift = frozen_world.shift(event, cast)
-    real = participants.event_of(participants.real)
-    frozen_world.shift(real, participants.cast(participants.real))
-    assert frozen_world.shift(event, cast) == shift, "whatever was asked between"
+    real, own_cast = participants.event_of(participants.real), participants.cast(participants.real)
+    shift, _, again = frozen_world.shifts([event, real, event], [cast, own_cast, cast])
+    assert again == shift == next(frozen_world.shifts([event], [cast])), "whatever was asked beside"
     events = tuple(event if one.id == event.id else one for one in beijing.events)
     worlds = compile_worlds(beijing.model_copy(update={"events": events}), ("no_parade", "parade"))
     last, focal = step_at(worlds.reference.grid, cast.day, 30), np.searchsorted(worlds.reference.grid, cast.day)

@@ -39,8 +39,10 @@ def participants(scenario: Scenario) -> Participants:
 def effects_of(participants: Participants, step: int = 1) -> dict[StateSet, float]:
     """The effect of every so many-th set of three states for which any dyad would count."""
     every = combinations(range(participants.control.n), len(participants.real))
-    found = {one: participants.effect(one) for one in islice(every, None, None, step)}
-    return {one: effect for one, effect in found.items() if effect is not None}
+    dyads = {one: participants.dyads_of(one) for one in islice(every, None, None, step)}
+    dyads = {one: counted for one, counted in dyads.items() if len(counted)}
+    effects = participants.effects_of([*map(participants.event_of, dyads)], [*dyads.values()])
+    return dict(zip(dyads, effects, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,21 @@ many draws of the parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
+from itertools import batched
 from operator import add
 from typing import Any
 
 import numpy as np
 
-from balance_sim.effects.participants import Participants, PlaceboComparison, StateSet
+from balance_sim.effects.participants import (
+    EVENTS_AT_ONCE,
+    Participants,
+    PlaceboComparison,
+    StateSet,
+)
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import attention_to
 from balance_sim.scenario.schema import Event, Scenario
@@ -31,7 +37,7 @@ from balance_sim.study.scene import (
     focal_roles,
     state_metrics,
 )
-from balance_sim.study.spans import at_start, in_spans, walk, with_event
+from balance_sim.study.spans import at_start, in_spans, walk, with_each_event
 
 NAN = float("nan")
 
@@ -82,13 +88,17 @@ class FrozenWorld:
         step = step_at(world.grid, world.focal_day, min(worlds.scenario.report.windows))
         return None if step is None else FrozenWorld(worlds, lacking, step)
 
-    def shift(self, event: Event, cast: EventRoles) -> Shift:
-        """What an event moves for those who have roles in it."""
-        world = with_event(self.world, self.scenario, event)
+    def shifts(
+        self, events: Sequence[Event], casts: Sequence[EventRoles]
+    ) -> Iterator[Shift]:
+        """What each event moves for those who have roles in it."""
         baseline = self.worlds.baseline
-        *_, seen = walk(world, baseline, replace(self.begun), self.first)
-        having = _outcomes(StateMetrics(world, baseline, *seen), cast)
-        return Shift(cast, having, _outcomes(self.without, cast))
+        for batch in batched(zip(events, casts, strict=True), EVENTS_AT_ONCE):
+            worlds = with_each_event(self.world, self.scenario, [e for e, _ in batch])
+            for world, (_, cast) in zip(worlds, batch, strict=True):
+                *_, seen = walk(world, baseline, replace(self.begun), self.first)
+                having = _outcomes(StateMetrics(world, baseline, *seen), cast)
+                yield Shift(cast, having, _outcomes(self.without, cast))
 
 
 def _outcomes(metrics: StateMetrics, cast: EventRoles) -> dict[Outcome, float]:
@@ -189,10 +199,9 @@ def placebo_measures(
     frozen = FrozenWorld.of(participants.worlds, participants.scenario)
     if frozen is None:
         return {}
-    shifts = [
-        frozen.shift(participants.event_of(states), participants.cast(states))
-        for states in (participants.real, *sets)
-    ]
+    with_own = participants.real, *sets
+    events = [*map(participants.event_of, with_own)]
+    shifts = [*frozen.shifts(events, [*map(participants.cast, with_own)])]
     comparisons = {}
     for name, measure in measures(participants.worlds).items():
         values = [measure(shift) for shift in shifts]

@@ -6,9 +6,9 @@ many states as the event names, those whose quarrel with a participant is the wo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import batched, combinations
 from math import comb
 from typing import Any, Literal
 
@@ -30,9 +30,10 @@ from balance_sim.study.spans import (
     WillingnessOverTime,
     at_start,
     course,
+    courses,
     in_spans,
     spans,
-    with_event,
+    with_each_event,
 )
 
 StateSet = tuple[int, ...]
@@ -46,6 +47,10 @@ ALIKE = 0.05
 meanwhile."""
 TOO_SMALL = 1e-9  # of an effect
 MOST_SETS = 200_000  # candidate sets looked at
+SETS_AT_ONCE = 512
+"""Sets drawn together; changes no result."""
+EVENTS_AT_ONCE = 8
+"""Placebos worked out together; changes no result."""
 SPANS = 5
 """At least, of the scenario's length; on the shipped scenarios the effect is then
 within 5 % of that by steps."""
@@ -196,26 +201,30 @@ class Participants:
 
     def family(self, most: int) -> PlaceboFamily:
         """The event among so many sets of like size."""
-        effects: dict[StateSet, float] = {}
+        dyads_of: dict[StateSet, Ints] = {}
         uninformative = 0
         for states in self.like(most * 3):
-            effect = self.effect(states)
-            if effect is None:
+            dyads = self.dyads_of(states)
+            if not len(dyads):
                 uninformative += 1
                 continue
-            effects[states] = effect
-            if len(effects) == most:
+            dyads_of[states] = dyads
+            if len(dyads_of) == most:
                 break
-        dyads = np.flatnonzero(self.cast(self.real).direction == COUNTER)
+        sets, own_dyads = [*dyads_of], self.dyads_of(self.real)
+        events = [self.event, *map(self.event_of, (self.real, *sets))]
+        coded, by_rule, *effects = self.effects_of(
+            events, [own_dyads, own_dyads, *dyads_of.values()]
+        )
         return PlaceboFamily(
-            self.effect(self.real) or 0.0,
-            np.array(list(effects.values())),
+            by_rule,
+            np.array(effects),
             name="participants",
             window=self.windows.longest,
-            coded=self.effect_of(self.event, dyads) if len(dyads) else 0.0,
-            labels=tuple(map(self.label, effects)),
+            coded=coded,
+            labels=tuple(map(self.label, sets)),
             uninformative=uninformative,
-            measures=self.compared(list(effects)),
+            measures=self.compared(sets),
         )
 
     def label(self, principals: StateSet) -> str:
@@ -259,25 +268,23 @@ class Participants:
         drawn = drawn_sets(world, size, MOST_SETS // 4)
         return [self.real, *(states for states in drawn if states != self.real)]
 
-    def effect(self, principals: StateSet) -> float | None:
-        """Expected counter-balancing agreements more with these principals; None where
-        no dyad would count."""
-        dyads = np.flatnonzero(self.cast(principals).direction == COUNTER)
-        event = self.event_of(principals)
-        return self.effect_of(event, dyads) if len(dyads) else None
+    def dyads_of(self, principals: StateSet) -> Ints:
+        """(P,) counter-balancing dyads where these take part."""
+        return np.flatnonzero(self.cast(principals).direction == COUNTER)
 
-    def effect_of(self, event: Event, dyads: Ints) -> float:
-        """Expected agreements of these dyads more with an event than in the control
-        arm."""
-        world, common = with_event(self.control, self.scenario, event), self.course
-        baseline = self.worlds.baseline
-        having = course(world, baseline, dyads, start=self.start, beside=common)
-        return self.gain(having, dyads)
+    def effects_of(self, events: Sequence[Event], dyads: Sequence[Ints]) -> list[float]:
+        """Expected agreements more with each event than in the control arm, of its own
+        dyads."""
+        gains, baseline = list[float](), self.worlds.baseline
+        for batch in batched(zip(events, dyads, strict=True), EVENTS_AT_ONCE):
+            some, asked = zip(*batch, strict=True)
+            worlds = with_each_event(self.control, self.scenario, some)
+            gains += map(self.gain, courses(worlds, baseline, self.course, asked))
+        return gains
 
-    def gain(self, having: WillingnessOverTime, dyads: Ints) -> float:
-        """Expected agreements of these dyads more than in the control arm. having: of
-        these dyads alone."""
-        idle = self.idle[:, dyads]
+    def gain(self, having: WillingnessOverTime) -> float:
+        """Expected agreements of a course's dyads more than in the control arm."""
+        idle, dyads = self.idle[:, having.dyads], having.dyads
         expected = self.signatures.signed(having, idle, self.windows)
         return security_gain(expected, self.without[dyads])
 
@@ -336,15 +343,16 @@ def security_gain(expected: Expected, without: Floats) -> float:
     return float(gain[:, expected.world.ladder.security].sum())
 
 
-def drawn_sets(world: World, size: int, count: int) -> Iterator[StateSet]:
-    """Distinct sets of states drawn by key: the same whatever the seed or the roster's
-    order."""
-    order = sorted(range(world.n), key=lambda i: world.codes[i])
+def drawn_sets(world: World, size: int, count: int) -> list[StateSet]:
+    """Distinct sets of states out of so many that are drawn by key: the same whatever
+    the seed or the roster's order."""
+    order = np.array(sorted(range(world.n), key=lambda i: world.codes[i]))
     key = clocks.absorb(stream_label(PLACEBO), clocks.label("sets"))
-    states, drawn = np.arange(world.n, dtype=np.uint64), set()
-    for number in range(count):
-        uniforms = clocks.uniform(clocks.absorb(clocks.absorb(key, number), states))
-        members = tuple(sorted(order[k] for k in np.argsort(uniforms)[:size]))
-        if members not in drawn:
-            drawn.add(members)
-            yield members
+    states, sets = np.arange(world.n, dtype=np.uint64), dict[StateSet, None]()
+    for first in range(0, count, SETS_AT_ONCE):
+        numbers = np.arange(first, min(first + SETS_AT_ONCE, count), dtype=np.uint64)
+        keys = clocks.absorb(clocks.absorb(key, numbers)[:, None], states)
+        lowest = np.argpartition(clocks.uniform(keys), size - 1, axis=1)[:, :size]
+        rows = np.sort(order[lowest], axis=1).tolist()
+        sets |= dict.fromkeys(map(tuple, rows))
+    return [*sets]

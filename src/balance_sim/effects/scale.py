@@ -214,13 +214,11 @@ class _World:
         for elasticity in ELASTICITY:
             odds = np.exp(elasticity * alarm.sum(axis=1))[..., None]
             consent = np.minimum(self.common.consent * odds, 1.0)
-            record.append(
-                self.study.gain(replace(self.common, consent=consent), self.dyads)
-            )
+            record.append(self.study.gain(replace(self.common, consent=consent)))
         return StandardAct(
             act=name,
             alarm=float(alarm[self._day].mean()),
-            effect=self.study.gain(having, self.dyads),
+            effect=self.study.gain(having),
             record=(record[0], record[1], record[2]),
         )
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.beliefs import evidence
+from balance_sim.model.beliefs import evidence_by_version
 from balance_sim.model.core import Baseline, Floats, Ints, OddsByStep, World
 from balance_sim.model.engine import close_step, effort_target
 from balance_sim.model.perception import View, feel, perceive, view_of
@@ -76,6 +76,8 @@ class WillingnessOverTime:
 
     def of(self, dyads: Ints) -> WillingnessOverTime:
         """Of some of the dyads. dyads: sorted."""
+        if dyads is self.dyads:
+            return self
         rows = np.searchsorted(self.dyads, dyads)
         return replace(
             self,
@@ -145,26 +147,38 @@ def beside_of(world: World, other: World) -> World:
 def with_event(world: World, scenario: Scenario, event: Event) -> World:
     """A world in spans, with one more event. scenario: the arm's own version, for who
     heeds what."""
+    return with_each_event(world, scenario, [event])[0]
+
+
+def with_each_event(
+    world: World, scenario: Scenario, events: Sequence[Event]
+) -> list[World]:
+    """A world in spans with one more event, once for each of several. scenario: as in
+    `with_event`."""
     moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
     ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
-    alone = ordered.model_copy(update={"events": (event,)})
-    nats = evidence(alone, moments, starts, world.dyad_index, world.likeness)
-    odds_against = world.odds_against[:].copy()
-    intent_odds = world.intent_odds[:].copy()
-    odds_against[..., nats.dyads] *= np.exp(-nats.align)
-    intent_odds.reshape(len(moments), -1)[:, nats.places] *= np.exp(nats.intent)
-    turns = tuple(
-        (step, with_event(turned, scenario, event)) for step, turned in world.turns
-    )
-    return _with_evidence(
-        world,
-        beside=world,
-        odds_against=odds_against,
-        intent_odds=intent_odds,
-        reliability=world.reliability * np.exp(-nats.lost),
-        turns=turns,
-        dated_acts=with_act(world.dated_acts, acts_of(alone)),
-    )
+    alone = [(event,) for event in events]
+    places = world.dyad_index, world.likeness
+    evidence = evidence_by_version(ordered, alone, moments, starts, *places)
+    turned = [(step, with_each_event(t, scenario, events)) for step, t in world.turns]
+    worlds = []
+    for number, nats in enumerate(evidence):
+        odds_against = world.odds_against[:].copy()
+        intent_odds = world.intent_odds[:].copy()
+        odds_against[..., nats.dyads] *= np.exp(-nats.align)
+        intent_odds.reshape(len(moments), -1)[:, nats.places] *= np.exp(nats.intent)
+        acts = acts_of(ordered.model_copy(update={"events": alone[number]}))
+        changed = _with_evidence(
+            world,
+            beside=world,
+            odds_against=odds_against,
+            intent_odds=intent_odds,
+            reliability=world.reliability * np.exp(-nats.lost),
+            turns=tuple((step, turns[number]) for step, turns in turned),
+            dated_acts=with_act(world.dated_acts, acts),
+        )
+        worlds.append(changed)
+    return worlds
 
 
 def at_start(world: World) -> BlockState:
@@ -219,7 +233,8 @@ def course(
     if _is_even(world):
         if beside is not None:
             return courses([world], baseline, beside.of(dyads))[0]
-        return _together([world], questions, start or at_start(world), None)[0]
+        state = start or at_start(world)
+        return _together([world], [dyads], questions, state, None)[0]
     first, steady = 0, None
     consents: list[Floats] = []
     states: list[BlockState] = []
@@ -233,22 +248,30 @@ def course(
     for span_state, view in walk(world, baseline, state, first):
         if steady is None:
             steady = questions.steady(view, state)
-        consents.append(questions.consent(view, state, steady))
+        one_run = np.zeros_like(dyads)
+        consents.append(questions.consent(view, state, one_run, dyads, steady)[None])
         states.append(span_state)
     assert steady is not None  # there is a span at least
-    return questions.answered(world, np.concatenate(consents), steady, states)
+    return questions.answered(world, dyads, np.concatenate(consents), steady, states)
 
 
 def courses(
-    worlds: Sequence[World], baseline: Baseline, beside: WillingnessOverTime
+    worlds: Sequence[World],
+    baseline: Baseline,
+    beside: WillingnessOverTime,
+    dyads: Sequence[Ints] | None = None,
 ) -> list[WillingnessOverTime]:
-    """The courses of several worlds in spans, each with the dyads and the start of
-    another's course, of whose world the evidence alone differs."""
+    """The courses of several worlds in spans, each with the start of another's course,
+    of whose world the evidence alone differs. dyads: of each world, among those of that
+    course; all of them if not given."""
+    by_world = [beside.dyads] * len(worlds) if dyads is None else dyads
     if not _is_even(beside.world):
-        dyads = beside.dyads
-        return [course(world, baseline, dyads, beside=beside) for world in worlds]
+        return [
+            course(world, baseline, asked, beside=beside)
+            for world, asked in zip(worlds, by_world, strict=True)
+        ]
     questions = _Asked(beside.world, baseline, beside.dyads, beside.types)
-    return _together(worlds, questions, beside.states[0], beside)
+    return _together(worlds, by_world, questions, beside.states[0], beside)
 
 
 def _is_even(world: World) -> bool:
@@ -260,6 +283,7 @@ def _is_even(world: World) -> bool:
 
 def _together(
     worlds: Sequence[World],
+    dyads: Sequence[Ints],
     questions: _Asked,
     start: BlockState,
     beside: WillingnessOverTime | None,
@@ -267,7 +291,7 @@ def _together(
     """The courses of even worlds, or of the rest of them from where their evidence
     differs from that of another course: each span is a replication of its own, since
     what threatens does not depend on effort. Without another course there is one
-    world."""
+    world. dyads: of each world."""
     control, steps = beside.world if beside else worlds[0], worlds[0].steps
     firsts = [steps_alike(world, control) if beside else 0 for world in worlds]
     arm = np.repeat(np.arange(len(worlds)), [steps - first for first in firsts])
@@ -277,9 +301,8 @@ def _together(
     efforts[:, :1] = start.effort
     if beside:
         efforts[:, :-1] = [earlier.effort[0] for earlier in beside.states]
-    steady, consents = None, list[Floats]()
-    if beside:
-        steady, consents = beside.steady, [beside.consent[:0]]
+    steady, kinds = beside.steady if beside else None, len(questions.types)
+    consents = [np.empty((0, kinds))]
     count = -(-len(span) // max(1, SPANS_AT_ONCE // control.n**2))
     for rows in np.array_split(np.arange(len(span)), max(count, 1))[:count]:
         state = repeated(start, len(rows))
@@ -289,20 +312,28 @@ def _together(
         view = view_of(joined, state, rows, day, heard)
         if steady is None:
             steady = questions.steady(view, state)
-        consents.append(questions.consent(view, state, steady))
+        by_row = [dyads[number] for number in arm[rows]]
+        run = np.repeat(np.arange(len(rows)), [*map(len, by_row)])
+        pairs = run, np.concatenate(by_row)
+        consents.append(questions.consent(view, state, *pairs, steady))
     assert steady is not None  # there is a span at least
-    consent_by_row = np.concatenate(consents)
+    counts = [
+        (steps - first) * len(asked) for first, asked in zip(firsts, dyads, strict=True)
+    ]
+    by_world = np.split(np.concatenate(consents), np.cumsum(counts)[:-1])
     found = []
     for number, (world, first) in enumerate(zip(worlds, firsts, strict=True)):
         states = [
             _moved_on(start, world.grid[step], efforts[number, step])
             for step in range(first, steps)
         ]
-        own_consent = consent_by_row[arm == number]
+        asked = dyads[number]
+        own_consent = by_world[number].reshape(steps - first, len(asked), kinds)
         if beside:
-            states = [*beside.states[:first], *states]
-            own_consent = np.concatenate([beside.consent[:first], own_consent])
-        found.append(questions.answered(world, own_consent, steady, states))
+            states, shared = [*beside.states[:first], *states], beside.of(asked)
+            own_consent = np.concatenate([shared.consent[:first], own_consent])
+            steady = shared.steady
+        found.append(questions.answered(world, asked, own_consent, steady, states))
     return found
 
 
@@ -415,7 +446,7 @@ class _Asked:
         of_all = np.arange(len(world.ladder.names))
         self.baseline, self.dyads = baseline, dyads
         self.types = of_all if types is None else types
-        self.sides = np.stack([world.first[dyads], world.second[dyads]])
+        self.sides = np.stack([world.first, world.second])
         is_changed = world.turns or world.signings or world.policies
         self.lasting = () if is_changed else steady_terms(world)
         self.changing = [name for name in terms_of(world) if name not in self.lasting]
@@ -423,37 +454,42 @@ class _Asked:
     def answered(
         self,
         world: World,
+        dyads: Ints,
         consent: Floats,
         steady: Floats,
         states: Sequence[BlockState],
     ) -> WillingnessOverTime:
-        """The answers of a world."""
-        asked = self.dyads, self.types
+        """The answers of a world, of some of the dyads."""
+        asked = dyads, self.types
         return WillingnessOverTime(world, *asked, consent, steady, tuple(states))
 
     def steady(self, view: View, state: BlockState) -> Floats:
         """(2, P, M) what willingness is in any span."""
-        prospects = self._prospects(view, state, 1)
-        u = willingness(prospects, self.lasting)
-        return u.reshape(*self.sides.shape, len(self.types))
+        run = np.zeros_like(self.dyads)
+        u = willingness(self._prospects(view, state, run, self.dyads), self.lasting)
+        return u.reshape(2, len(run), len(self.types))
 
-    def consent(self, view: View, state: BlockState, steady: Floats) -> Floats:
-        """(R, P, M) probability that both sides consent, in the replications of a
-        view."""
-        runs, kinds = len(state.runs), len(self.types)
-        u = np.repeat(steady.transpose(2, 0, 1)[:, :, None], runs, axis=2)
-        prospects, shape = self._prospects(view, state, runs), u.shape
-        u = total(u.reshape(kinds, -1), parts_by_type(prospects, self.changing))
-        places = prospects.run, prospects.ego, prospects.alter, prospects.kind
-        taken = stance(view.world, state, *places)
-        wanted = consent(u if taken is None else u + by_type(taken, kinds))
-        first, second = wanted.reshape(shape).swapaxes(0, 1)
-        return np.ascontiguousarray((first * second).transpose(1, 2, 0))
+    def consent(
+        self, view: View, state: BlockState, run: Ints, dyad: Ints, steady: Floats
+    ) -> Floats:
+        """(C, M) probability that both sides consent, of C dyads in the replications of
+        a view. steady: of all that are asked."""
+        places = np.searchsorted(self.dyads, dyad)
+        u = steady.transpose(2, 0, 1).take(places, axis=2)
+        prospects, (kinds, *_) = self._prospects(view, state, run, dyad), u.shape
+        wanted = total(u.reshape(kinds, -1), parts_by_type(prospects, self.changing))
+        of_each = prospects.run, prospects.ego, prospects.alter, prospects.kind
+        taken = stance(view.world, state, *of_each)
+        wanted = consent(wanted if taken is None else wanted + by_type(taken, kinds))
+        first, second = wanted.reshape(u.shape).swapaxes(0, 1)
+        return np.ascontiguousarray((first * second).T)
 
-    def _prospects(self, view: View, state: BlockState, runs: int) -> Prospects:
-        """Both sides of all dyads, in the first replications of a view."""
-        sides, dyads = self.sides.shape
-        shape = sides, runs, dyads, len(self.types)
+    def _prospects(
+        self, view: View, state: BlockState, run: Ints, dyad: Ints
+    ) -> Prospects:
+        """Both sides of C dyads in the replications of a view. run, dyad: (C,)."""
+        sides = self.sides[:, dyad, None]
+        shape = *sides.shape[:2], len(self.types)
 
         def of_all(place: Ints) -> Ints:
             return np.broadcast_to(place, shape).ravel()
@@ -463,9 +499,9 @@ class _Asked:
             self.baseline,
             view,
             state,
-            run=of_all(np.arange(runs)[:, None, None]),
-            ego=of_all(self.sides[:, None, :, None]),
-            alter=of_all(self.sides[::-1, None, :, None]),
+            run=of_all(run[:, None]),
+            ego=of_all(sides),
+            alter=of_all(sides[::-1]),
             kind=of_all(self.types),
             kinds_each=len(self.types),
             mirrored=True,
