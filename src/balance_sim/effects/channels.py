@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,8 @@ WITHOUT = (TOGETHER | AIMED, AIMED, TOGETHER)
 """What is changed of the focal event to take away both channels, the threat, the
 picture: nobody is shown together; nobody is its target."""
 
+ENTRIES_AT_ONCE = 2**18
+"""Dyads times spans of which forms are worked out together; changes no result."""
 _FORMS = RecentResults[list[tuple[Event, ...]]](most=16)
 """Events of the last arms that were taken apart: draws have them in common."""
 
@@ -74,7 +77,7 @@ class Channels(OneLine):
 def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     """The channels of the focal event in each arm that has it, for each number of
     agreements. arms: control first."""
-    worlds = compile_worlds(scenario, arms)
+    worlds = compile_worlds(scenario, arms, bounded=False)
     estimator, direction = Estimator(worlds), worlds.baseline.direction
     control = estimator.control.outcomes(direction)
     by_arm = {}
@@ -93,7 +96,11 @@ def expected_forms(worlds: Worlds, arm: str, estimator: Estimator) -> list[Expec
     """Of each of an arm's `forms`."""
     by_form = forms(worlds, arm)
     others = [world for world in by_form if not estimator.is_control(world)]
-    of_others = iter(estimator.of_arms(others)) if others else iter(())
+    entries = len(estimator.edges) * worlds.baseline.direction.size
+    at_once = max(1, ENTRIES_AT_ONCE // entries)
+    of_others = (
+        form for few in batched(others, at_once) for form in estimator.of_arms(few)
+    )
     left = {id(world) for world in others}
     return [
         next(of_others) if id(world) in left else estimator.control for world in by_form

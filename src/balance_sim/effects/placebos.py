@@ -136,7 +136,7 @@ def placebos(
     if in_control is not None:
         return Placebos(arm, why="the control arm has the focal event")
     lacking = by_audience(arm_scenario(scenario, control))
-    worlds = compile_worlds(scenario, (control, arm))
+    worlds = compile_worlds(scenario, (control, arm), bounded=False)
     participants = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (participants, of_dates(worlds, lacking, event, dates)))
 
