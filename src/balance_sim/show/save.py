@@ -136,7 +136,7 @@ def _settle(figure: Figure) -> None:
         return
     figure.dpi = DOTS
     engine.execute(figure)
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # "none" keeps an empty one, for which all is drawn
     for ax in figure.axes:
         ax.set_position(np.round(ax.get_position(original=True).bounds, 9).tolist())
 
