@@ -108,11 +108,13 @@ def effect_table(result: Result, outcomes: Sequence[str]) -> pd.DataFrame:
         return pd.DataFrame()
     keys = ["outcome", "arm"]
     index = pd.MultiIndex.from_product([outcomes, result.arms], names=keys)
-    levels = result.levels.set_index(keys)[["mean", "n"]].reindex(index)
+    levels = result.levels[result.levels["outcome"].isin(outcomes)]
+    levels = levels.set_index(keys)[["mean", "n"]].reindex(index)
     table = levels.rename(columns={"mean": "level"}).dropna(subset="n")
     table[EFFECT] = np.nan
     if not result.effects.empty:
-        effects = result.effects.rename(columns={"mean": "effect"}).set_index(keys)
+        effects = result.effects[result.effects["outcome"].isin(outcomes)]
+        effects = effects.rename(columns={"mean": "effect"}).set_index(keys)
         table[EFFECT] = effects[EFFECT].reindex(table.index)
     table = table.reset_index()
     control = table[table["arm"] == result.reference].set_index("outcome")["level"]

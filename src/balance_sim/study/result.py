@@ -3,7 +3,7 @@ and printing live elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -36,6 +36,17 @@ if TYPE_CHECKING:
     from balance_sim.study.estimates import Estimates
     from balance_sim.study.frames import Outcomes
     from balance_sim.study.store import Store
+
+
+def agreement_frame(tables: Iterable[pa.Table]) -> pd.DataFrame:
+    """Return agreements of some blocks, a row each."""
+    frames = [
+        table.to_pandas(use_threads=False, strings_to_categorical=False)
+        for table in tables
+    ]
+    frame = Frame(pd.concat(frames, ignore_index=True) if frames else None)
+    words = [name for name, column in frame.items() if column.dtype == "category"]
+    return frame.astype(dict.fromkeys(words, str))
 
 
 class StudyResult:
@@ -170,13 +181,14 @@ class Result(StudyResult):
     def agreements(self) -> pd.DataFrame:
         """One row an agreement under way or made, in every run and arm. Large: about 80
         rows a run and arm."""
-        frames = [
-            agreements.to_pandas(use_threads=False, strings_to_categorical=False)
-            for _, agreements in self.blocks()
-        ]
-        frame = Frame(pd.concat(frames, ignore_index=True) if frames else None)
-        words = [name for name, column in frame.items() if column.dtype == "category"]
-        return frame.astype(dict.fromkeys(words, str))
+        return agreement_frame(agreements for _, agreements in self.blocks())
+
+    def agreements_of(self, run: int) -> pd.DataFrame:
+        """The agreements of one replication."""
+        tables = (agreements for _, agreements in self.blocks())
+        return agreement_frame(
+            table.filter(pa.array(table["run"].to_numpy() == run)) for table in tables
+        )
 
     @cached_property
     def codebook(self) -> pd.DataFrame:

@@ -395,9 +395,10 @@ def _stored_agreements(
     """The replication's agreements as the study stores them, same rows, same whole
     days. Raises StoreDamaged."""
     table = agreement_table(worlds, trace.arm, trace.made, run)
-    frame, stored = _ordered(table.to_pandas(use_threads=False)), result.agreements
-    is_stored = (stored["run"] == run[0]) & (stored["arm"] == trace.arm)
-    if not _ordered(stored[is_stored])[list(frame.columns)].equals(frame):
+    frame = _ordered(table.to_pandas(use_threads=False))
+    stored = result.agreements_of(int(run[0]))
+    is_of_arm = stored["arm"] == trace.arm
+    if not _ordered(stored[is_of_arm])[list(frame.columns)].equals(frame):
         difference = (
             f"run {run[0]} of {trace.arm} makes other agreements than in the results"
         )

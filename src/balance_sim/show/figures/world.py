@@ -251,7 +251,11 @@ def named_spots(
     letter *= east - west
     line = 2.5 * letter
     dyads = zip(arcs["a"], arcs["b"], strict=True)
-    lines = [way for dyad in dyads for way in layout.arc(*dyad)]
+    capitals = np.array([*layout.spots.values()])
+    arcs_drawn = [way for dyad in dyads for way in layout.arc(*dyad)]
+    marks = [*arcs_drawn, *capitals[:, None]]
+    points = np.concatenate(marks)
+    owners = np.repeat(np.arange(len(marks)), [len(mark) for mark in marks])
     names: list[PlacedName] = []
     for state in _ranked(arcs, states, layout).to_dict("records"):
         name, (x, y) = str(state["name"]), layout.spots[state["code"]]
@@ -267,7 +271,9 @@ def named_spots(
                 for other in names
             )
             if is_inside and is_apart:
-                cost = _cost(spot, (x, y), (half, 0.6 * line), lines, layout)
+                is_hidden = (np.abs(points - spot) < (half, 0.6 * line)).all(axis=1)
+                cost = len(np.unique(owners[is_hidden]))
+                cost += 3 * _is_nearer_to_another(spot, (x, y), capitals)
                 free.append((cost, len(free), spot))
         if free:
             names.append(PlacedName(name, *min(free)[2], bool(state["participant"])))
@@ -286,18 +292,12 @@ def _ranked(arcs: pd.DataFrame, states: pd.DataFrame, layout: Layout) -> pd.Data
     return ranked.sort_values(order, ascending=down).head(MOST_NAMES)
 
 
-def _cost(
-    spot: Spot, own: Spot, half: Spot, lines: Sequence[Ring], layout: Layout
-) -> int:
-    """Return how many arcs and capitals a name would hide, and three more where it
-    would stand nearer to another capital than to its own.
+def _is_nearer_to_another(spot: Spot, own: Spot, capitals: Ring) -> bool:
+    """Whether a name would stand nearer to another capital than to its own.
 
     Parameters
     ----------
-    half : half the width and the height of the name's box
+    capitals : (C, 2) places
     """
-    capitals = np.array([*layout.spots.values()])
-    marks = [*lines, *capitals[:, None]]
-    hidden = sum(bool((np.abs(m - spot) < half).all(axis=1).any()) for m in marks)
     nearest = np.hypot(*(capitals - spot).T).min()
-    return hidden + 3 * bool(nearest < 0.99 * np.hypot(*np.subtract(own, spot)))
+    return bool(nearest < 0.99 * np.hypot(*np.subtract(own, spot)))
