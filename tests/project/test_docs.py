@@ -4,6 +4,7 @@ are there."""
 import re
 from collections import defaultdict
 from datetime import date
+from functools import cache
 from importlib import import_module
 from itertools import combinations
 from operator import attrgetter
@@ -89,11 +90,14 @@ def test_every_shipped_scenario_but_one_has_a_frozen_forecast() -> None:
     }
 
 
+shipped = cache(bs.load_scenario)
+
+
 @pytest.mark.parametrize("path", [*FORECASTS, *EARLIER], ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_a_frozen_forecast_is_as_it_was_frozen(path: Path) -> None:
     """Its hash holds, it speaks of all dyads of the roster, and of the days after the focal event."""
     forecast, day = thaw(path)
-    scenario = bs.load_scenario(path.stem.partition("_decision")[0])
+    scenario = shipped(path.stem.partition("_decision")[0])
     assert set(forecast.pairs) == {tuple(sorted(dyad)) for dyad in combinations(scenario.codes, 2)}
     assert min(forecast.p) > 0 and max(forecast.p) < 1
     focal = next(event.date for event in scenario.events if event.id == scenario.focal)
