@@ -652,15 +652,15 @@ def test_what_is_said_of_intent_touches_the_dyads_of_who_acts(paper: Scenario) -
     assert world.dyad_index[arden, world.codes.index("XCO")] in touched and touched <= of_arden
 
 
-@pytest.mark.parametrize(
-    "changes", ["", "changes:\n  - {date: 2000-06-01, state: XEL, effort: 0.1}\n"], ids=["plain", "changes"]
-)
-def test_what_was_at_the_start_is_known_to_placebos_and_channels(tmp_path: Path, changes: str) -> None:
+CHANGES = "changes:\n  - {date: 2000-06-01, state: XEL, effort: 0.1}\n"
+
+
+def test_what_was_at_the_start_is_known_to_placebos_and_channels(tmp_path: Path) -> None:
     """Their worlds are compiled beside those of the study, and a policy compares with the study's control arm."""
     text = (PAPER / "paper.yaml").read_text(encoding="utf-8")
     player = "{state: XCO, adversaries: [XAR], policies: [{id: arm, when: alarm(XAR) > 0 or change(insecurity) > 0, do: {effort: 0.1}}]}"
     path = tmp_path / "players.yaml"
-    path.write_text(f"{text}\nplayers:\n  corvia: {player}\n{changes}", encoding="utf-8")
+    path.write_text(f"{text}\nplayers:\n  corvia: {player}\n{CHANGES}", encoding="utf-8")
     scenario = load_scenario(path)
     worlds = compile_worlds(scenario)
     fine = compile_beside(scenario, "without", worlds.reference.grid, worlds.reference, worlds.reference)

@@ -77,7 +77,7 @@ def test_one_reluctant_member_stops_unanimity_and_no_majority() -> None:
         assert by_rule[1] < 0.01 < by_rule[0] == by_rule[2] == by_rule[3] == 0.5
 
 
-@pytest.mark.parametrize(("arm", "run"), [("without", 0), ("with", 0), ("with", 1)])
+@pytest.mark.parametrize(("arm", "run"), [("without", 0), ("with", 1)])
 def test_two_programs_have_the_same_dates(scenario: Scenario, worlds: Worlds, arm: str, run: int) -> None:
     other = plain.Plain(scenario, arm)
     begun = plain.Plain(scenario, "without").start()

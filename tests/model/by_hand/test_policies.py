@@ -32,7 +32,7 @@ def control(scenario: Scenario) -> PlainWithPolicies:
     return PlainWithPolicies(scenario, "without")
 
 
-@pytest.mark.parametrize(("arm", "run"), [("with", 0), ("with", 2), ("without", 1)])
+@pytest.mark.parametrize(("arm", "run"), [("with", 0), ("without", 1)])
 def test_the_same_acts_on_the_same_days_and_the_same_agreements(
     scenario: Scenario, worlds: Worlds, control: PlainWithPolicies, arm: str, run: int
 ) -> None:

@@ -55,7 +55,7 @@ def test_the_frozen_start(worlds: Worlds, begun) -> None:  # type: ignore[no-unt
                 assert base.keen[dyad, side, m] == pytest.approx(wanted, rel=1e-8)
 
 
-@pytest.mark.parametrize(("arm", "run"), [("without", 0), ("with", 0), ("with", 1), ("with", 2)])
+@pytest.mark.parametrize(("arm", "run"), [("without", 0), ("with", 1)])
 def test_every_date_of_a_replication(scenario: Scenario, worlds: Worlds, begun, arm: str, run: int) -> None:  # type: ignore[no-untyped-def]
     other = plain.Plain(scenario, arm)
     wanted = {row_of(one): one for one in other.live(SEED, run, begun)}
@@ -89,24 +89,21 @@ def test_every_date_of_a_replication(scenario: Scenario, worlds: Worlds, begun, 
     assert max(abs(value) for value in other.effort.values()) > 0.001
 
 
-def test_replications_together_a_few_at_a_time_are_those_alone(
-    scenario: Scenario, worlds: Worlds, begun, monkeypatch: pytest.MonkeyPatch
-) -> None:  # type: ignore[no-untyped-def]
-    """Five together, of whom two lie in the workspace at once, as many do not fit: the second and the last on paper."""
+def test_replications_together_a_few_at_a_time_are_those_alone(worlds: Worlds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five together, of whom two lie in the workspace at once, as many do not fit."""
     monkeypatch.setattr(state_module, "AT_ONCE", 2 * 5**2)
-    runs, world = np.arange(5, dtype=np.uint64), worlds.arms["with"]
-    opportunities = draw_opportunities(worlds.reference, SEED, runs, None)
-    thin = thinning(world, opportunities, worlds.bounds["with"])
-    made = simulate(world, worlds.baseline, opportunities, thin, SEED, runs).agreements
-    other = plain.Plain(scenario, "with")
-    for run in (1, 4):
-        lived = [one for one in other.live(SEED, run, begun) if one.stage != "talks" and one.origin != "in_force"]
-        wanted = {row_of(one): one.signed for one in lived if one.signed < plain.NEVER}
-        mine = made.take(
-            np.flatnonzero((made.run == run) & (made.signed < plain.NEVER) & (made.stage > 0) & (made.origin < 5))
-        )
-        found = dict(zip(rows_of(world, mine), mine.signed.tolist(), strict=True))
-        assert found == pytest.approx(wanted, rel=1e-7, abs=1e-6) and len(found) > 10
+    world = worlds.arms["with"]
+
+    def signed(runs: np.ndarray) -> list[dict[tuple[str, str, str, str, int], float]]:
+        opportunities = draw_opportunities(worlds.reference, SEED, runs, None)
+        thin = thinning(world, opportunities, worlds.bounds["with"])
+        made = simulate(world, worlds.baseline, opportunities, thin, SEED, runs).agreements
+        each = [made.take(np.flatnonzero((made.run == row) & (made.origin < 5))) for row in range(len(runs))]
+        return [dict(zip(rows_of(world, of), of.signed.tolist(), strict=True)) for of in each]
+
+    together = signed(np.arange(5, dtype=np.uint64))
+    assert together == [signed(np.array([run], dtype=np.uint64))[0] for run in range(5)]
+    assert min(map(len, together)) > 10
 
 
 def rows_of(world: World, made: AgreementRows) -> list[tuple[str, str, str, str, int]]:
