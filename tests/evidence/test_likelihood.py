@@ -72,16 +72,16 @@ def test_derivatives_against_differences(record: Choices) -> None:
 
 @pytest.mark.slow
 def test_a_fit_finds_what_the_record_was_made_with(history: History, record: Choices) -> None:
-    """Records of the engine: 95 % intervals hold the truth in at least 47 of 56 cases.
+    """Records of the engine: 95 % intervals hold the truth in at least 24 of 28 cases.
 
-    If intervals were right and cases independent, fewer would come by chance 4 times in 10,000 (binomial). With
-    weights off by two standard errors in half of the records they would 98 times in 100."""
+    If intervals were right and cases independent, fewer would come by chance once in 85 (binomial). With weights off
+    by two standard errors in half of the records they would 96 times in 100."""
     hits = []
-    for run in range(8):
+    for run in range(4):
         found = fit(record_of(history, run) if run else record, propensities=False)
         hits += list(covered(found, TRUTH).values())
-    assert len(hits) == 56
-    assert sum(hits) >= 47
+    assert len(hits) == 28
+    assert sum(hits) >= 24
 
 
 def test_propensities_are_found_and_shrunk(history: History, record: Choices) -> None:
@@ -140,7 +140,7 @@ def test_a_record_signs_what_the_likelihood_expects_at_the_truth() -> None:
     In the last four years twice as many would be signed."""
     weight, intercept, calming = 15.0, -2.0, {"eta0": -3.0, "eta_acc": 4.0}
     expected, signed = 0.0, 0.0
-    for run in range(3):
+    for run in range(2):
         world = invented(24, 8, seed=run + 1)
         kinds = {**SILENT, "defence_cooperation": intercept}
         made = made_record(world, {"common_threat": weight}, kinds, parameters=calming, run=run)
@@ -149,7 +149,7 @@ def test_a_record_signs_what_the_likelihood_expects_at_the_truth() -> None:
         design = ConsentDesign(late, propensities=False)
         expected += opportunities(design, np.array([weight, intercept])).sum()
         signed += late.signed.sum()
-    assert expected > 150
+    assert expected > 100
     assert abs(signed - expected) < 4 * np.sqrt(expected)
 
 

@@ -69,7 +69,7 @@ def test_two_planted_boxes_of_which_one_is_of_categories_are_found(factors: Fact
 
 def test_where_chance_alone_decides_no_condition_is_named(factors: Factors) -> None:
     half = factors.draw % 2 == 0
-    for seed in range(6):
+    for seed in range(3):
         fails = np.random.default_rng(seed).random(FUTURES) < 0.3
         assert conditions(factors, fails, half).boxes == ()
     for fails in (np.zeros(FUTURES, dtype=bool), np.ones(FUTURES, dtype=bool)):
@@ -171,6 +171,7 @@ def test_a_quasi_p_value_by_hand() -> None:
     assert quasi_p_values(wider, factors, fails)[0] == pytest.approx(tail)
 
 
+@pytest.mark.long
 def test_the_workbench_finds_the_same_box(factors: Factors) -> None:
     """The best box on its trajectory, and its quasi-p-values, which are of the same definition."""
     with warnings.catch_warnings():

@@ -77,7 +77,7 @@ def test_two_players_have_the_equilibria_of_all_supports() -> None:
     """Random games up to 5 x 5. A game without ties has an odd number of equilibria (Wilson 1971, SIAM Journal on
     Applied Mathematics 21: 80-87)."""
     rng = np.random.default_rng(11)
-    for _ in range(60):
+    for _ in range(25):
         game = rng.normal(size=(*rng.integers(2, 6, 2), 2))
         found = nash_equilibria(game)
         check(game, found)
@@ -89,13 +89,13 @@ def test_extreme_equilibria_of_games_with_ties() -> None:
     """Payoffs 0 to 3, so that most games have ties."""
     rng = np.random.default_rng(12)
     degenerate = 0
-    for _ in range(60):
+    for _ in range(25):
         game = rng.integers(0, 4, (*rng.integers(2, 5, 2), 2)).astype(float)
         found = nash_equilibria(game)
         check(game, found)
         assert same(mixed(found), by_supports(game))
         degenerate += has_ties(found)
-    assert degenerate > 20
+    assert degenerate > 8
 
 
 def test_equal_payoffs_are_ties_and_said_to_be() -> None:

@@ -96,10 +96,9 @@ def of_three(seed: int, spread: tuple[float, float, float], rows: int = 400) -> 
     return np.asarray(np.where(rng.uniform(size=rows) < base, p, 1 - p).T)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_stacking_finds_the_best_of_a_grid(seed: int) -> None:
+def test_stacking_finds_the_best_of_a_grid() -> None:
     """All weights of three forecasts in steps of a thousandth."""
-    chance = of_three(seed, (0.2, 0.25, 0.6))
+    chance = of_three(0, (0.2, 0.25, 0.6))
     first, second = (axis.ravel() for axis in np.mgrid[:1001, :1001] / 1000)
     grid = np.column_stack([first, second, 1 - first - second])[first + second < 1 + 1e-9]
     worth = np.concatenate([np.log(part @ chance.T).sum(axis=1) for part in np.array_split(grid, 50)])
