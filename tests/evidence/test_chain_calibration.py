@@ -71,16 +71,28 @@ def test_a_measurement_is_invented_with_the_likelihood_that_it_then_has(name: st
     assert np.var(ranks) == pytest.approx(1 / 12, rel=0.35)
 
 
-@pytest.mark.slow
-def test_a_record_is_made_again_to_the_bit_and_tells_what_it_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small world: what is measured is told by it, and agreements tell the weight of what they follow from."""
+@pytest.fixture
+def small_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small world of two years, four beliefs and one round."""
     beliefs = tuple(f"parameters.{name}" for name in ("eta0", "eta_x", "gamma", "beta"))
-    for name, value in {"YEARS": 3, "ROUNDS": 1, "DRAWN": 3, "BELIEFS": beliefs}.items():
+    for name, value in {"YEARS": 2, "ROUNDS": 1, "DRAWN": 3, "BELIEFS": beliefs}.items():
         monkeypatch.setattr(chain_calibration, name, value)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("small_chain")
+def test_a_record_is_made_again_to_the_bit() -> None:
     first, again = (chain_calibration.one_record(5, parts()) for _ in range(2))
     assert first == again
-    contraction = {name: told for name, (_, told) in first["found"].items()}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_chain")
+def test_a_record_tells_what_it_can() -> None:
+    """What is measured is told by it, and agreements tell the weight of what they follow from."""
+    found = chain_calibration.one_record(5, parts())["found"]
+    contraction = {name: told for name, (_, told) in found.items()}
     assert contraction["parameters.eta0"] > 0.9
     assert contraction["theory.weights.size"] > 0.3
     assert abs(contraction["priors.intent_steps.visit"]) < 0.2
-    assert all(0.0 <= rank <= 1.0 for rank, _ in first["found"].values())
+    assert all(0.0 <= rank <= 1.0 for rank, _ in found.values())
