@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from balance_sim.model.own import modules
-from balance_sim.show import finished
+from balance_sim.show import figures, finished
+from balance_sim.show.figures import FIGURES
 from balance_sim.show.finished import FinishedRun, digests, finished_run
 
 WORDS = ("run", "small.yaml", "--runs", "4", "--workers", "1", "--out", "out")
@@ -31,6 +32,14 @@ def simulations(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return folders
 
 
+@pytest.fixture
+def two_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all figures of a run the map and the arms."""
+    few = {name: FIGURES[name] for name in ("map", "arms")}
+    monkeypatch.setattr(figures, "run_figures", lambda: few)
+
+
+@pytest.mark.usefixtures("two_figures")
 def test_a_finished_run_answers_from_its_folder_until_something_is_another(lab, simulations, monkeypatch) -> None:
     out, text = lab.folder / "out", lab.scenario_path.read_text()
     first = lab.ask(*WORDS)
