@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.model.clocks import label
-from balance_sim.study.tables import coded, of_arms
+from balance_sim.study.tables import coded
 
 
 def sha256_of(content: bytes) -> str:
@@ -25,14 +26,18 @@ class Digest:
     bytes."""
 
     def __init__(self, arms: Sequence[str]) -> None:
-        names = [(arm, table) for arm in sorted(arms) for table in ("accords", "runs")]
+        self._arms = sorted(arms)
+        names = [(arm, table) for arm in self._arms for table in ("accords", "runs")]
         self._streams = {name: hashlib.sha256() for name in names}
 
     def add(self, runs: pa.Table, agreements: pa.Table) -> None:
         """Feed one block."""
-        tables = {"runs": runs, "accords": agreements}
-        for (arm, name), stream in self._streams.items():
-            stream.update(row_bytes(of_arms(tables[name], [arm])))
+        places = {arm: place for place, arm in enumerate(self._arms)}
+        for name, table in (("runs", runs), ("accords", agreements)):
+            rows = row_bytes(table)
+            of_arm = coded(table["arm"], lambda word: places.get(word, -1), np.int64)
+            for arm, place in places.items():
+                self._streams[arm, name].update(rows[of_arm == place])
 
     def hexdigest(self, tables: Sequence[str] = ("accords", "runs")) -> str:
         """Return one digest of the streams of some tables, in the order of arms' names.
@@ -54,19 +59,22 @@ def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) 
     return digest.hexdigest()
 
 
-def row_bytes(table: pa.Table) -> bytes:
-    """Return rows one after the other as little-endian bytes; the same whether rows
-    come in one table or in several."""
-    columns = {name: _fixed(table[name]) for name in table.column_names}
-    return np.rec.fromarrays([*columns.values()], names=[*columns]).tobytes()
+def row_bytes(table: pa.Table) -> npt.NDArray[np.uint8]:
+    """Return rows, (rows, bytes), as little-endian bytes; the same whether rows come in
+    one table or in several."""
+    columns = map(_fixed, table.itercolumns())
+    return np.concatenate(
+        [column[:, None].view(np.uint8) for column in columns], axis=1
+    )
 
 
-def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
+def _fixed(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     """Return a column as numbers of eight bytes, or four for a date."""
+    if pa.types.is_floating(column.type):
+        return np.asarray(column.to_numpy(), dtype="<f8")
     if pa.types.is_dictionary(column.type):
         return coded(column, label, "<u8")
     if pa.types.is_date32(column.type):
         days = pc.fill_null(column.cast(pa.int32()), -(2**31))
         return np.asarray(days.to_numpy(), dtype="<i4")
-    width = "<i8" if pa.types.is_integer(column.type) else "<f8"
-    return np.asarray(column.to_numpy(), dtype=width)
+    return np.asarray(column.to_numpy(), dtype="<i8")

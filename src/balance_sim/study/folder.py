@@ -87,7 +87,7 @@ class Folder(Store):
         self.is_mended = is_mended
         self._waiting: list[TaskResult] = []
         self._since = time.monotonic()
-        self._written = 0
+        self._written = self._rows = 0
 
     def __enter__(self) -> Folder:
         refuse_strange(self.folder)
@@ -152,8 +152,8 @@ class Folder(Store):
         if self._waiting and not _are_alike(self._waiting[0], result):
             self.flush()
         self._waiting.append(result)
-        blocks = [result.tables for result in self._waiting if result.tables]
-        is_large = sum(len(block.runs) for block in blocks) >= self.MOST_ROWS
+        self._rows += len(result.tables.runs) if result.tables else 0
+        is_large = self._rows >= self.MOST_ROWS
         is_old = time.monotonic() - self._since >= self.MOST_SECONDS
         if is_large or is_old or len(self._waiting) >= self._written:
             self.flush()
@@ -163,7 +163,7 @@ class Folder(Store):
         if self._waiting:
             self.write(self.study.study_key, self._waiting)
         self._written += len(self._waiting)
-        self._waiting = []
+        self._waiting, self._rows = [], 0
         self._since = time.monotonic()
 
 

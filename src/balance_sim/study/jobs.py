@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.own.modules import CodeReferences
@@ -72,6 +73,27 @@ class TaskResult:
     task: Task
     tables: BlockTables | None
     failed: tuple[dict[str, Any], ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is sent: Arrow writes a table at once, pickle column by column."""
+        tables = self.tables and [*map(_as_stream, self.tables.by_name.values())]
+        return _received, (self.task, tables, self.failed)
+
+
+def _as_stream(table: pa.Table) -> bytes:
+    """Return a table as bytes to send."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def _received(task: Task, tables: list[bytes] | None, failed: Any) -> TaskResult:
+    """Return a result that was sent."""
+    if tables is None:
+        return TaskResult(task, None, failed)
+    dyads, agreements, runs = (pa.ipc.open_stream(sent).read_all() for sent in tables)
+    return TaskResult(task, BlockTables(runs, agreements, dyads), failed)
 
 
 type CompiledPoint = tuple[Worlds, ExtraArms | None]

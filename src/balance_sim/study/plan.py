@@ -21,7 +21,7 @@ from balance_sim.study.frames import codebook
 from balance_sim.study.jobs import Job, Task, Values
 from balance_sim.study.run import block_runs
 from balance_sim.study.shards import encode
-from balance_sim.study.sweep_result import effect_record, numbers_of
+from balance_sim.study.sweep_result import behind, effect_records, numbers_of
 from balance_sim.study.tables import BlockTables
 
 PROBE_RUNS = 8
@@ -160,9 +160,8 @@ def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
     front = sum(len(str(value)) + 1 for _, value in values) + 4
     frames = Frame(levels), Frame(effects)
     csv = sum(len(frame_csv(frame)) + front * len(frame) for frame in frames)
-    front_cells = {"point": 0, **dict(values)}
-    rows = [row | front_cells for row in frames[1].to_dict("records")]
-    records = [effect_record(row, [path for path, _ in values]) for row in rows]
+    rows = behind([{"point": 0, **dict(values)}], [effects])
+    records = effect_records(rows, [path for path, _ in values])
     return csv + len(json.dumps(records, indent=1))
 
 

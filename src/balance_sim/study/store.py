@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter
@@ -21,6 +22,7 @@ import pyarrow as pa
 from cachetools import LRUCache, cachedmethod
 from filelock import FileLock, Timeout
 
+from balance_sim.model.core import Ints
 from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import (
     FolderBusy,
@@ -47,7 +49,7 @@ from balance_sim.study.shards import (
     encode,
     read_record,
 )
-from balance_sim.study.tables import runs_in
+from balance_sim.study.tables import numbers, runs_in
 
 log = logging.getLogger(__name__)
 LOCK = "lock"
@@ -76,8 +78,8 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = FileLock(folder / LOCK, thread_local=False)
-        self._cache: LRUCache[Any, pa.Table]
-        self._cache = LRUCache(CACHED_BYTES, getsizeof=lambda table: table.nbytes)
+        self._cache: LRUCache[Any, StoredRows]
+        self._cache = LRUCache(CACHED_BYTES, getsizeof=lambda rows: rows.table.nbytes)
 
     def __enter__(self) -> Store:
         return self
@@ -307,19 +309,19 @@ class Store:
             if not shard.record.files or stop <= block.first:
                 continue
             wanted = point, block.first, stop
-            outcomes = rows_of(self._shard_table(shard, "runs", columns), *wanted)
+            outcomes = self._shard_rows(shard, "runs", columns).block(*wanted)
             if len(outcomes):
-                tables = (self._shard_table(shard, name, None) for name in others)
-                yield block, outcomes, *(rows_of(table, *wanted) for table in tables)
+                tables = (self._shard_rows(shard, name, None) for name in others)
+                yield block, outcomes, *(rows.block(*wanted) for rows in tables)
 
     @cachedmethod(
         attrgetter("_cache"), key=lambda _, shard, *names: (shard.number, *names)
     )
-    def _shard_table(
+    def _shard_rows(
         self, shard: Shard, name: str, columns: tuple[str, ...] | None
-    ) -> pa.Table:
-        """Return a table of a shard, held for the next block."""
-        return shard.table(name, columns)
+    ) -> StoredRows:
+        """Return the rows of a table of a shard, held for the next block."""
+        return StoredRows.of(shard.table(name, columns))
 
     # -- writing -----------------------------------------------------------------------
 
@@ -365,32 +367,47 @@ class Store:
 def _stacked(results: Iterable[TaskResult], name: str) -> pa.Table:
     """Return a table of several blocks, each row with its point in front; sums by dyad
     with the first replication of their block too."""
-    stacked = []
-    for result in results:
-        if result.tables is not None:
-            table = result.tables.by_name[name]
-            front = {"point": result.task.point}
-            if name == "dyads":
-                front["first"] = result.task.block.first
-            columns = {
-                key: pa.array(np.full(len(table), value, np.int32))
-                for key, value in front.items()
-            }
-            columns |= {key: table[key] for key in table.column_names}
-            stacked.append(pa.table(columns))
-    return pa.concat_tables(stacked)
+    having = [(of.task, of.tables.by_name[name]) for of in results if of.tables]
+    lengths = [len(table) for _, table in having]
+    front = {"point": [task.point for task, _ in having]}
+    if name == "dyads":
+        front["first"] = [task.block.first for task, _ in having]
+    columns = {
+        key: numbers(np.repeat(np.array(values, np.int32), lengths))
+        for key, values in front.items()
+    }
+    rows = pa.concat_tables([table for _, table in having])
+    return pa.table(columns | dict(zip(rows.column_names, rows.columns, strict=True)))
 
 
-def rows_of(table: pa.Table, point: int, first: int, stop: int) -> pa.Table:
-    """Return a point's rows of a shard's table, of replications first..stop-1."""
-    key = "first" if "first" in table.column_names else "run"
-    number = table[key].to_numpy()
-    is_wanted = (number >= first) & (number < stop)
-    rows = np.flatnonzero(is_wanted & (table["point"].to_numpy() == point))
-    table = table.drop_columns({"point", key} - {"run"})
-    if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
-        return table.slice(rows[0], len(rows))
-    return table.take(rows)
+@dataclass(frozen=True)
+class StoredRows:
+    """A table of a shard, without what tells its blocks apart.
+
+    Attributes
+    ----------
+    table : its rows
+    point, number : (rows,) the point, and the replication, or the first of the block
+    """
+
+    table: pa.Table
+    point: Ints
+    number: Ints
+
+    @staticmethod
+    def of(table: pa.Table) -> StoredRows:
+        """Return the rows of a table as it stands in a file."""
+        key = "first" if "first" in table.column_names else "run"
+        keys = table["point"].to_numpy(), table[key].to_numpy()
+        return StoredRows(table.drop_columns({"point", key} - {"run"}), *keys)
+
+    def block(self, point: int, first: int, stop: int) -> pa.Table:
+        """Return a point's rows, of replications first..stop-1."""
+        is_wanted = (self.number >= first) & (self.number < stop)
+        rows = np.flatnonzero(is_wanted & (self.point == point))
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+            return self.table.slice(rows[0], len(rows))
+        return self.table.take(rows)
 
 
 def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:

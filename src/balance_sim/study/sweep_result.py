@@ -172,7 +172,7 @@ class SweepResult(StudyResult):
                 for of_point, of_all in zip(columns, tables, strict=True):
                     of_all.append(of_point)
             lines.append((point.key, digest))
-        levels, effects = (_behind(fronts, of_all) for of_all in tables)
+        levels, effects = (behind(fronts, of_all) for of_all in tables)
         return levels, effects, combined(lines)
 
     @property
@@ -214,8 +214,9 @@ class SweepResult(StudyResult):
 
     def summary(self) -> dict[str, Any]:
         """Return the JSON of `sweep --json`."""
-        names, rows = self.outcome_names, self.effects.to_dict("records")
-        shown = [row for row in rows if row["outcome"] in names]
+        names, effects = self.outcome_names, self.effects
+        if len(effects):
+            effects = effects[effects["outcome"].isin(names)]
         return {
             "experiment": self.name,
             "scenario": {"name": self.scenario.name, "sha256": self.scenario.sha256},
@@ -227,7 +228,7 @@ class SweepResult(StudyResult):
             "reference": self.arms[0],
             "arms": list(self.arms),
             "factors": self.paths,
-            "effects": [effect_record(row, self.paths) for row in shown],
+            "effects": effect_records(effects, self.paths),
             "failed_runs": len(self.failed),
             "missing_runs": self.missing_runs,
         }
@@ -256,7 +257,7 @@ def numbers_of(
     return estimates.levels(), estimates.effects(), digest.hexdigest()
 
 
-def _behind(fronts: Sequence[dict[str, Any]], tables: Sequence[Columns]) -> Frame:
+def behind(fronts: Sequence[dict[str, Any]], tables: Sequence[Columns]) -> Frame:
     """Return the tables of points one below the other, each behind its front."""
     lengths = [len(table.get("n", ())) for table in tables]
     having = [front for front, n in zip(fronts, lengths, strict=True) if n]
@@ -272,13 +273,19 @@ def combined(digests: Iterable[tuple[str, str]]) -> str:
     return sha256_of("".join(lines).encode())
 
 
-def effect_record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """Return one effect for JSON: the point's number and values, then the numbers, NaN
-    as null."""
-    text = json.dumps({path: row.get(path) for path in paths}, default=json_value)
-    return {"point": int(row["point"]), "values": json.loads(text)} | as_json(
-        row, *EFFECTS
-    )
+def effect_records(effects: pd.DataFrame, paths: Sequence[str]) -> list[dict[str, Any]]:
+    """Return effects for JSON: the point's number and values, then the numbers, NaN as
+    null."""
+    values: dict[int, str] = {}
+    records = []
+    for row in effects.to_dict("records"):
+        number = int(row["point"])
+        if number not in values:
+            of_point = {path: row.get(path) for path in paths}
+            values[number] = json.dumps(of_point, default=json_value)
+        front = {"point": number, "values": json.loads(values[number])}
+        records.append(front | as_json(row, *EFFECTS))
+    return records
 
 
 def open_study(folder: Path | str) -> SweepResult:
