@@ -10,7 +10,7 @@ changes besides the event is a part of its own; the parts sum to its effect.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import batched
@@ -92,7 +92,9 @@ def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
     return Channels(by_arm)
 
 
-def expected_forms(worlds: Worlds, arm: str, estimator: Estimator) -> list[Expected]:
+def expected_forms(
+    worlds: Worlds, arm: str, estimator: Estimator
+) -> Iterator[Expected]:
     """Of each of an arm's `forms`."""
     by_form = forms(worlds, arm)
     others = [world for world in by_form if not estimator.is_control(world)]
@@ -102,9 +104,8 @@ def expected_forms(worlds: Worlds, arm: str, estimator: Estimator) -> list[Expec
         form for few in batched(others, at_once) for form in estimator.of_arms(few)
     )
     left = {id(world) for world in others}
-    return [
-        next(of_others) if id(world) in left else estimator.control for world in by_form
-    ]
+    for world in by_form:
+        yield next(of_others) if id(world) in left else estimator.control
 
 
 def forms(worlds: Worlds, arm: str) -> list[World]:

@@ -155,7 +155,7 @@ def effect_of(
     """The expected effect of a compiled arm. estimator: of worlds with the same control
     arm and spans."""
     direction = worlds.baseline.direction
-    forms = expected_forms(worlds, arm, estimator) if with_parts else []
+    forms = [*expected_forms(worlds, arm, estimator)] if with_parts else []
     control = estimator.control
     having = forms[-1] if forms else estimator.of(worlds.arms[arm])
     threatened = worlds.baseline.threatened

@@ -13,6 +13,7 @@ from balance_sim import registry
 from balance_sim.effects.headline import Headline, headline_of, stored_uncertainty
 from balance_sim.scenario.errors import as_json
 from balance_sim.stats.intervals import FEWEST_RUNS
+from balance_sim.study.machine import give_back_freed_memory
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
@@ -119,8 +120,9 @@ class AnalysedResult(Result):
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""
+        give_back_freed_memory()
         scenario = self.scenario
-        return {
+        document = {
             "scenario": {"name": scenario.name, "sha256": scenario.sha256},
             "runs": self.runs,
             "seed": self.seed,
@@ -129,7 +131,7 @@ class AnalysedResult(Result):
             "reference": self.reference,
             "arms": _by_arm(self.levels, self.arms, LEVELS),
             "effects": _by_arm(self.effects, self.arms[1:], EFFECTS),
-            "dyads": self._dyads_json(),
+            "dyads": [],
             "scheduled": self.scheduled.astype({"date": str}).to_dict("records"),
             "channels": self.channels.as_dict(),
             "placebos": self.placebos.as_dict(),
@@ -140,6 +142,8 @@ class AnalysedResult(Result):
             "failed_runs": len(self.failed),
             "missing_runs": self.missing_runs,
         }
+        give_back_freed_memory()  # tables by dyad fill it
+        return document | {"dyads": self._dyads_json()}
 
     def _dyads_json(self) -> list[dict[str, Any]]:
         """By dyad: expected new agreements in each arm, and the headline arm's

@@ -7,6 +7,7 @@ import ctypes
 import os
 import platform
 import re
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,9 @@ def keep_freed_memory() -> None:
         return
     mallopt(-1, 2**28)  # M_TRIM_THRESHOLD, bytes
     mallopt(-3, 2**25)  # M_MMAP_THRESHOLD, at its most
+
+
+def give_back_freed_memory() -> None:
+    """Give back what simulating has left free, where the C library is that of GNU."""
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)

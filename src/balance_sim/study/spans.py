@@ -52,6 +52,9 @@ SPANS = 20
 """Of the scenario's length, at least: dates at which beliefs are looked at."""
 SPANS_AT_ONCE = 64 * 50**2
 """Entries of matrices of spans worked out together; changes no result."""
+DYADS_AT_ONCE = 4096
+"""Dyads in some span that are asked together, to stay in the cache; changes no
+result."""
 
 
 @dataclass(frozen=True)
@@ -314,8 +317,11 @@ def _together(
             steady = questions.steady(view, state)
         by_row = [dyads[number] for number in arm[rows]]
         run = np.repeat(np.arange(len(rows)), [*map(len, by_row)])
-        pairs = run, np.concatenate(by_row)
-        consents.append(questions.consent(view, state, *pairs, steady))
+        dyad = np.concatenate(by_row)
+        for begin in range(0, len(run), DYADS_AT_ONCE):
+            few = slice(begin, begin + DYADS_AT_ONCE)
+            of_few = questions.consent(view, state, run[few], dyad[few], steady)
+            consents.append(of_few)
     assert steady is not None  # there is a span at least
     counts = [
         (steps - first) * len(asked) for first, asked in zip(firsts, dyads, strict=True)
