@@ -91,7 +91,7 @@ def check_arms(
         are checked where that bears on them. An event that was changed bears on no
         other: its own row is read again where an arm sets a value in one.
     """
-    arms, problems = dict(scenario.arms), Diagnostics()
+    arms, problems = dict[str, Arm](), Diagnostics()
     for name, arm in scenario.arms.items():
         parts_set = {path.partition(".")[0] for path in arm.set}
         moved = parts_set | ({"events"} if arm.drop or arm.add else set())
@@ -119,7 +119,7 @@ def check_arms(
             is_placed = item.path.startswith(f"arms.{name}")
             path = item.path if is_placed else f"arms.{shown(name)}: {item.path}"
             problems.append(replace(item, path=path))
-    return arms, problems
+    return {**scenario.arms, **arms} if arms else scenario.arms, problems
 
 
 def check_events(

@@ -8,10 +8,9 @@ import json
 import threading
 from collections.abc import Callable, Collection, Sequence
 from datetime import date
-from functools import partial
 from typing import Any
 
-from cachetools import LRUCache
+from cachetools import LRUCache, cached
 
 from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors
 from balance_sim.scenario.fields import Strict
@@ -73,10 +72,6 @@ LEFT_OUT = (
 WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts", "players")
 """Parts that count where they say something, so that a scenario without them keeps the
 number it had."""
-_TEXTS = RecentResults[bytes](most=16)
-"""Of the sections of the scenarios at hand and of their versions."""
-_ROWS = RecentResults[bytes](most=2**12)
-"""Of rows of sections of which some row was changed."""
 
 
 def canonical(value: Any) -> Any:
@@ -97,34 +92,54 @@ def canonical(value: Any) -> Any:
 def content_digest(scenario: Scenario) -> str:
     """sha256 of the canonical JSON of everything but the name and the digest itself.
 
-    The text of a section is kept: it is made again only where a row was changed."""
+    The texts of parts are kept: only those of changed parts are made again."""
     fields = Scenario.model_fields
     silent = {
         name for name in WHERE_GIVEN if getattr(scenario, name) == fields[name].default
     }
     names = sorted({*fields} - {*LEFT_OUT} - silent)
-    digest = hashlib.sha256()
-    for place, name in enumerate(names):
-        digest.update(f'{"," if place else "{"}"{name}":'.encode())
-        digest.update(_text_of(scenario, name))
+    digest = _hashed(tuple((name, getattr(scenario, name)) for name in names))[0].copy()
     digest.update(b"}")
-    return digest.hexdigest()
+    return str(digest.hexdigest())
 
 
-def _text_of(scenario: Scenario, name: str) -> bytes:
-    """The canonical JSON of a field, as digests count it."""
-    value = getattr(scenario, name)
-    if name == "events":
-        return _TEXTS.get((name, value), partial(_text_of_rows, value))
-    if isinstance(value, tuple):
-        return _TEXTS.get((name, value), partial(_text, value))
-    return _text(value)
+type _Parts = tuple[tuple[str, Any], ...]
+"""Fields of a scenario and their values."""
 
 
-def _text_of_rows(rows: Sequence[SectionRow]) -> bytes:
-    """The canonical JSON of rows of which points change one at a time."""
-    texts = (_ROWS.get((row,), partial(_text, row)) for row in rows)
-    return b"[" + b",".join(texts) + b"]"
+@cached(
+    LRUCache(256),
+    key=lambda parts: tuple((name, id(part)) for name, part in parts),
+    lock=threading.Lock(),
+)
+def _hashed(parts: _Parts) -> tuple[Any, _Parts]:
+    """What hashes the first fields so far; and the fields, held as the key names them.
+    The last few are stored: a point has those before the first that it changes in
+    common with others."""
+    if not parts:
+        return hashlib.sha256(), parts
+    name, part = parts[-1]
+    digest = _hashed(parts[:-1])[0].copy()
+    digest.update(f'{"," if parts[:-1] else "{"}"{name}":'.encode())
+    digest.update(_part_text(name, part)[0])
+    return digest, parts
+
+
+@cached(LRUCache(64), key=lambda _, part: id(part), lock=threading.Lock())
+def _part_text(name: str, part: Any) -> tuple[bytes, object]:
+    """The canonical JSON of a field, as digests count it; and its value, held as the
+    key names it. The last few are stored.
+
+    Of events points change one at a time."""
+    if name != "events":
+        return _text(part), part
+    return b"[" + b",".join(_row_text(row)[0] for row in part) + b"]", part
+
+
+@cached(LRUCache(2**12), key=id, lock=threading.Lock())
+def _row_text(row: SectionRow) -> tuple[bytes, object]:
+    """The same of a row."""
+    return _text(row), row
 
 
 def _text(value: Any) -> bytes:

@@ -23,6 +23,7 @@ SETTABLE = {*PARTS} - {*FROM_FILES}
 OPEN = ("weights", "attention", "positions", "set", "players", "policies")
 """Mappings that take other keys than those they have."""
 _PRESET = "theory.preset"
+_ROW_TYPES = frozenset(SECTIONS.values())
 
 
 class NoSuchPath(LookupError):
@@ -235,7 +236,7 @@ def _children(value: Any) -> Mapping[str, Any]:
     if isinstance(value, Strict):
         return value.__dict__
     if isinstance(value, tuple):
-        return {row.key: row for row in value if type(row) in SECTIONS.values()}
+        return {row.key: row for row in value if type(row) in _ROW_TYPES}
     return value if isinstance(value, Mapping) else {}
 
 
