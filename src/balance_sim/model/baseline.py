@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
+from functools import cache, cached_property, reduce
 from threading import Lock
 from typing import Any
 
@@ -570,58 +570,69 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
 
     Raises ValueError for more than all dyads would sign if they never refused."""
     a_year = SignedAYear(world, baseline)
-    highest_rate = a_year(60.0)
+    highest_rate = a_year(MOST_NATS)
     if wanted >= highest_rate:
         raise ValueError(
             f"{wanted:g} agreements a year are more than all opportunities give. Give "
             "fewer, or raise the ceilings of the kinds."
         )
 
-    def alike(number: float) -> float:
+    def alike(number: float) -> np.float64:
         """Nats that make so many a year where all sides are alike."""
         consent_of_side = np.sqrt(number / highest_rate)
-        return float(np.log(consent_of_side / (1.0 - consent_of_side)))
+        return np.float64(np.log(consent_of_side / (1.0 - consent_of_side)))
 
     root = _secant(lambda nats: alike(a_year.nearly(nats)) - alike(wanted))
-    too_small, large = root - APART, root + APART
-    if not a_year(too_small) < wanted:
-        too_small = -np.inf
-    if not a_year(large) >= wanted:
-        large = np.inf
-    low, high = -60.0, 60.0
-    for _ in range(80):
-        middle = (low + high) / 2
-        if middle in (low, high):
-            break  # no number lies between
-        is_between = too_small < middle < large
-        is_enough = a_year(middle) >= wanted if is_between else middle >= large
-        low, high = (low, middle) if is_enough else (middle, high)
+    rates = cache(a_year)
+    for apart in APART:
+        near = apart * max(abs(root), 1.0)
+        low, high = _least(lambda nats: rates(nats) >= wanted, root, near)
+        if rates(low) < wanted <= rates(high):
+            break
     return (low + high) / 2
 
 
-def _secant(excess: Callable[[float], float]) -> float:
-    """A root that secants lead to from 0, or any number where they do not."""
-    earlier_shift = 0.0
+def _least(
+    enough: Callable[[float], bool], root: float, apart: float
+) -> tuple[float, float]:
+    """Two numbers that follow each other, of which bisection from MOST_NATS finds that
+    the second is enough. It is asked of what lies so far from the root at most."""
+    low, middle, high = -MOST_NATS, 0.0, MOST_NATS
+    while low < middle < high:
+        is_near = abs(middle - root) < apart
+        is_enough = enough(middle) if is_near else middle > root
+        low, high = (low, middle) if is_enough else (middle, high)
+        middle = (low + high) / 2
+    return low, high
+
+
+def _secant(excess: Callable[[np.float64], np.float64]) -> float:
+    """A root between MOST_NATS either way that secants lead to from 0, halving what is
+    left where they lead out of it; or any number where they do not."""
+    low, high = -MOST_NATS, MOST_NATS
+    shift, slope = np.float64(0.0), np.float64(1.0)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        earlier_value = excess(earlier_shift)
-        shift = -earlier_value
+        value = excess(shift)
         for _ in range(MOST_SECANTS):
-            value = excess(shift)
-            change = value - earlier_value
-            if change == 0 or not abs(shift) < 60:
-                break
-            step = value * (shift - earlier_shift) / change
-            earlier_shift, earlier_value, shift = shift, value, shift - step
-            if not abs(step) > NEAR:
-                break
-    return shift
+            low, high = (shift, high) if value < 0 else (low, shift)
+            following = shift - value / slope
+            if abs(following - shift) <= NEAR:
+                return float(following)
+            if not low < following < high:
+                following = np.float64(low + high) / 2
+            following_value = excess(following)
+            slope = (following_value - value) / (following - shift)
+            shift, value = following, following_value
+    return float(shift)
 
 
-MOST_SECANTS = 12
+MOST_NATS = 60.0
+MOST_SECANTS = 30
 NEAR = 1e-10
 """Nats between two secants at which their root is found, to the digits there are."""
-APART = 1e-13
-"""Nats from the root at which no rounding makes too little enough."""
+APART = (1e-15, 1e-13, np.inf)
+"""Nats from the root, or shares of it, within which bisection asks whether it is
+enough; the next where rounding may reach further."""
 
 
 def freeze(world: World) -> Baseline:

@@ -269,14 +269,9 @@ def odds_by_step(
     reliability = np.array([state.reliability for state in scenario.states])
     entries = max(map(len, versions), default=0) * len(middles) + 1
     at_once = max(1, MOST_EVENT_STEPS // entries)
-    return [
-        (
-            _odds(-alignment, -nats.align, nats.dyads, (nats.align.shape[1], pairs)),
-            _odds(intent.ravel(), nats.intent, nats.places, (n, n)),
-            reliability * np.exp(-nats.lost),
-        )
-        for first in range(0, len(versions), at_once)
-        for nats in _evidence_in_parts(
+    odds: list[Odds] = []
+    for first in range(0, len(versions), at_once):
+        nats = _evidence_in_parts(
             scenario,
             versions[first : first + at_once],
             middles,
@@ -284,7 +279,16 @@ def odds_by_step(
             dyad_index,
             likeness,
         )
-    ]
+        readings = nats[0].align.shape[1], pairs
+        align = [-of_version.align for of_version in nats]
+        about = [of_version.intent for of_version in nats]
+        odds += zip(
+            _odds(-alignment, align, nats[0].dyads, readings),
+            _odds(intent.ravel(), about, nats[0].places, (n, n)),
+            [reliability * np.exp(-of_version.lost) for of_version in nats],
+            strict=True,
+        )
+    return odds
 
 
 def _evidence_in_parts(
@@ -313,14 +317,17 @@ def _evidence_in_parts(
 
 
 def _odds(
-    prior: Floats, nats: Floats, entries: Ints, shape: tuple[int, ...]
-) -> OddsByStep:
-    """e^(prior + nats): prior (E,), and evidence (..., K), nats, on some entries
-    alone, in order."""
-    column = np.full(len(prior), -1)
+    prior: Floats, nats: Sequence[Floats], entries: Ints, shape: tuple[int, ...]
+) -> list[OddsByStep]:
+    """e^(prior + nats) of each version: prior (E,), and evidence (..., K), nats, on
+    some entries alone, in order."""
+    before, column = np.exp(prior), np.full(len(prior), -1)
     column[entries] = np.arange(len(entries))
-    moved = np.exp(prior[entries] + bounded_evidence(nats))
-    return OddsByStep(np.exp(prior), moved, column, shape)
+    moved = prior[entries]
+    return [
+        OddsByStep(before, np.exp(moved + bounded_evidence(v)), column, shape)
+        for v in nats
+    ]
 
 
 @dataclass(frozen=True)

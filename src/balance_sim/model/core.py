@@ -178,6 +178,14 @@ class OddsByStep:
         of_steps = odds.ndim + 1 - self.moved.ndim
         return np.asarray(odds.reshape(*odds.shape[:of_steps], *self.shape))
 
+    def differ(self, other: OddsByStep) -> Bools:
+        """(S,) in which steps they are not the same as others."""
+        if self.before is other.before and self.column is other.column:
+            ours, theirs = self.moved, other.moved
+        else:
+            ours, theirs = self[:], other[:]
+        return np.asarray((ours != theirs).reshape(len(ours), -1).any(axis=1))
+
     @cached_property
     def _entries(self) -> Ints:
         return np.flatnonzero(self.column >= 0)

@@ -288,13 +288,10 @@ def differ_in_evidence(world: World, other: World) -> bool:
 
 def steps_alike(world: World, other: World) -> int:
     """How many steps go by before the evidence in two worlds differs."""
-    for step in range(world.steps):
-        if any(
-            (getattr(world, name)[step] != getattr(other, name)[step]).any()
-            for name in EVIDENCE
-        ):
-            return step
-    return world.steps
+    differ = world.odds_against.differ(other.odds_against)
+    differ |= world.intent_odds.differ(other.intent_odds)
+    differ |= (world.reliability != other.reliability).any(axis=1)
+    return int(differ.argmax()) if differ.any() else world.steps
 
 
 def _in_order(scenario: Scenario, world: World) -> Scenario:
