@@ -19,8 +19,8 @@ of the scenario's start and are floats until an agreement is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -178,13 +178,29 @@ class OddsByStep:
         of_steps = odds.ndim + 1 - self.moved.ndim
         return np.asarray(odds.reshape(*odds.shape[:of_steps], *self.shape))
 
-    def differ(self, other: OddsByStep) -> Bools:
-        """(S,) in which steps they are not the same as others."""
+    def mapped(
+        self, steps: Any, function: Callable[[Floats, Any], Floats]
+    ) -> OddsByStep:
+        """What a function makes of the odds of some steps. It takes odds, and which
+        entries they are."""
+        before = function(self.before, slice(None))
+        moved = function(self.moved[steps], self._entries)
+        return replace(self, before=before, moved=moved)
+
+    def differing(
+        self, steps: Any, other: OddsByStep, other_steps: Any
+    ) -> tuple[Ints, Ints]:
+        """Places among some steps, and entries, whose odds are not those of other odds
+        in steps of theirs; by place."""
+        entries = self._entries
         if self.before is other.before and self.column is other.column:
-            ours, theirs = self.moved, other.moved
+            differ = self.moved[steps] != other.moved[other_steps]
         else:
-            ours, theirs = self[:], other[:]
-        return np.asarray((ours != theirs).reshape(len(ours), -1).any(axis=1))
+            entries = np.arange(len(self.before))
+            differ = self[steps] != other[other_steps]
+        by_reading = differ.reshape(len(differ), -1, len(entries))
+        place, column = np.nonzero(by_reading.any(axis=1))
+        return place, entries[column]
 
     @cached_property
     def _entries(self) -> Ints:

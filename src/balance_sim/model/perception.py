@@ -296,17 +296,24 @@ def _believed_by_all(world: World, steps: Ints) -> Floats:
     start, rules, itself = world.at_start, world.rules, np.arange(world.n)
     depth, calm = start.depth[world.dyad_index], start.calm[world.dyad_index]
     depth[itself, itself] = calm[itself, itself] = 0.0
+    agreement = rules.alpha_acc * start.depth
     matrices = np.empty((len(world.audience_rows) + 3, len(steps), world.n, world.n))
     *as_seen, own, hostility, willing = matrices
-    against = world.odds_against[steps]
-    by_dyad = beliefs.alignment_with(against, rules.alpha_acc * start.depth)
+
+    def aligned(odds: Floats, entries: Any) -> Floats:
+        return beliefs.alignment_with(odds, agreement[entries])
+
+    def hostile(odds: Floats, entries: Any) -> Floats:
+        intent = hostility_with(rules, odds, calm.reshape(-1)[entries])
+        return threat.own_hostility(intent, out=intent)
+
+    by_dyad = world.odds_against.mapped(steps, aligned)[:]
     for audience, rows in enumerate(world.audience_rows):
-        as_seen[audience][:] = by_dyad[:, audience][:, world.dyad_index]
+        as_seen[audience][:] = by_dyad[:, audience].take(world.dyad_index, axis=1)
         as_seen[audience][:, itself, itself] = 1.0
         own[:, rows] = as_seen[audience][:, rows]
     reliable = world.reliability[steps][:, None, :] * world.projected
-    intent = hostility_with(rules, world.intent_odds[steps], calm)
-    threat.own_hostility(intent, out=hostility)
+    hostility[:] = world.intent_odds.mapped(steps, hostile)[:]
     backing = threat.backing(depth, own, rules.beta)
     np.multiply(backing * reliable, 1.0 - hostility, out=willing)
     threat.unallied(depth, own, out=own)
@@ -370,13 +377,14 @@ def _differing(
 ) -> tuple[Ints, Ints]:
     """Places among some steps, and dyads, of which states hear other things in two
     worlds, or of which a side is not as reliable."""
-    reliability = world.reliability[steps] != other.reliability[other_steps]
-    differ = world.intent_odds[steps] != other.intent_odds[other_steps]
-    sides = world.first, world.second
-    differ_by_dyad = differ[:, *sides] | differ[:, *sides[::-1]]
-    differ_by_dyad |= reliability[:, world.first] | reliability[:, world.second]
-    against = world.odds_against[steps] != other.odds_against[other_steps]
-    place, dyads = np.nonzero(differ_by_dyad | against.any(axis=1))
+    unreliable = world.reliability[steps] != other.reliability[other_steps]
+    differ = unreliable[:, world.first] | unreliable[:, world.second]
+    place, dyad = world.odds_against.differing(steps, other.odds_against, other_steps)
+    differ[place, dyad] = True
+    place, entry = world.intent_odds.differing(steps, other.intent_odds, other_steps)
+    dyad = world.dyad_index.take(entry)
+    differ[place[dyad >= 0], dyad[dyad >= 0]] = True
+    place, dyads = np.nonzero(differ)
     return place, dyads
 
 

@@ -288,10 +288,11 @@ def differ_in_evidence(world: World, other: World) -> bool:
 
 def steps_alike(world: World, other: World) -> int:
     """How many steps go by before the evidence in two worlds differs."""
-    differ = world.odds_against.differ(other.odds_against)
-    differ |= world.intent_odds.differ(other.intent_odds)
-    differ |= (world.reliability != other.reliability).any(axis=1)
-    return int(differ.argmax()) if differ.any() else world.steps
+    steps = np.arange(world.steps)
+    against, _ = world.odds_against.differing(steps, other.odds_against, steps)
+    intent, _ = world.intent_odds.differing(steps, other.intent_odds, steps)
+    reliability, _ = np.nonzero(world.reliability != other.reliability)
+    return int(min([*against[:1], *intent[:1], *reliability[:1], world.steps]))
 
 
 def _in_order(scenario: Scenario, world: World) -> Scenario:
