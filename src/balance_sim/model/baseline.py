@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, reduce
+from functools import cache, cached_property, lru_cache, reduce
 from threading import Lock
 from typing import Any
 
@@ -54,6 +54,7 @@ from balance_sim.model.world import (
     compile_world,
     differ_in_evidence,
     focal_day,
+    shared,
     steps_alike,
     time_grid,
     with_odds,
@@ -646,8 +647,9 @@ class AtFirst:
 
     def __init__(self, world: World) -> None:
         blank, on_record = unfrozen(world), under_way_on_record(world)
-        state = begin(world, blank, 0, NO_RUN, on_record)
-        view = perceive(world, state, 0)
+        calm = replace(world, hazards=None, pacts=None)  # nothing drawn counts yet
+        state = begin(calm, blank, 0, NO_RUN, on_record)
+        view = perceive(calm, state, 0)
         everyone = _all_prospects(world, blank, state, view)
         self.baseline = replace(
             blank,
@@ -685,16 +687,17 @@ def mean_refusal(world: World, keen: Floats) -> float:
 
     keen: (P, 2, M) consent of both sides. 1 where no talks open, or nobody refuses."""
     opens = rates_at_start(world, keen)
-    total, agreed = opens.sum(), (opens * keen.mean(axis=1)).sum()
+    total, agreed = opens.sum(), (opens * ((keen[:, 0] + keen[:, 1]) / 2)).sum()
     return 1.0 if agreed >= total else float(1.0 - agreed / total)
 
 
 def _by_dyad(everyone: Prospects, term: Term) -> Floats:
     """A term of every state about every other, (n, n), or (n, n, M) where agreement
     types differ."""
-    world = everyone.world
-    values = term(everyone).reshape(world.n, world.n, len(world.ladder.names))
-    return values if term.by_kind else values[:, :, 0].copy()
+    n = everyone.world.n
+    if term.by_kind:
+        return term(everyone).reshape(n, n, everyone.kinds_each)
+    return term(everyone.once).reshape(n, n)
 
 
 def try_terms(world: World, baseline: Baseline) -> None:
@@ -726,6 +729,12 @@ def _all_prospects(
     world: World, baseline: Baseline, state: BlockState, view: View
 ) -> Prospects:
     kinds = len(world.ladder.names)
-    ego, alter, kind = np.indices((world.n, world.n, kinds)).reshape(3, -1)
-    places = np.zeros_like(ego), ego, alter, kind
+    places = _all_places(world.n, kinds)
     return Prospects(world, baseline, view, state, *places, kinds_each=kinds)
+
+
+@lru_cache(4)
+def _all_places(n: int, kinds: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """Run, ego, alter and type of all prospects, (n * n * kinds,) each."""
+    ego, alter, kind = np.indices((n, n, kinds)).reshape(3, -1)
+    return shared(np.zeros_like(ego)), shared(ego), shared(alter), shared(kind)
