@@ -19,8 +19,8 @@ of the scenario's start and are floats until an agreement is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -168,6 +168,36 @@ class OddsByStep:
         moved = odds.reshape(*odds.shape[:leading], count)
         return OddsByStep(np.ones(count), moved, np.arange(count), odds.shape[1:])
 
+    @staticmethod
+    def joined(parts: Sequence[OddsByStep]) -> OddsByStep:
+        """The steps of several, one after the other. Without events all have the same
+        odds."""
+        first = parts[0]
+        entries = first.moved_with(*parts[1:])
+        column = np.full(len(first.before), -1)
+        column[entries] = np.arange(len(entries))
+        moved = [part.among(slice(None), entries) for part in parts]
+        return OddsByStep(first.before, np.concatenate(moved), column, first.shape)
+
+    def moved_with(self, *others: OddsByStep) -> Ints:
+        """Entries that events move here or in others."""
+        columns = [part.column for part in (self, *others)]
+        return np.flatnonzero(np.max(columns, axis=0) >= 0)
+
+    def among(self, steps: Any, entries: Ints) -> Floats:
+        """(..., K) the odds of a step, or of some, at some entries."""
+        moved, column = self.moved[steps], self.column[entries]
+        if np.array_equal(column, np.arange(moved.shape[-1])):
+            return np.asarray(moved)
+        odds = np.empty((*moved.shape[:-1], len(entries)))
+        odds[:] = self.before[entries]
+        odds[..., column >= 0] = moved[..., column[column >= 0]]
+        return odds
+
+    def taken(self, steps: Any) -> OddsByStep:
+        """Some of the steps."""
+        return OddsByStep(self.before, self.moved[steps], self.column, self.shape)
+
     def __getitem__(self, steps: Any) -> Floats:
         """(..., *shape) the odds of a step, or of some."""
         odds = self.moved[steps]
@@ -185,19 +215,17 @@ class OddsByStep:
         entries they are."""
         before = function(self.before, slice(None))
         moved = function(self.moved[steps], self._entries)
-        return replace(self, before=before, moved=moved)
+        return OddsByStep(before, moved, self.column, self.shape)
 
     def differing(
         self, steps: Any, other: OddsByStep, other_steps: Any
     ) -> tuple[Ints, Ints]:
         """Places among some steps, and entries, whose odds are not those of other odds
         in steps of theirs; by place."""
-        entries = self._entries
-        if self.before is other.before and self.column is other.column:
-            differ = self.moved[steps] != other.moved[other_steps]
-        else:
+        entries = self.moved_with(other)
+        if not np.array_equal(self.before, other.before):
             entries = np.arange(len(self.before))
-            differ = self[steps] != other[other_steps]
+        differ = self.among(steps, entries) != other.among(other_steps, entries)
         by_reading = differ.reshape(len(differ), -1, len(entries))
         place, column = np.nonzero(by_reading.any(axis=1))
         return place, entries[column]

@@ -45,7 +45,7 @@ from balance_sim.model.willingness import (
     total,
     willingness,
 )
-from balance_sim.model.world import EVIDENCE, by_audience, event_days, steps_alike
+from balance_sim.model.world import by_audience, event_days, steps_alike
 from balance_sim.scenario.schema import Event, Scenario
 
 SPANS = 20
@@ -117,14 +117,10 @@ def spans(worlds: Worlds, least: int = SPANS) -> Ints:
 def _with_evidence(world: World, beside: World | None = None, **changed: Any) -> World:
     """The world with other evidence, and nothing of what was worked out from its own.
 
-    beside: the world itself, where it has as many steps; changed: all of `EVIDENCE` as
-    arrays, and what else changes."""
+    beside: the world itself, where it has as many steps; changed: all of `EVIDENCE`,
+    and what else changes."""
     at_start = replace(world.at_start, shared={}, beside=beside)
-    odds = {
-        "odds_against": OddsByStep.of(changed["odds_against"], 2),
-        "intent_odds": OddsByStep.of(changed["intent_odds"], 1),
-    }
-    return replace(world, at_start=at_start, **(changed | odds))
+    return replace(world, at_start=at_start, **changed)
 
 
 def in_spans(world: World, edges: Ints) -> World:
@@ -133,12 +129,18 @@ def in_spans(world: World, edges: Ints) -> World:
     grid = world.grid[edges]
     middles = (grid[1:] + grid[:-1]) / 2
     steps = np.searchsorted(world.grid, middles, side="right") - 1
-    arrays = {name: getattr(world, name)[steps] for name in EVIDENCE}
     turns = tuple(
         (int(np.searchsorted(edges, step)), in_spans(turned, edges))
         for step, turned in world.turns
     )
-    return _with_evidence(world, grid=grid, turns=turns, **arrays)
+    return _with_evidence(
+        world,
+        grid=grid,
+        turns=turns,
+        odds_against=world.odds_against.taken(steps),
+        intent_odds=world.intent_odds.taken(steps),
+        reliability=world.reliability[steps],
+    )
 
 
 def beside_of(world: World, other: World) -> World:
@@ -174,8 +176,8 @@ def with_each_event(
         changed = _with_evidence(
             world,
             beside=world,
-            odds_against=odds_against,
-            intent_odds=intent_odds,
+            odds_against=OddsByStep.of(odds_against, 2),
+            intent_odds=OddsByStep.of(intent_odds, 1),
             reliability=world.reliability * np.exp(-nats.lost),
             turns=tuple((step, turns[number]) for step, turns in turned),
             dated_acts=with_act(world.dated_acts, acts),
@@ -377,17 +379,16 @@ def _one_after_another(
 ) -> World:
     """Worlds of which the evidence alone differs from that of another, from some of
     their spans on, as one world, whose steps are these spans. span: of each step."""
-    arrays = {
-        name: np.concatenate(
-            [
-                getattr(world, name)[first:]
-                for world, first in zip(worlds, firsts, strict=True)
-            ]
-        )
-        for name in EVIDENCE
-    }
+    later = [slice(first, None) for first in firsts]
+    pairs = list(zip(worlds, later, strict=True))
     base = worlds[0].at_start.beside or control
-    joined = _with_evidence(control, beside=base, **arrays)
+    joined = _with_evidence(
+        control,
+        beside=base,
+        odds_against=OddsByStep.joined([w.odds_against.taken(k) for w, k in pairs]),
+        intent_odds=OddsByStep.joined([w.intent_odds.taken(k) for w, k in pairs]),
+        reliability=np.concatenate([w.reliability[k] for w, k in pairs]),
+    )
     return replace(joined, at_start=replace(joined.at_start, beside_step=span))
 
 
