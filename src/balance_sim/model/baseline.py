@@ -61,7 +61,7 @@ from balance_sim.model.world import (
     with_policies,
 )
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
+from balance_sim.scenario.defaults import DEFAULT_PRESET, OWN, weights_under
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import content_digest
@@ -341,15 +341,14 @@ def compile_worlds(
         worlds[name] = compile_world(versions[name], name, grid, day)
     if control.theory.preset != DEFAULT_PRESET:
         worlds = at_one_base_rate(worlds, control)
-    start = AtFirst(worlds[scenario.reference_arm])
-    if scenario.base_rate is not None:
-        worlds = at_stated_rate(worlds, scenario, start)
+    nats, frozen, _ = beginning(worlds[scenario.reference_arm], control)
+    if nats is not None:
+        worlds = _shifted(worlds, nats)
     reference = worlds[scenario.reference_arm]
     worlds |= {world.arm: world for world in with_odds(reference, others, odds)}
     worlds = dict(sorted(worlds.items()))
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    frozen = start.frozen(reference)
     baseline = replace(frozen, threatened=threatened, direction=direction)
     worlds = with_sights_at_start(worlds, reference)
     bounds: dict[str, Floats] = {}
@@ -483,21 +482,49 @@ def _with_shift(world: World, nats: Floats | float) -> World:
     return replace(world, ladder=ladder, turns=turns)
 
 
-def at_stated_rate(
-    arms: dict[str, World], scenario: Scenario, start: AtFirst
-) -> dict[str, World]:
-    """Worlds whose intercepts, all alike and in all arms, are shifted so that the
-    control arm's expected agreements a year at the start are the base rate that the
-    scenario states. start: of the control arm."""
-    world, base_rate = arms[scenario.reference_arm], scenario.base_rate
-    assert base_rate is not None
-    begun = replace(start.baseline, keen=start.keen(world))
+type Beginning = tuple[float | None, Baseline, Scenario]
+"""Nats to add to all intercepts for the base rate that a scenario states, None where it
+states none; and the control arm's baseline then, without classes. With the version of
+the arm that both follow from, held as keys name it."""
+NOT_OF_START = ("arms", "events", "folder", "origin", "posterior", "sha256")
+"""What the start of an arm does not follow from; of its events it follows row by
+row."""
+
+
+def beginning(world: World, control: Scenario) -> Beginning:
+    """How a control arm begins. The last few are stored, but those with code of the
+    user's own: points that change what other arms do have them in common."""
+    is_own = any(name.startswith(OWN) for name in control.event_kinds)
+    return (_begun if is_own or world.own_terms else _stored)(world, control)
+
+
+def _begun(world: World, control: Scenario) -> Beginning:
+    """The same, worked out."""
+    start, base_rate = AtFirst(world), control.base_rate
+    if base_rate is None:
+        return None, start.frozen(world), control
+    baseline = replace(start.baseline, keen=start.keen(world))
     try:
-        shift = shift_to_rate(world, begun, base_rate)
+        nats = shift_to_rate(world, baseline, base_rate)
     except ValueError as error:
-        mark = Mark(scenario.name, 1, 1)
+        mark = Mark(control.name, 1, 1)
         raise ScenarioError([problem(mark, "base_rate", "E203", str(error))]) from None
-    return _shifted(arms, shift)
+    return nats, start.frozen(_with_shift(world, nats)), control
+
+
+_stored = cached(
+    LRUCache(8),
+    key=lambda world, control: (
+        world.grid[:2].tobytes(),
+        *map(id, control.events),
+        *(
+            id(getattr(control, name))
+            for name in Scenario.model_fields
+            if name not in NOT_OF_START
+        ),
+    ),
+    lock=Lock(),
+)(_begun)
 
 
 def shift_to(wanted: Floats, keen: Floats, weight: Floats) -> Floats:

@@ -226,8 +226,8 @@ class OddsByStep:
         if not np.array_equal(self.before, other.before):
             entries = np.arange(len(self.before))
         differ = self.among(steps, entries) != other.among(other_steps, entries)
-        by_reading = differ.reshape(len(differ), -1, len(entries))
-        place, column = np.nonzero(by_reading.any(axis=1))
+        readings = tuple(range(1, differ.ndim - 1))
+        place, column = np.nonzero(differ.any(axis=readings))
         return place, entries[column]
 
     @cached_property
