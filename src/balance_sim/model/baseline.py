@@ -411,10 +411,10 @@ def with_bounds_of_threat(worlds: dict[str, World]) -> dict[str, World]:
     bounds of consent rest; as they are where no arm's states react."""
     if not any(world.rules.weights[ALARM] for world in worlds.values()):
         return worlds
-    first = next(iter(worlds.values()))
-    alike = {
-        name: steps_alike(world, first)
-        for name, world in worlds.items()
+    first, *others = worlds.values()
+    alike = {first.arm: first.steps} | {
+        world.arm: steps_alike(world, first)
+        for world in others
         if differ_in_evidence(world, first)
     }
     parted = min(alike.values())

@@ -181,13 +181,16 @@ class OddsByStep:
 
     def moved_with(self, *others: OddsByStep) -> Ints:
         """Entries that events move here or in others."""
-        columns = [part.column for part in (self, *others)]
-        return np.flatnonzero(np.max(columns, axis=0) >= 0)
+        is_moved = self.column >= 0
+        for other in others:
+            if other.column is not self.column:
+                is_moved = is_moved | (other.column >= 0)
+        return np.flatnonzero(is_moved)
 
     def among(self, steps: Any, entries: Ints) -> Floats:
         """(..., K) the odds of a step, or of some, at some entries."""
-        moved, column = self.moved[steps], self.column[entries]
-        if np.array_equal(column, np.arange(moved.shape[-1])):
+        moved, column = self.moved[steps], self.column.take(entries)
+        if len(entries) == moved.shape[-1] == np.count_nonzero(column >= 0):
             return np.asarray(moved)
         odds = np.empty((*moved.shape[:-1], len(entries)))
         odds[:] = self.before[entries]
@@ -223,7 +226,8 @@ class OddsByStep:
         """Places among some steps, and entries, whose odds are not those of other odds
         in steps of theirs; by place."""
         entries = self.moved_with(other)
-        if not np.array_equal(self.before, other.before):
+        is_same = self.before is other.before
+        if not (is_same or np.array_equal(self.before, other.before)):
             entries = np.arange(len(self.before))
         differ = self.among(steps, entries) != other.among(other_steps, entries)
         readings = tuple(range(1, differ.ndim - 1))
