@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from balance_sim.model import baseline
 from balance_sim.model import world as compiled
 from balance_sim.model.baseline import Worlds, _all_prospects, compile_worlds, unfrozen
 from balance_sim.model.beliefs import audiences_of, decay, members, prior_alignment, prior_intent, relative_gap
@@ -53,6 +54,7 @@ def same(one: Any, other: Any) -> bool:
 def forget() -> None:
     """Nothing of what was compiled before is held on to."""
     compiled._PARTS = RecentResults(most=32)
+    baseline._stored.cache_clear()
 
 
 def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:
