@@ -167,6 +167,8 @@ def of_dates(
 
     def effect_on(day: int) -> float:
         """Expected counter-balancing agreements more with the event on a day."""
+        if not len(dyads):
+            return 0.0
         edges = edges_around(fine, float(day), window)
         control = in_spans(fine, edges)
         signatures = ExpectedSignatures(worlds, fine.grid[edges], talks, dyads)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim import registry
 from balance_sim.effects.headline import Headline, headline_of, stored_uncertainty
-from balance_sim.scenario.errors import as_json
+from balance_sim.scenario.errors import as_json, plain_data
 from balance_sim.stats.intervals import FEWEST_RUNS
 from balance_sim.study.machine import give_back_freed_memory
 from balance_sim.study.result import Result
@@ -159,9 +159,9 @@ class AnalysedResult(Result):
             for a, b, of_arms in zip(*codes, means, strict=True)
         ]
         if self.headline_arm is not None:
-            effects = by_arm[self.headline_arm].to_dict("records")
-            for dyad, row in zip(dyads, effects, strict=True):
-                dyad.update(as_json(row, "effect", "mcse", "ci95"))
+            effects = _rows(by_arm[self.headline_arm], ("effect", "mcse", "ci95"))
+            for dyad, effect in zip(dyads, effects, strict=True):
+                dyad.update(effect)
         return dyads
 
 
@@ -170,9 +170,21 @@ def _by_arm(
 ) -> dict[str, dict[str, Any]]:
     """Rows of a tidy frame by arm, then by outcome."""
     values: dict[str, dict[str, Any]] = {arm: {} for arm in arms}
-    for row in frame.to_dict("records"):
-        values[row["arm"]][row["outcome"]] = as_json(row, *columns)
+    places = frame["arm"].tolist(), frame["outcome"].tolist()
+    for arm, outcome, row in zip(*places, _rows(frame, columns), strict=True):
+        values[arm][outcome] = row
     return values
+
+
+def _rows(frame: pd.DataFrame, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Some columns of a tidy frame for JSON, row by row; `ci95` stands for its
+    bounds."""
+    columns = {name: plain_data(frame[name]) for name in names if name != "ci95"}
+    if "ci95" in names:
+        ends = plain_data(frame["lo"]), plain_data(frame["hi"])
+        columns["ci95"] = map(list, zip(*ends, strict=True))
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def open_result(folder: Path | str) -> AnalysedResult:
