@@ -1,8 +1,11 @@
 """The same command on a run that is finished: nothing to do, or what was spoilt is made again."""
 
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
+from balance_sim.effects import ahead
+from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.own import modules
 from balance_sim.show import figures, finished
 from balance_sim.show.figures import FIGURES
@@ -20,8 +23,6 @@ def no_own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def simulations(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The folders of the commands that looked for something to simulate, in the test."""
-    from balance_sim.effects import ahead
-
     folders: list[Path] = []
 
     def simulated(study, folder: Path, later, begin=ahead.simulated):
@@ -72,6 +73,24 @@ def test_a_finished_run_answers_from_its_folder_until_something_is_another(lab, 
         assert not record.is_drawn(out)
         lab.ask(*WORDS)
     assert digests(out)["figures/arms.png"] == files["figures/arms.png"]
+
+
+def test_another_process_draws_the_same_figures_and_ends_with_a_stop(lab, monkeypatch) -> None:
+    lab.ask(*WORDS)
+    monkeypatch.setattr(ahead, "LARGE", 0)
+    lab.ask("run", "small.yaml", "--runs", "4", "--workers", "2", "--out", "other")
+    drawn = [digests(lab.folder / name, ("figures/", "summary.json")) for name in ("out", "other")]
+    assert drawn[0] == drawn[1]
+
+    def stop(_result: object) -> None:
+        assert active_children()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(AnalysedResult, "summary", stop)
+    stopped = lab.ask("run", "small.yaml", "--runs", "4", "--workers", "2", "--out", "third")
+    for child in active_children():
+        child.join(10)
+    assert (stopped.returncode, active_children()) == (130, [])
 
 
 def test_a_record_that_was_changed_is_none(lab) -> None:

@@ -7,6 +7,8 @@ everything in a results folder.
 from __future__ import annotations
 
 import json
+from contextlib import closing, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,15 @@ from balance_sim.cli.progress import Steps, resumable
 from balance_sim.show.wording import page_width, paragraph_lines, place_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from balance_sim.effects.result import AnalysedResult
     from balance_sim.show.finished import FinishedRun
+    from balance_sim.show.study_types import Content
+    from balance_sim.study.jobs import Job
+    from balance_sim.study.processes import Background
+
+    type Pictures = Callable[[], list[Content]]
 
 
 class DrawSource(click.Choice[str]):
@@ -108,7 +115,7 @@ def run(
             _answer_from(*finished)
             return
         from balance_sim.effects.ahead import simulated
-        from balance_sim.show.save import begin_drawing, keep_out_of_home
+        from balance_sim.show.save import keep_out_of_home
         from balance_sim.study.run import RUNS, RunOptions, prepare
 
         run_options: RunOptions = {
@@ -129,16 +136,36 @@ def run(
         folder = out or study.default_folder
         steps.begin("simulation")
         keep_out_of_home()
-        result = simulated(study, folder, begin_drawing if figures else None)
+        drawing = partial(_first_pictures, study.job) if figures else None
+        result, first = simulated(study, folder, drawing)
         steps.begin("placebos and mechanisms")
-        summary = result.summary()
-        _write(result, summary, request, steps, figures=figures)
-        if result.ahead:
-            result.ahead.close()
+        with closing(result.ahead) if result.ahead else nullcontext():
+            pictures = _begun_pictures(result, first)
+            summary = result.summary()
+            _write(result, summary, request, steps, pictures, figures=figures)
     from balance_sim.show.headline import headline_lines
 
     options.answer(summary, lambda: headline_lines(result, page_width()))
     options.leave_if_failed(result.failed, result.runs, folder)
+
+
+def _first_pictures(job: Job) -> list[Content]:
+    """Draw what needs no replication of a run."""
+    from balance_sim.show.report import pictures_at_start
+
+    return pictures_at_start(job.scenario, job.arms)
+
+
+def _begun_pictures(
+    result: AnalysedResult, first: Background[list[Content]] | None
+) -> Pictures | None:
+    """Begin to draw in another process, if there is one, and return what waits for
+    it."""
+    if first is None or not result.finished:
+        return None
+    from balance_sim.show.report import begun_pictures
+
+    return begun_pictures(result, first)
 
 
 def _answer_from(folder: Path, run: FinishedRun) -> None:
@@ -156,6 +183,7 @@ def _write(
     summary: dict[str, Any],
     request: str,
     steps: Steps,
+    pictures: Pictures | None,
     *,
     figures: bool,
 ) -> None:
@@ -168,6 +196,7 @@ def _write(
     Parameters
     ----------
     request : of `finished.request_digest`; empty: no record is kept
+    pictures : gives figures that another process draws
 
     Raises
     ------
@@ -199,7 +228,7 @@ def _write(
             from balance_sim.show.report import save_study
 
             steps.begin("figures and report")
-            save_study(result, folder, steps.counter("figures"))
+            save_study(result, folder, steps.counter("figures"), pictures)
         if request and result.finished == result.runs:
             keep_record(result, request, has_figures=figures or is_drawn)
 

@@ -20,21 +20,19 @@ LARGE = 25
 """States from which on placebos take longer than a process does to start."""
 
 
-def simulated(
-    study: PreparedRun, folder: Path, later: Callable[[], object] | None
-) -> AnalysedResult:
-    """The study's result, kept in a folder.
-
-    later: a call for what comes after it, made in the other process if there is one;
-    None: nothing does."""
+def simulated[R](
+    study: PreparedRun, folder: Path, later: Callable[[], R] | None
+) -> tuple[AnalysedResult, Background[R] | None]:
+    """The study's result, kept in a folder; and what gives the result of `later`, which
+    is made in the other process when placebos are done. None where there is no other
+    process, or nothing to be made."""
     job = study.job
     if study.options.get("workers", 1) == 1 or len(job.scenario.states) < LARGE:
-        return analysed(study.simulate(folder))
+        return analysed(study.simulate(folder)), None
     ahead = Background(partial(placebos_and_channels, job.scenario, job.arms))
-    if later:
-        Background(later, ahead)
+    begun = Background(later, ahead) if later else None
     try:
-        return analysed(study.simulate(folder, is_shared=True), ahead)
+        return analysed(study.simulate(folder, is_shared=True), ahead), begun
     except BaseException:
         ahead.close()
         raise

@@ -78,14 +78,6 @@ def style() -> Iterator[None]:
         yield
 
 
-def begin_drawing() -> None:
-    """Import what figures are drawn with, ahead of the first one."""
-    with style():
-        import matplotlib.backends.backend_agg
-        import matplotlib.backends.backend_svg
-        import matplotlib.figure  # noqa: F401
-
-
 @cache
 def _add_type() -> None:
     """Let matplotlib know the type face that stands beside this module.
@@ -152,14 +144,27 @@ def save_drawn(
     ------
     CannotWrite : from the folder
     """
-    place = folder / FOLDER
-    make_folder(place)
     paths = []
     for name, figure in figures.items():
-        for file_format in formats:
-            path = place / f"{name}.{file_format}"
-            write_atomic(path, figure_bytes(figure, file_format))
-            paths.append(path)
+        files = {kind: figure_bytes(figure, kind) for kind in formats}
+        paths += save_files(name, files, folder)
+    return paths
+
+
+def save_files(
+    name: str, files: Mapping[FileFormat, bytes], folder: Path
+) -> list[Path]:
+    """Write the files of a figure, by format, into a folder; return the paths.
+
+    Raises
+    ------
+    CannotWrite : from the folder
+    """
+    place = folder / FOLDER
+    make_folder(place)
+    paths = [place / f"{name}.{file_format}" for file_format in files]
+    for path, content in zip(paths, files.values(), strict=True):
+        write_atomic(path, content)
     return paths
 
 

@@ -95,6 +95,7 @@ def _first_day(result: AnalysedResult) -> tuple[World, View]:
     page=map_page,
     empty="No state fears another: there is nothing to show.",
     columns="name feared_name share",
+    is_at_start=True,
 )
 def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw each state in the colour of the one it fears most; at the right how many
@@ -145,6 +146,7 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     page=lambda _: style.panels(1, 2, width_ratios=[3.4, 1]),
     empty="Nobody has an ally: there is nothing to show.",
     columns="name_a name_b",
+    is_at_start=True,
 )
 def draw_allies(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw the states that have an ally on a ring, from west to east, and a line a dyad
@@ -232,6 +234,7 @@ def events_table(result: AnalysedResult) -> pd.DataFrame:
     page=lambda table: style.rows_page(table["type"].nunique(), 0.28),
     empty="One event stands alone: there are no others to show.",
     columns="date type label visibility",
+    is_at_start=True,
 )
 def draw_events(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw a row a type of event: a dot an event at its date, larger where more

@@ -101,6 +101,7 @@ class FigureSpec:
         numbers in a page
     columns : of the numbers in a page, those to read, separated by blanks; empty: all
     rows : of the numbers in a page, which rows in which order
+    is_at_start : a table and its words come from the scenario alone
     """
 
     name: str
@@ -112,6 +113,7 @@ class FigureSpec:
     second: Table | None = None
     columns: str = ""
     rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
+    is_at_start: bool = False
 
     def draw(self, study: object, table: pd.DataFrame | None = None) -> Figure:
         """Return the figure of a study; `table` where it was computed before.

@@ -27,6 +27,8 @@ LAND, SEA, EDGE, NAVY = "#dfe3e8", "#f4f7fa", "#9aa3af", "#0b2f57"
 MOST_ARCS, MOST_NAMES, MOST_LISTED = 12, 16, 7
 LEAST_SHARE = 0.15
 """Of the largest effect on a dyad, below which a dyad has no arc."""
+SHADES = 255
+"""Steps of the colours from the lowest effect to the highest."""
 LABEL = {"facecolor": "white", "alpha": 0.9, "edgecolor": "none", "pad": 0.6}
 """The box of a name."""
 LINE = 0.052
@@ -74,15 +76,17 @@ def reach_of(states: pd.DataFrame) -> float:
 def shades_of(states: pd.DataFrame) -> dict[str, str]:
     """Return the colour of each state by its code: by the square root of its effect,
     so that small ones are seen too; light grey where it is zero."""
-    from matplotlib.colors import LinearSegmentedColormap, to_hex
-
     shares = np.clip(states["effect"] / reach_of(states), -1, 1)
     places = 0.5 + np.sign(shares) * np.sqrt(np.abs(shares)) / 2
-    colours = LinearSegmentedColormap.from_list("effect", list(style.SCALE), N=255)
-    shades = colours(places.to_numpy(float))
+    steps = np.minimum((SHADES * places.to_numpy(float)).astype(int), SHADES - 1)
+    heights, colours = zip(*style.SCALE, strict=True)
+    channels = zip(*(bytes.fromhex(colour[1:]) for colour in colours), strict=True)
+    levels = [np.interp(steps / (SHADES - 1), heights, ends) for ends in channels]
+    shades = np.rint(levels).astype(np.uint8).T
     rows = zip(states["code"], shades, states["clear"], strict=True)
     return {
-        code: to_hex(shade) if sure else style.UNCLEAR for code, shade, sure in rows
+        code: f"#{shade.tobytes().hex()}" if sure else style.UNCLEAR
+        for code, shade, sure in rows
     }
 
 

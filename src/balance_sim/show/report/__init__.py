@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -14,11 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.show import wording as say
-from balance_sim.show.figures import FIGURES, figures_of, fitting, words_of
+from balance_sim.show.figures import (
+    FIGURES,
+    figures_of,
+    fitting,
+    run_figures,
+    words_of,
+)
 from balance_sim.show.figures.sweeps import sweep_finding
 from balance_sim.show.headline import finding
 from balance_sim.show.report import tables
-from balance_sim.show.save import data_link, figure_bytes, save_drawn
+from balance_sim.show.save import (
+    IN_FOLDER,
+    FileFormat,
+    data_link,
+    figure_bytes,
+    save_files,
+)
 from balance_sim.show.study_types import Content
 from balance_sim.study.atomic_files import make_folder, write_atomic
 from balance_sim.study.processes import Background
@@ -30,54 +42,73 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+    from balance_sim.scenario.schema import Scenario
+
 
 MAP = "map"
 """The figure that a page has anew, to point at and with one replication to replay."""
-HERE = 3
-"""Figures that this process draws while another one draws the rest: the map, which
-takes as long as three others, and two more."""
+
+# -- figures ---------------------------------------------------------------------------
 
 
 def pictures_of(
     study: Any,
-    folder: Path | None = None,
+    formats: Iterable[FileFormat] = ("svg",),
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[Content]:
     """Draw the figures that a study has something to show in.
 
     Parameters
     ----------
-    folder : writes them into `folder`/figures too
+    formats : of the files
     progress : called with the figures done, and how many there are
 
     Returns
     -------
-    Of each, as a page wants it: name, question, finding, the drawing as a link, of the
-    map the HTML in its place (body), and the table
-
-    Raises
-    ------
-    CannotWrite : from the folder
+    Of each, as a page wants it: name, question, finding, files (the drawing by format),
+    the drawing as a link, of the map the HTML in its place (body), and the table
     """
-    shown, elsewhere = fitting(study), getattr(study, "ahead", None)
-    if elsewhere is None:
-        return _drawn(study, shown, folder, progress)
-    names = [*shown]
-    rest = {name: shown.pop(name) for name in names[HERE:]}
-    others = Background(partial(_drawn, study, rest, folder), elsewhere)
-    pictures = _drawn(study, shown, folder, lambda done, _: progress(done, len(names)))
-    pictures += others()
-    progress(len(names), len(names))
+    shown = fitting(study)
+    pictures = _drawn(study, shown, formats, progress)
+    return _with_body(pictures, map_of(study) if MAP in shown else "")
+
+
+def pictures_at_start(scenario: Scenario, arms: tuple[str, ...]) -> list[Content]:
+    """Draw the figures of a run that need no replication of it, as `pictures_of` does
+    for a folder."""
+    study = AnalysedResult(scenario, runs=0, seed=0, arms=arms, version="")
+    specs = (spec for spec in run_figures().values() if spec.is_at_start)
+    shown = {spec.name: table for spec in specs if len(table := spec.table(study))}
+    return _drawn(study, shown, IN_FOLDER)
+
+
+def begun_pictures(
+    study: AnalysedResult, first: Background[list[Content]]
+) -> Callable[[], list[Content]]:
+    """Begin to draw the figures of a run in another process; return what waits for
+    them, all as `pictures_of` has them for a folder.
+
+    first: gives those of `pictures_at_start`, from that process"""
+    shown = fitting(study)
+    specs = figures_of(study)
+    rest = {name: shown[name] for name in shown if not specs[name].is_at_start}
+    others = Background(partial(_drawn, study, rest, IN_FOLDER), first)
+
+    def pictures() -> list[Content]:
+        body = map_of(study) if MAP in shown else ""
+        by_name = {picture["name"]: picture for picture in (*others(), *first())}
+        return _with_body([by_name[name] for name in shown], body)
+
     return pictures
 
 
 def _drawn(
     study: Any,
     shown: Mapping[str, pd.DataFrame],
-    folder: Path | None,
+    formats: Iterable[FileFormat],
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[Content]:
-    """Return some figures of a study as `pictures_of` does.
+    """Return some figures of a study as `pictures_of` does, the map without its body.
 
     shown: their tables by name
     """
@@ -85,22 +116,31 @@ def _drawn(
     for name, table in shown.items():
         figure = figures[name]
         drawing = figure.draw(study, table)
-        if folder is None:
-            svg = figure_bytes(drawing, "svg")
-        else:
-            svg = save_drawn({name: drawing}, folder)[-1].read_bytes()
+        files = {kind: figure_bytes(drawing, kind) for kind in formats}
         numbers = figure.second(study) if figure.second else table
         picture = {
             "name": name,
             "question": figure.question,
             "finding": words_of(drawing),
-            "link": "" if name == MAP else data_link(svg),
-            "body": map_of(study) if name == MAP else "",
+            "files": files,
+            "link": "" if name == MAP else data_link(files["svg"]),
+            "body": "",
             "table": tables.shown(figure, numbers),
         }
         pictures.append(picture)
         progress(len(pictures), len(shown))
     return pictures
+
+
+def _with_body(pictures: list[Content], body: str) -> list[Content]:
+    """Return pictures, the map with its HTML."""
+    return [
+        picture | {"body": body if picture["name"] == MAP else ""}
+        for picture in pictures
+    ]
+
+
+# -- pages -----------------------------------------------------------------------------
 
 
 def report_html(study: Any, pictures: list[Content] | None = None) -> str:
@@ -176,15 +216,20 @@ def save_study(
     study: Any,
     folder: Path,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
+    begun: Callable[[], list[Content]] | None = None,
 ) -> Path:
     """Write all figures and the report of a study into its folder; return the path of
     the report. Every figure is drawn once.
+
+    begun: of `begun_pictures`, where they are drawn elsewhere
 
     Raises
     ------
     CannotWrite : from the folder
     """
-    pictures = pictures_of(study, folder, progress)
+    pictures = begun() if begun else pictures_of(study, IN_FOLDER, progress)
+    for picture in pictures:
+        save_files(picture["name"], picture["files"], folder)
     return save_report(study, folder / REPORT, pictures)
 
 
