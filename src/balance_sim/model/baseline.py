@@ -513,7 +513,7 @@ def _begun(world: World, control: Scenario) -> Beginning:
 
 
 _stored = cached(
-    LRUCache(8),
+    LRUCache(2),
     key=lambda world, control: (
         world.grid[:2].tobytes(),
         *map(id, control.events),
