@@ -22,7 +22,7 @@ the margins goes on with every opportunity. All estimators read rate and factor 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import pairwise
@@ -398,11 +398,11 @@ def _drawn(
     shape = (len(runs), len(world.first), len(world.ladder.names))
     size = len(world.first) * len(world.ladder.names)
     highest = np.full((1, 2, size), np.inf) if most is None else _sides(world, most)
-    highest = np.broadcast_to(highest, (len(runs), 2, size))
     by_run = opportunity_rate(world).reshape(-1) * rate.reshape(-1, 1)
     mean_wait, horizon = DAYS_PER_YEAR / by_run, world.grid[-1]
     lowest = np.exp(-horizon / mean_wait) * (1 - 1e-9)
-    mean_wait, lowest = np.broadcast_arrays(mean_wait, lowest, highest[:, 0])[:2]
+    lowest = np.broadcast_to(lowest, (len(runs), size))
+    by_clock = mean_wait.ravel(), highest[:, 0].ravel(), highest[:, 1].ravel()
 
     def may_come(key: Keys, rows: slice) -> Bools:
         """Whether the first opportunity may come before the horizon."""
@@ -413,10 +413,9 @@ def _drawn(
     for place, key in drawn_clocks(
         world, stream_keys(seed, runs, OPPORTUNITY), may_come
     ):
-        run, clock = np.divmod(place, size)
-        bounds = highest[run, 0, clock], highest[run, 1, clock]
-        for row, *drawn in _arrivals(key, mean_wait[run, clock], bounds, horizon):
-            arrivals.append((place[row], *drawn))
+        wait, *bounds = (_at(values, place) for values in by_clock)
+        for row, *drawn in _arrivals(key, wait, bounds, horizon):
+            arrivals.append((place.take(row), *drawn))
     place, day, count, needs, bars = map(np.concatenate, zip(*arrivals, strict=True))
     step = np.searchsorted(world.grid, day, side="right") - 1
     sizes = world.steps, size * len(runs), count.max(initial=0) + 1
@@ -503,7 +502,7 @@ def _sorted_by(opportunities: Opportunities, runs: int) -> Ints:
 
 
 def _arrivals(
-    key: Keys, mean_wait: Floats, highest: tuple[Floats, Floats], horizon: float
+    key: Keys, mean_wait: Floats, highest: Sequence[Floats], horizon: float
 ) -> Iterator[tuple[Ints, Floats, Ints, Floats, Floats]]:
     """Yield the opportunities of some clocks, the first of each Poisson stream, then
     the second, until all are past the horizon; none of the first, if there are none.
@@ -513,20 +512,28 @@ def _arrivals(
     of the two sides, and uniforms of the dyads."""
     place, day, count = np.arange(len(key)), np.zeros(len(key)), 0
     while len(place) or count == 0:
-        this = clocks.absorb(key[place], count)
+        this = clocks.absorb(key.take(place), count)
         wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
-        day = day + wait * mean_wait[place]
+        day += wait * mean_wait.take(place)
         on_time = np.flatnonzero(day < horizon)
-        place, day, this = place[on_time], day[on_time], this[on_time]
-        kept, needs = np.arange(len(place)), np.empty((len(place), 2))
+        place, day, this = (values.take(on_time) for values in (place, day, this))
+        kept, needs = np.arange(len(place)), []
         for side, bound in enumerate(highest):
-            drawn = clocks.draw(this[kept], OpportunityDraw.CONSENT_A + side)
-            needs[kept, side] = clocks.uniform(drawn)
-            kept = kept[needs[kept, side] < bound[place[kept]]]
-        bars = clocks.uniform(clocks.draw(this[kept], OpportunityDraw.OPENNESS))
+            drawn = clocks.draw(this, OpportunityDraw.CONSENT_A + side)
+            uniform = clocks.uniform(drawn)
+            below = np.flatnonzero(uniform < bound.take(place.take(kept)))
+            kept, this = kept.take(below), this.take(below)
+            needs = [column.take(below) for column in (*needs, uniform)]
+        bars = clocks.uniform(clocks.draw(this, OpportunityDraw.OPENNESS))
         numbers = np.full(len(kept), count)
-        yield place[kept], day[kept], numbers, needs[kept], bars
+        yield place.take(kept), day.take(kept), numbers, np.stack(needs, axis=1), bars
         count += 1
+
+
+def _at(values: Floats, place: Ints) -> Floats:
+    """(K,) values at places in a flat (R, P, M). values: the same, or flat (P, M) where
+    all replications have the same."""
+    return values.take(place % len(values))
 
 
 def thinning(

@@ -171,6 +171,7 @@ def in_force_within(
     at_once: float,
     collapse: float,
     longest: float,
+    signed: Floats | None = None,
 ) -> Floats:
     """Probability that talks have led to an agreement in force within `days` of their
     opening, 0 <= days <= longest.
@@ -182,7 +183,7 @@ def in_force_within(
         H(r) = at_once S(r) + (1 - at_once) integral_0^r s(x) G(r - x) dx
 
     with S and G of `signed_within` and s the density of S. The integral is worked out
-    once on a grid.
+    once on a grid. signed: S(days), where it is known.
 
     Examples
     --------
@@ -193,12 +194,12 @@ def in_force_within(
     0.264241
     """
     shape, mean = np.asarray(talks[0]), np.asarray(talks[1])
+    if signed is None:
+        signed = signed_within(days, shape, mean, collapse)
     if force[1] == 0.0 or at_once == 1.0:
-        return signed_within(days, shape, mean, collapse)
-    days = np.clip(days, 0.0, longest)
-    direct = signed_within(days, shape, mean, collapse)
-    later = _in_force(talks, force, collapse, longest)(days)
-    return np.asarray(at_once * direct + (1.0 - at_once) * later)
+        return signed
+    later = _in_force(talks, force, collapse, longest)(np.clip(days, 0.0, longest))
+    return np.asarray(at_once * signed + (1.0 - at_once) * later)
 
 
 @lru_cache(maxsize=64)
@@ -258,11 +259,11 @@ def _coefficients(knots: Floats, values: Floats) -> Floats:
 
 
 def _cubic(knots: Floats, coefficients: Floats, x: Floats) -> Floats:
-    """The values of a spline, from its coefficients, at x within the knots."""
-    piece = np.searchsorted(knots, x, side="right") - 1
-    piece = np.minimum(piece, len(knots) - 2)
-    beyond = x - knots[piece]
-    cube, square, line, value = coefficients[:, piece]
+    """The values of a spline, from its coefficients, at x within the knots, which are
+    even and begin at 0."""
+    piece = np.minimum((x / knots[1]).astype(np.int64), len(knots) - 2)
+    beyond = x - knots.take(piece)
+    cube, square, line, value = coefficients.take(piece, axis=1)
     power = beyond * beyond
     return np.asarray(value + line * beyond + square * power + cube * (power * beyond))
 

@@ -26,7 +26,6 @@ from balance_sim.model.core import (
     DAYS_PER_YEAR,
     DIRECTIONS,
     ORIGINS,
-    AgreementTypes,
     Bools,
     Floats,
     Ints,
@@ -119,29 +118,40 @@ def prospect_of(
     in_force = np.empty(len(day))
     for kind in range(len(ladder.names)):
         rows = np.flatnonzero(opportunities.kind == kind)
-        opened, lag = day[rows], (ladder.talks_shape[kind], ladder.talks_days[kind])
-        before = signed_within(first - opened, *lag, collapse)
+        opened = day.take(rows)
+        lag = ladder.talks_shape[kind], ladder.talks_days[kind], collapse
+        before = signed_by(first, opened, *lag)
         for window in windows.days:
             _, stop = windows.bounds(window)
-            signed[window][rows] = signed_within(stop - opened, *lag, collapse) - before
-        early = in_force_of(ladder, kind, collapse, first - opened, world.grid[-1])
-        late = in_force_of(ladder, kind, collapse, last - opened, world.grid[-1])
-        in_force[rows] = late - early
+            by_stop = signed_by(stop, opened, *lag)
+            signed[window][rows] = by_stop - before
+        early = in_force_of(world, kind, first - opened, before)
+        in_force[rows] = in_force_of(world, kind, last - opened, by_stop) - early
     talks = {
         window: under_way.signed(*windows.bounds(window)) for window in windows.days
     }
     return Prospect(signed, in_force, talks, under_way.in_force(*longest))
 
 
-def in_force_of(
-    ladder: AgreementTypes, kind: int, collapse: float, days: Floats, longest: float
+def signed_by(
+    moment: float, opened: Floats, shape: Floats, mean: Floats, collapse: float
 ) -> Floats:
+    """(K,) probability that talks opened on some days are signed by a moment; 0 where
+    they open later. The rest as in `signed_within`."""
+    signed, earlier = np.zeros(len(opened)), np.flatnonzero(opened < moment)
+    days = moment - opened.take(earlier)
+    signed[earlier] = signed_within(days, shape, mean, collapse)
+    return signed
+
+
+def in_force_of(world: World, kind: int, days: Floats, signed: Floats) -> Floats:
     """Probability that an agreement of a kind is in force within so many days of the
-    opening of its talks."""
+    opening of its talks. signed: that it is signed within them."""
+    ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     talks = float(ladder.talks_shape[kind]), float(ladder.talks_days[kind])
     force = float(ladder.force_shape[kind]), float(ladder.force_days[kind])
-    at_once = float(ladder.at_once[kind])
-    return in_force_within(days, talks, force, at_once, collapse, float(longest))
+    at_once, longest = float(ladder.at_once[kind]), float(world.grid[-1])
+    return in_force_within(days, talks, force, at_once, collapse, longest, signed)
 
 
 class TalksAtStart:
