@@ -494,6 +494,11 @@ class Opportunities(OneLine):
     thinned: Bools  # (R,) those that could not lead to consent in any arm are left out
     drawn_in: World
 
+    @cached_property
+    def talks_days(self) -> Floats:
+        """(C,) length of the talks that open at each; NaN until some arm opens them."""
+        return np.full(len(self.day), np.nan)
+
 
 @dataclass(frozen=True)
 class Thinning:

@@ -266,15 +266,17 @@ def open_talks(
         return
     run, dyad = opportunities.run[rows], opportunities.dyad[rows]
     clock = clock_of(world, run, dyad, opportunities.kind[rows])
-    _, earliest = np.unique(clock, return_index=True)
-    rows = rows[np.sort(earliest)]
+    rows = rows[np.diff(clock, prepend=-1) > 0]  # sorted by clock within a step
     run, dyad = opportunities.run[rows], opportunities.dyad[rows]
     kind, count = opportunities.kind[rows], opportunities.count[rows]
     number = count.astype(np.uint64)
     key = agreement_keys(world, state.runs, seed, run, dyad, kind, number)
     opened = opportunities.day[rows]
     agreements = AgreementRows.begun(NEW, run, dyad, kind, count, key, opened)
-    agreements.length = talks_length(world, key, kind)
+    lengths = opportunities.talks_days
+    unknown = np.flatnonzero(np.isnan(lengths.take(rows)))
+    lengths[rows[unknown]] = talks_length(world, key[unknown], kind[unknown])
+    agreements.length = lengths[rows]
     fails_after = wait(key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate)
     agreements.fails = agreements.opened + fails_after
     state.busy[run, dyad, kind] = True

@@ -395,8 +395,9 @@ def refresh(world: World, state: BlockState, run: Ints, dyad: Ints) -> None:
 def _recount(state: BlockState, run: Ints, sides: Ints) -> None:
     """The network where dyads have become partners, or are so no more: the rows and
     columns of the two states, (2, K), alone change."""
-    n = state.depth.shape[-1]
-    runs, states = np.divmod(np.unique(run * n + sides), n)
+    n, is_changed = state.depth.shape[-1], np.zeros(state.partners.shape, dtype=bool)
+    is_changed[run, sides] = True
+    runs, states = np.nonzero(is_changed)
     is_partner = state.depth[runs, states] > 0
     own_ties = packed(is_partner)
     state.ties[runs, states] = own_ties
@@ -405,8 +406,7 @@ def _recount(state: BlockState, run: Ints, sides: Ints) -> None:
     state.log_shared[runs, states] = state.log_shared[runs, :, states] = logs
     state.partners[runs, states] = is_partner.sum(axis=-1)
     state.log_partners[runs, states] = np.log1p(state.partners[runs, states])
-    changed_runs = np.unique(run)
-    state.shared_mean[changed_runs] = _mean(state.log_shared[changed_runs])
+    state.shared_mean[:] = _mean(state.log_shared)  # less work than a copy of some
 
 
 def packed(is_partner: Bools) -> Keys:

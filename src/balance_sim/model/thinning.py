@@ -251,9 +251,9 @@ def within_margins(
 
 def _signed_more(world: World, state: BlockState, most: float) -> Ints:
     """Replications in which a dyad has signed more than so many agreements."""
-    touched = np.flatnonzero(state.touched)
-    run, dyad = np.divmod(touched, len(world.first))
-    signed = state.experience.take(touched) - world.experience.take(dyad)
+    experienced = np.flatnonzero(state.experience > most)
+    run, dyad = np.divmod(experienced, len(world.first))
+    signed = state.experience.take(experienced) - world.experience.take(dyad)
     return run[signed > most]
 
 

@@ -303,10 +303,10 @@ class StateMetrics:
         openness = openness_at(world, view.day)[dyad]
         drawn = np.broadcast_to(drawn_rate(world), len(gain))[run]
         opportunities = opportunity_rate(world)[dyad, kind] * openness * drawn
-        rate = np.zeros(gain.shape)
-        rate[run, partner, kind] = opportunities * consent(willingness(prospects))
-        partners = responses.room(gain, rate).astype(float)
-        return partners, rate.max(axis=-1).sum(axis=-1)
+        rate = np.zeros((gain.shape[-1], *gain.shape[:-1]))
+        rate[kind, run, partner] = opportunities * consent(willingness(prospects))
+        partners = responses.room(gain, np.moveaxis(rate, 0, -1)).astype(float)
+        return partners, rate.max(axis=0).sum(axis=-1)
 
 
 def state_metrics(
