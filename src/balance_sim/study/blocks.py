@@ -365,9 +365,12 @@ def simulate_arms(
         look = recorder.observer(arm)
         courses[arm] = Course(world, opportunities, thinned[key], look)
     parts, states = _shared_steps(worlds, courses, at_start, seed)
+    last = {parts[arm]: arm for arm in arms}
     for arm in arms:
         course, first = courses.pop(arm), parts[arm]
-        state = copied(states[first]) if first else at_start(course.world)
+        state = states[first] if first else at_start(course.world)
+        if first and arm != last[first]:
+            state = copied(state)
         proceed([course], state, baseline, seed, range(first, course.world.steps))
         ended, of_arm = course.ended(state), prospect
         if ended.opportunities is not opportunities:
@@ -401,10 +404,11 @@ def _shared_steps(
         return parts, {}
     state, states = at_start(world), {}
     for first, stop in pairwise(sorted({0, *parts.values()})):
+        state = copied(state) if first else state  # the one so far is kept
         alike = [arm for arm in courses if parts[arm] >= stop]
         together = [courses[arm] for arm in alike]
         reached = proceed(together, state, worlds.baseline, seed, range(first, stop))
-        states[reached] = copied(state)
+        states[reached] = state
         if reached < stop:
             return parts | dict.fromkeys(alike, reached), states
     return parts, states

@@ -21,6 +21,7 @@ import pyarrow as pa
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.clocks import absorb, label, uniform
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints, Keys
+from balance_sim.model.pipeline import clock_of
 from balance_sim.model.state import AgreementRows
 from balance_sim.model.streams import COPIES, stream_keys
 from balance_sim.study.outcomes import DECIMALS, FILTERED, is_new, known_outcome
@@ -172,7 +173,8 @@ def agreement_table(
         signed, in_force and ended; null: not by the horizon
     """
     world, a = worlds.arms[arm], agreements
-    order = np.lexsort((a.count, a.origin, a.opened, a.kind, a.dyad, a.run))
+    clock = clock_of(world, a.run, a.dyad, a.kind)
+    order = np.lexsort((a.count, a.origin, a.opened, clock))
     a = a.take(order)
     epoch = np.int32(worlds.scenario.start.toordinal() - EPOCH)
     horizon, direction = world.grid[-1], worlds.baseline.direction[a.dyad]
@@ -232,9 +234,9 @@ _OF_EFFECT = ("effect", "effect_squares", "effect_squares_rest")
 SUMS = ("sum", "squares", "squares_rest", *_OF_EFFECT)
 
 
-def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
-    """Sums over runs, (R, K) to three of (K,): of the values, of their squares, and
-    what coarse quanta leave of these.
+def quanta(values: Floats) -> Ints:
+    """Sums over runs, (R, K) to (3, K): of the values, of their squares, and what
+    coarse quanta leave of these.
 
     >>> total, squares, rest = quanta(np.array([[0.5], [1.5]]))
     >>> float(total[0] / SUM), float(squares[0] / COARSE + rest[0] / (COARSE * FINE))
@@ -243,8 +245,8 @@ def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
     scaled = values**2 * COARSE
     coarse = np.floor(scaled)
     fine = np.round((scaled - coarse) * FINE).astype(np.int64)
-    squares = coarse.astype(np.int64)
-    return total.sum(axis=0), squares.sum(axis=0), fine.sum(axis=0)
+    parts = total, coarse.astype(np.int64), fine
+    return np.stack([part.sum(axis=0) for part in parts])
 
 
 def dyad_table(
@@ -279,7 +281,11 @@ def dyad_table(
     levels = {arm: with_states(by_arm[arm], first, second, n) for arm in sorted(by_arm)}
     tables = []
     for arm, level in levels.items():
-        sums = np.stack([*quanta(level), *quanta(level - levels[control])])
+        own = quanta(level)
+        effect = np.zeros_like(own)
+        if arm != control:
+            effect = quanta(level - levels[control])
+        sums = np.concatenate([own, effect])
         rows = np.flatnonzero((sums != 0).any(axis=0))
         count = len(rows)
         columns = {
