@@ -516,8 +516,9 @@ def _arrivals(
         wait = clocks.exponential(clocks.draw(this, OpportunityDraw.WAIT))
         day += wait * mean_wait.take(place)
         on_time = np.flatnonzero(day < horizon)
-        place, day, this = (values.take(on_time) for values in (place, day, this))
-        kept, needs = np.arange(len(place)), []
+        place, day = place.take(on_time), day.take(on_time)
+        kept, this = np.arange(len(place)), this.take(on_time)
+        needs: list[Floats] = []
         for side, bound in enumerate(highest):
             drawn = clocks.draw(this, OpportunityDraw.CONSENT_A + side)
             uniform = clocks.uniform(drawn)

@@ -282,9 +282,7 @@ def dyad_table(
     tables = []
     for arm, level in levels.items():
         own = quanta(level)
-        effect = np.zeros_like(own)
-        if arm != control:
-            effect = quanta(level - levels[control])
+        effect = 0 * own if arm == control else quanta(level - levels[control])
         sums = np.concatenate([own, effect])
         rows = np.flatnonzero((sums != 0).any(axis=0))
         count = len(rows)
