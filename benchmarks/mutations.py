@@ -494,7 +494,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      'sides.lost**2 / np.maximum(sides.down, 1.0)',
      'sides.lost**2 / np.maximum(sides.up, 1.0)'),
     ('stats', 'stats/lags.py', 'at once and later exchanged',
-     'at_once * direct + (1.0 - at_once) * later',
+     'at_once * signed + (1.0 - at_once) * later',
      '(1.0 - at_once) * direct + at_once * later'),
     ('stats', 'stats/lags.py', 'a level of the inverse variance',
      'gammaincinv(1.0 / variance, shares)',
