@@ -293,8 +293,8 @@ def _bytes_of(path: Path, mark: Mark, key: str, folder: Path = SCENARIOS) -> byt
 
     mark, key : where it is named; the key is empty for the file that was asked for
     folder : where files of its type are"""
+    is_table = key.endswith("table")
     try:
-        is_table = key.endswith("table")
         return regular_bytes(path, LARGEST_TABLE if is_table else LARGEST_SCENARIO)
     except OSError as error:
         number, reason = error.errno or 0, error.strerror
@@ -302,6 +302,8 @@ def _bytes_of(path: Path, mark: Mark, key: str, folder: Path = SCENARIOS) -> byt
         raise not_found(str(path), folder)
     why = f"cannot be read: `{shown(str(path), 200)}` ({reason})"
     hint = "give a regular file of at most 1 MiB, or 8 for a table, by its path"
+    if number == errno.EFBIG and not is_table:
+        hint = "move long lists to tables, as `events: [{table: FILE}]`"
     if number == errno.EISDIR:
         hint = "give a file; a folder of results is checked by `balance-sim verify`"
     if number in MISSING:
