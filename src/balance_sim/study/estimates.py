@@ -40,7 +40,7 @@ EFFECTS = ["arm", "outcome", "estimator", "mean", "mcse", "lo", "hi"]
 EFFECTS += ["share_positive", "share_negative", "n"]
 CHUNK = 128
 """Replications added up at a time."""
-MOST_VALUES = 1 << 20
+MOST_VALUES = 1 << 18
 """Of an arm that are stacked at once."""
 type Columns = dict[str, npt.NDArray[Any]]
 """A tidy table, column by column."""
@@ -256,10 +256,16 @@ class Estimates:
                     first[arm] = run, name.removeprefix(FILTERED)
         return first
 
-    @property
+    @cached_property
     def alike(self) -> set[str]:
         """Arms that are the control arm to the last digit."""
-        return {*self.arms[1:]} - {*self.first_difference}
+        alike = {*self.arms[1:]}
+        for names in self._parts(self.columns if len(self.run) else ()):
+            for arm in sorted(alike):
+                values, control = (self._stack(n, names) for n in (arm, self.arms[0]))
+                if not np.array_equal(values, control, equal_nan=True):
+                    alike.remove(arm)
+        return alike
 
     def of_arm(self, arm: str, outcomes: Sequence[str]) -> ArmOutcomes:
         """Outcomes of an arm."""
@@ -334,19 +340,21 @@ class Estimates:
 
     def levels(self) -> Columns:
         """The columns of `levels_frame`; none where no replication finished."""
-        tables = [
-            [self._levels(self.of_arm(arm, names)) for arm in self.arms]
-            for names in self._parts(self.names)
-        ]
-        return _by_arm(tables)
+        return self._levels_and_effects[0]
 
     def effects(self) -> Columns:
         """The columns of `effects_frame`; none where no replication finished."""
-        tables = []
+        return self._levels_and_effects[1]
+
+    @cached_property
+    def _levels_and_effects(self) -> tuple[Columns, Columns]:
+        """Both, from one reading of a large study's columns."""
+        levels, effects = [], []
         for names in self._parts(self.names):
-            control, *others = (self.of_arm(arm, names) for arm in self.arms)
-            tables.append([self._effects(having, control) for having in others])
-        return _by_arm(tables)
+            sides = [self.of_arm(arm, names) for arm in self.arms]
+            levels.append([self._levels(side) for side in sides])
+            effects.append([self._effects(side, sides[0]) for side in sides[1:]])
+        return _by_arm(levels), _by_arm(effects)
 
 
 def _by_arm(tables: Iterable[Sequence[Columns]]) -> Columns:

@@ -24,7 +24,7 @@ from balance_sim.stats.frame import Frame
 from balance_sim.stats.superposition import Marked, superposed
 from balance_sim.study.outcomes import FILTERED, fixed_beforehand, known_outcome
 
-CACHED_BYTES = 64 << 20
+CACHED_BYTES = 128 << 20
 """Bytes of outcomes that are held at once, but for those asked for together."""
 EVERY_DAYS = 7
 """Days between points of a curve."""
