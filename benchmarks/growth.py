@@ -1,25 +1,33 @@
-"""How time and memory grow with states, years, arms, runs and events: `python benchmarks/growth.py [--large]`.
+"""How time and memory grow with states, years, arms, runs, events and points:
+`python benchmarks/growth.py [--large] [--workers 2]`.
 
 Invented worlds, written as a scenario file and loaded, checked and run as any other. Everything in them is drawn
 from one seed: places, sizes and regimes of states, disputes with neighbours, agreements on record, patrons, trade
-with the two largest, four acts a year and one focal act after a year, and as many acts more as are asked for. Each
-size is run in a process of its own, into a results folder. Prints one line a size: processor seconds from the file
-to the summary, those of compiling (with one worker alone) and of the run, milliseconds a simulated year (one arm of
-one run), and the peak memory in MB of the driver and of its largest worker. `--large` takes long and large worlds
-instead, up to 195 states over 10 years, 100 arms and nearly 5,000 events, the most that a file without tables holds.
+with the two largest, four acts a year and one focal act after a year, and as many acts more as are asked for, in a
+table beside the file. Each size is run in a process of its own, into a results folder. Prints one line a size:
+processor seconds from the file to the summary, those of compiling (with one worker alone) and of the run,
+milliseconds a simulated year (one arm of one run), the peak memory in MB of the driver and of its largest worker,
+and the exponents of seconds and of the driver's memory from the smaller size.
+
+`--large` takes what is as large as it gets: 195 states over 10 years, 100 arms, 5,000 events, and of the five states
+of `experiments/smoke` a million replications and a sweep of ten thousand points, with its indices. `--share 0.01` is
+a trial with a hundredth of these replications and points.
 
 Memory does not grow with runs: those lived at once shrink with the square of the states. It grows with years times
 states squared, and for each arm by the dyads that its events move. In one process set OPENBLAS_NUM_THREADS=1, as
-workers have it: from a hundred states on its threads otherwise wait for each other. A million replications and ten
-thousand points: `benchmarks/sweep.py`.
+workers have it: from a hundred states on its threads otherwise wait for each other.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import hashlib
 import json
+import math
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,23 +38,43 @@ from typing import Any
 import numpy as np
 import yaml
 
-BASE = {"states": 50, "years": 2, "arms": 2, "runs": 40, "events": 0}
-SMALL = [
-    BASE,
-    *({**BASE, "states": states} for states in (25, 100, 195)),
-    *({**BASE, "years": years} for years in (1, 5, 10)),
-    *({**BASE, "arms": arms} for arms in (4, 8)),
-    *({**BASE, "runs": runs} for runs in (80, 160, 320)),
+ROOT = Path(__file__).resolve().parent.parent
+SMOKE = ROOT / "experiments/smoke/five_states.yaml"
+FIVE = 5
+"""States of it; every other number of them is of an invented world."""
+Size = dict[str, int]
+BASE = {"states": 50, "years": 2, "arms": 2, "runs": 40, "events": 0, "points": 1}
+LITTLE = BASE | {"states": FIVE, "years": 1}
+SMALL: list[tuple[str, int, Size]] = [
+    ("states", 25, BASE),
+    *(("states", 50, BASE | {"states": states}) for states in (100, 195)),
+    ("years", 1, BASE),
+    *(("years", 2, BASE | {"years": years}) for years in (5, 10)),
+    *(("arms", 2, BASE | {"arms": arms}) for arms in (4, 8)),
+    *(("runs", 40, BASE | {"runs": runs}) for runs in (80, 160, 320)),
 ]
-LARGE = [
-    {**BASE, "states": 195, "runs": 4},
-    {**BASE, "states": 195, "years": 10, "runs": 4},
-    {**BASE, "years": 10, "runs": 4},
-    {**BASE, "states": 195, "arms": 40, "runs": 4},
-    {**BASE, "arms": 100, "runs": 4},
-    {**BASE, "runs": 4, "events": 1000},
-    {**BASE, "runs": 4, "events": 4900},
+"""What grows, its smaller number, and the size."""
+FEW = BASE | {"runs": 4}
+LARGE: list[tuple[str, int, Size]] = [
+    ("states", 100, FEW | {"states": 195, "years": 10}),
+    ("years", 2, FEW | {"states": 195, "years": 10}),
+    ("arms", 10, FEW | {"states": 195, "arms": 40}),
+    ("arms", 25, FEW | {"arms": 100}),
+    ("events", 1250, FEW | {"events": 5000}),
+    ("runs", 250_000, LITTLE | {"runs": 1_000_000}),
+    ("points", 2500, LITTLE | {"runs": 2, "points": 10_000}),
 ]
+WIDTHS = {"states": 6, "years": 5, "arms": 4, "runs": 7, "events": 6, "points": 6}
+SWEEP = """schema: 1
+scenario: world.yaml
+design: {{method: lhs, samples: {points}}}
+factors:
+  events.summit.visibility: {{min: 0, max: 1}}
+  parameters.beta: {{min: 0.1, max: 0.6}}
+arms: [no_summit, summit]
+runs: {runs}
+outcomes: [accords_all_300]
+"""
 START = date(2000, 1, 1)
 KINDS = (
     "access",
@@ -179,42 +207,116 @@ def spent() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def measured(
-    states: int, years: int, arms: int, runs: int, events: int, workers: int
-) -> dict[str, float]:
-    """Load, check and run one size in this process, into a folder, and summarise it."""
+def scenario_file(folder: Path, size: Size) -> Path:
+    """The scenario of a size: invented in a folder, its acts in a table, or the one of five states."""
+    if size["states"] == FIVE:
+        return SMOKE
+    content = invented(size["states"], size["years"], size["arms"], size["events"])
+    *acts, focal = content["events"]
+    table = folder / "acts.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(acts[0])
+        for act in acts:
+            writer.writerow(
+                ";".join(cell) if isinstance(cell, list) else cell
+                for cell in act.values()
+            )
+    sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
+    content["events"] = [{"table": table.name, "sha256": sha256}, focal]
+    path = folder / "invented.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def run_once(path: Path, size: Size, options: dict[str, Any]) -> tuple[float, float]:
+    """Load, check and run a scenario, and summarise it: processor seconds of compiling and of the run."""
     import balance_sim as bs
     from balance_sim.model.baseline import compile_worlds
     from balance_sim.study.arms import chosen_arms
 
+    scenario = bs.load_scenario(path)
+    compiled = float("nan")
+    if options["workers"] == 1:
+        at = spent()
+        compile_worlds(scenario, chosen_arms(scenario, None))
+        compiled = spent() - at
+    at = spent()
+    result = bs.run(scenario, runs=size["runs"], seed=1, **options)
+    lived = spent() - at
+    if result.failed:
+        raise SystemExit(result.failed[0]["traceback"])
+    result.summary()
+    return compiled, lived
+
+
+def sweep_once(path: Path, size: Size, options: dict[str, Any]) -> tuple[float, float]:
+    """Sweep a scenario, and read the sweep, its state and its indices: processor seconds of the sweep."""
+    import balance_sim as bs
+    from balance_sim.study.status import status_of
+
+    experiment = options["out"].parent / "sweep.yaml"
+    shutil.copy(path, experiment.with_name("world.yaml"))
+    text = SWEEP.format(points=size["points"], runs=size["runs"])
+    experiment.write_text(text, encoding="utf-8")
+    at = spent()
+    bs.sweep(experiment, **options)
+    swept = spent() - at
+    status_of(options["out"])
+    bs.sensitivity(options["out"])
+    return float("nan"), swept
+
+
+def measured(size: Size, workers: int) -> dict[str, float]:
+    """One size in this process, into a folder."""
+    import balance_sim  # noqa: F401 - no part of what is measured
+
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "invented.yaml"
-        content = invented(states, years, arms, events)
-        path.write_text(yaml.safe_dump(content, sort_keys=False))
+        path = scenario_file(Path(folder), size)
+        options = {"workers": workers, "out": Path(folder) / "results"}
         began = spent()
-        scenario = bs.load_scenario(path)
-        compiled = float("nan")
-        if workers == 1:
-            at = spent()
-            compile_worlds(scenario, chosen_arms(scenario, None))
-            compiled = spent() - at
-        at, out = spent(), Path(folder) / "results"
-        result = bs.run(scenario, runs=runs, seed=1, workers=workers, out=out)
-        lived = spent() - at
-        if result.failed:
-            raise SystemExit(result.failed[0]["traceback"])
-        result.summary()
+        once = run_once if size["points"] == 1 else sweep_once
+        compiled, lived = once(path, size, options)
     peak = [
         resource.getrusage(who).ru_maxrss / 1024
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]
+    years = size["years"] * size["arms"] * size["runs"] * size["points"]
     return {
         "seconds": spent() - began,
         "compile": compiled,
         "run": lived,
-        "ms": 1000 * lived / (years * arms * runs),
+        "ms": 1000 * lived / years,
         "driver": peak[0],
         "worker": peak[1],
+    }
+
+
+def in_a_process(size: Size, workers: int) -> dict[str, float]:
+    """The same in a process of its own."""
+    command = [sys.executable, __file__, "--workers", str(workers)]
+    command += ["--size", json.dumps(size)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    numbers: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return numbers
+
+
+def line(size: Size, of: dict[str, float]) -> str:
+    """A line of the table, without exponents."""
+    sizes = " ".join(f"{size[name]:>{width}}" for name, width in WIDTHS.items())
+    numbers = (
+        f"{of['seconds']:8.1f} {of['compile']:7.1f} {of['run']:8.1f} {of['ms']:9.2f}"
+    )
+    return f"{sizes} {numbers} {of['driver']:9.0f} {of['worker']:9.0f}"
+
+
+def shrunk(size: Size, share: float) -> Size:
+    """A size with a share of its replications and points, where these are what is large."""
+    return {
+        name: max(round(number * share), 2)
+        if number >= 1000 and name != "events"
+        else number
+        for name, number in size.items()
     }
 
 
@@ -223,29 +325,37 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--large", action="store_true")
     parser.add_argument(
-        "--size", help="states,years,arms,runs,events: this one, in this process"
+        "--share",
+        type=float,
+        default=1.0,
+        help="of a million replications and 10,000 points",
     )
+    parser.add_argument("--size", help="as JSON: this one, in this process")
     args = parser.parse_args()
     if args.size:
-        size = map(int, args.size.split(","))
-        print(json.dumps(measured(*size, args.workers)))
+        print(json.dumps(measured(json.loads(args.size), args.workers)))
         return
-    print(
-        "states years arms  runs events   CPU s  compile     run  ms a simulated year  MB driver  MB worker"
-    )
-    for size in LARGE if args.large else SMALL:
-        command = [sys.executable, __file__, "--workers", str(args.workers)]
-        text = subprocess.run(
-            [*command, "--size", ",".join(str(part) for part in size.values())],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        of = json.loads(text)
+    sizes = " ".join(f"{name:>{width}}" for name, width in WIDTHS.items())
+    print(f"{sizes}    CPU s compile      run ms a year MB driver MB worker  exponents")
+    known: dict[str, dict[str, float]] = {}
+    for name, smaller, largest in LARGE if args.large else SMALL:
+        pair = [
+            shrunk(largest | {name: number}, args.share)
+            for number in (smaller, largest[name])
+        ]
+        for size in pair:
+            key = json.dumps(size)
+            if key not in known:
+                known[key] = in_a_process(size, args.workers)
+                print(line(size, known[key]), flush=True)
+        small, large = (known[json.dumps(size)] for size in pair)
+        growth = math.log(pair[1][name] / pair[0][name])
+        seconds, memory = (
+            math.log(large[what] / small[what]) / growth
+            for what in ("seconds", "driver")
+        )
         print(
-            f"{size['states']:6} {size['years']:5} {size['arms']:4} {size['runs']:5} {size['events']:6} "
-            f"{of['seconds']:7.1f} {of['compile']:8.1f} {of['run']:7.1f} {of['ms']:20.1f} "
-            f"{of['driver']:10.0f} {of['worker']:10.0f}",
+            f"{name}: CPU seconds {seconds:.2f}, memory {memory:.2f}".rjust(115),
             flush=True,
         )
 
