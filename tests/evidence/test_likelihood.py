@@ -53,7 +53,7 @@ def a_design(record: Choices, propensities: bool = True) -> tuple[ConsentDesign,
 
 
 def test_derivatives_against_differences(record: Choices) -> None:
-    design, at = a_design(record.take(np.arange(0, len(record.year), 7)))
+    design, at = a_design(record.take(np.arange(0, len(record.year), 21)))
     value, slope, curve = derivatives(design, at)
     assert value == pytest.approx(log_likelihood(design, at), rel=1e-13)
     np.testing.assert_allclose(

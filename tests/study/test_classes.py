@@ -152,6 +152,7 @@ def test_the_control_arm_among_others_sees_nothing_of_what_it_drops(beijing: Sce
 def test_a_sweep_over_participants_has_one_table(lab) -> None:
     lab.edit("  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n")
     lab.edit("  parameters.beta: [0.2, 0.4]\n", "  parameters.tau: [0.05, 0.9]\n")
+    lab.edit("runs: 24", "runs: 6")
     result = sweep(load_experiment(lab.path), out=lab.folder / "out")
     assert result is not None
     tables = {classes_of(result.point(n).scenario).sha256 for n in result.table.numbers()}
