@@ -18,7 +18,7 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, compile_world, ground_of, quarrels
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
-from balance_sim.scenario.fingerprint import RecentResults
+from balance_sim.scenario.fingerprint import RecentResults, content_digest
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
 BEIJING_PATH = next(path for path in SHIPPED if path.stem == "beijing_2025")
@@ -134,6 +134,27 @@ def test_what_is_kept_between_points_changes_no_bit():
         alone.append(compile_worlds(point, arms))
     for point, expected in [*zip(points, alone, strict=True), *reversed([*zip(points, alone, strict=True)])]:
         assert same(compile_worlds(point, arms), expected)
+
+
+def test_a_level_rests_on_weights_as_they_are_now() -> None:
+    """Weights that are changed in place, and those whose level other theories keep, which the posterior estimates."""
+    changed = BEIJING.model_copy(deep=True)
+    levels = [compile_worlds(changed).reference.ladder.intercept]
+    digests = [content_digest(changed)]
+    changed.theory.weights["hostility"] /= 2
+    levels.append(compile_worlds(changed).reference.ladder.intercept)
+    digests.append(content_digest(changed))
+    other = with_values(BEIJING, {"theory.preset": "balance_of_power"})
+    values = {path: 1.5 * mean for path, mean in other.posterior.values.items()}
+    posterior = other.posterior.model_copy(update={"values": values})
+    for scenario in (other, other.model_copy(update={"posterior": posterior})):
+        worlds = compile_worlds(scenario)
+        levels.append(worlds.reference.ladder.intercept)
+        forget()
+        assert same(worlds, compile_worlds(scenario))
+    assert not np.array_equal(levels[0], levels[1])
+    assert not np.array_equal(levels[2], levels[3])
+    assert digests[0] != digests[1]
 
 
 def test_an_arm_that_differs_by_its_events_has_the_arrays_that_it_has_alone() -> None:

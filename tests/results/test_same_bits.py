@@ -24,8 +24,8 @@ from balance_sim.study.blocks import Block, BlockOptions, made_in, simulate_batc
 from balance_sim.study.estimates import dyad_sums
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import FILTERED
-from balance_sim.study.tables import BlockTables, joined, with_states
-from replications import SCENARIOS, SUMMIT, simulated, small, windows_of
+from balance_sim.study.tables import BlockTables, joined, of_arms, with_states
+from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
 
 CONTROL, ARM = "no_summit", "summit"
 
@@ -99,12 +99,16 @@ def test_replications_perceived_a_few_at_a_time(uneven: Scenario, monkeypatch: p
 
 def test_order_and_subset_of_arms() -> None:
     scenario = load_scenario(SUMMIT)
-    whole = lived(scenario, [], (CONTROL, ARM, "half", "reassured"))
-    turned = lived(scenario, [], ("reassured", "half", ARM, CONTROL))
-    alone = lived(scenario, [], (CONTROL, "half"))
-    for arm in (CONTROL, "half"):
+    hasty = scenario.arms["half"].model_copy(update={"set": every_kind(scenario, talks_days=9.0)})
+    scenario = scenario.model_copy(update={"arms": {**scenario.arms, "hasty": hasty}})
+    whole = lived(scenario, [], (CONTROL, ARM, "half", "reassured", "hasty"))
+    turned = lived(scenario, [], ("hasty", "reassured", "half", ARM, CONTROL))
+    alone = lived(scenario, [], ("hasty", CONTROL, "half"))
+    for arm in (CONTROL, "half", "hasty"):
         columns = filtered_columns(whole, arm)
         assert filtered_columns(turned, arm) == columns == filtered_columns(alone, arm)
+        rows = of_arms(whole.agreements, [arm])
+        assert of_arms(turned.agreements, [arm]).equals(rows) and of_arms(alone.agreements, [arm]).equals(rows)
     assert dyad_sums([whole.dyads]).loc["half"].equals(dyad_sums([alone.dyads]).loc["half"])
 
 

@@ -64,7 +64,7 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, OWN, weights_under
 from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
 from balance_sim.scenario.errors import OneLine
-from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.fingerprint import content_digest, part_key
 from balance_sim.scenario.schema import Scenario, Theory
 
 AT_WAR = 0.5
@@ -486,7 +486,7 @@ type Beginning = tuple[float | None, Baseline, Scenario]
 """Nats to add to all intercepts for the base rate that a scenario states, None where it
 states none; and the control arm's baseline then, without classes. With the version of
 the arm that both follow from, held as keys name it."""
-NOT_OF_START = ("arms", "events", "folder", "origin", "posterior", "sha256")
+NOT_OF_START = ("arms", "events", "folder", "origin", "sha256")
 """What the start of an arm does not follow from; of its events it follows row by
 row."""
 
@@ -518,7 +518,7 @@ _stored = cached(
         world.grid[:2].tobytes(),
         *map(id, control.events),
         *(
-            id(getattr(control, name))
+            part_key(getattr(control, name))
             for name in Scenario.model_fields
             if name not in NOT_OF_START
         ),

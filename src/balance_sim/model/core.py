@@ -496,7 +496,8 @@ class Opportunities(OneLine):
 
     @cached_property
     def talks_days(self) -> Floats:
-        """(C,) length of the talks that open at each; NaN until some arm opens them."""
+        """(C,) length of the talks that open at each, with the agreement types of
+        `drawn_in`; NaN until some arm opens them."""
         return np.full(len(self.day), np.nan)
 
 

@@ -273,14 +273,24 @@ def open_talks(
     key = agreement_keys(world, state.runs, seed, run, dyad, kind, number)
     opened = opportunities.day[rows]
     agreements = AgreementRows.begun(NEW, run, dyad, kind, count, key, opened)
-    lengths = opportunities.talks_days
-    unknown = np.flatnonzero(np.isnan(lengths.take(rows)))
-    lengths[rows[unknown]] = talks_length(world, key[unknown], kind[unknown])
-    agreements.length = lengths[rows]
+    agreements.length = _lengths(world, opportunities, rows, key, kind)
     fails_after = wait(key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate)
     agreements.fails = agreements.opened + fails_after
     state.busy[run, dyad, kind] = True
     state.agreements.add_rows(agreements)
+
+
+def _lengths(
+    world: World, opportunities: Opportunities, rows: Ints, key: Keys, kind: Ints
+) -> Floats:
+    """(K,) lengths of the talks that open, drawn once for all arms whose agreement
+    types are those of the world in which opportunities were drawn."""
+    if world.ladder is not opportunities.drawn_in.ladder:
+        return talks_length(world, key, kind)
+    lengths = opportunities.talks_days
+    unknown = np.flatnonzero(np.isnan(lengths.take(rows)))
+    lengths[rows[unknown]] = talks_length(world, key[unknown], kind[unknown])
+    return lengths.take(rows)
 
 
 def sign_talks(world: World, state: BlockState, start: float, stop: float) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from cachetools import LRUCache, cached
@@ -98,42 +100,50 @@ def content_digest(scenario: Scenario) -> str:
         name for name in WHERE_GIVEN if getattr(scenario, name) == fields[name].default
     }
     names = sorted({*fields} - {*LEFT_OUT} - silent)
-    digest = _hashed(tuple((name, getattr(scenario, name)) for name in names))[0].copy()
+    parts = [(name, getattr(scenario, name)) for name in names]
+    keyed = tuple((name, part_key(value), value) for name, value in parts)
+    digest = _hashed(keyed)[0].copy()
     digest.update(b"}")
     return str(digest.hexdigest())
 
 
-type _Parts = tuple[tuple[str, Any], ...]
-"""Fields of a scenario and their values."""
+def part_key(value: Any) -> Hashable:
+    """What tells a field's value from others: the content of what has mappings, which
+    Python can change in place; else which object it is, since rows are frozen."""
+    return pickle.dumps(value) if isinstance(value, dict | Strict) else id(value)
+
+
+type _Part = tuple[str, Hashable, Any]
+"""The name of a field of a scenario, the key of its value, and the value."""
 
 
 @cached(
     LRUCache(256),
-    key=lambda parts: tuple((name, id(part)) for name, part in parts),
+    key=lambda parts: tuple(part[:2] for part in parts),
     lock=threading.Lock(),
 )
-def _hashed(parts: _Parts) -> tuple[Any, _Parts]:
+def _hashed(parts: tuple[_Part, ...]) -> tuple[Any, tuple[_Part, ...]]:
     """What hashes the first fields so far; and the fields, held as the key names them.
     The last few are stored: a point has those before the first that it changes in
     common with others."""
     if not parts:
         return hashlib.sha256(), parts
-    name, part = parts[-1]
     digest = _hashed(parts[:-1])[0].copy()
-    digest.update(f'{"," if parts[:-1] else "{"}"{name}":'.encode())
-    digest.update(_part_text(name, part)[0])
+    digest.update(f'{"," if parts[:-1] else "{"}"{parts[-1][0]}":'.encode())
+    digest.update(_part_text(parts[-1])[0])
     return digest, parts
 
 
-@cached(LRUCache(64), key=lambda _, part: id(part), lock=threading.Lock())
-def _part_text(name: str, part: Any) -> tuple[bytes, object]:
-    """The canonical JSON of a field, as digests count it; and its value, held as the
+@cached(LRUCache(64), key=itemgetter(1), lock=threading.Lock())
+def _part_text(part: _Part) -> tuple[bytes, _Part]:
+    """The canonical JSON of a field, as digests count it; and the field, held as the
     key names it. The last few are stored.
 
     Of events points change one at a time."""
+    name, _, value = part
     if name != "events":
-        return _text(part), part
-    return b"[" + b",".join(_row_text(row)[0] for row in part) + b"]", part
+        return _text(value), part
+    return b"[" + b",".join(_row_text(row)[0] for row in value) + b"]", part
 
 
 @cached(LRUCache(2**12), key=id, lock=threading.Lock())
