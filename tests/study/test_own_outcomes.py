@@ -89,6 +89,12 @@ def test_weights_of_one_dyad_count_that_dyad(mine: str) -> None:
     assert 0 < 2 * levels["mean"].item() == pytest.approx(of_dyad["mean"].item(), rel=1e-6)
 
 
+def test_a_direction_that_no_dyad_has_counts_0(mine: str) -> None:
+    """Of six states whose summit is aimed at nobody none is threatened."""
+    result = bs.run(Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml", 2, outcomes=mine)
+    assert not result.outcomes["own_weighed"].any()
+
+
 def test_its_code_runs_only_where_it_is_named(mine: str) -> None:
     assert call("run", SMALL, "--runs", "4", "--no-figures", "--outcomes", mine, "--out", "a").exit_code == 0
     assert call("verify", "a").exit_code == 0

@@ -175,7 +175,7 @@ class ArmHistory(OneLine):
         ------
         ValueError
             for another window, or weights that are not one finite number a row, or all
-            0
+            0 where there are dyads of every direction
         """
         windows = self.sums.windows
         days = windows.longest if window is None else window
@@ -186,7 +186,7 @@ class ArmHistory(OneLine):
         values = numbers_of(weights)
         if values.shape != (shape[0] * shape[1],) or not np.isfinite(values).all():
             raise ValueError("weights are one finite number for each row of dyad_types")
-        if not values.any():
+        if not values.any() and {*DIRECTIONS} <= {*self.dyad_types["direction"]}:
             raise ValueError("weights are 0 for every row of dyad_types: none counts")
         by_dyad = values.reshape(shape)
         rows, after = self.rows, days_after(self.rows.signed, world.focal_day)
