@@ -110,7 +110,9 @@ def content_digest(scenario: Scenario) -> str:
 def part_key(value: Any) -> Hashable:
     """What tells a field's value from others: the content of what has mappings, which
     Python can change in place; else which object it is, since rows are frozen."""
-    return pickle.dumps(value) if isinstance(value, dict | Strict) else id(value)
+    if isinstance(value, dict | Strict):
+        return hashlib.sha256(pickle.dumps(value)).digest()
+    return id(value)
 
 
 type _Part = tuple[str, Hashable, Any]
