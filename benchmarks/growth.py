@@ -14,8 +14,8 @@ of `experiments/smoke` a million replications and a sweep of ten thousand points
 a trial with a hundredth of these replications and points.
 
 Memory does not grow with runs: those lived at once shrink with the square of the states. It grows with years times
-states squared, and for each arm by the dyads that its events move. In one process set OPENBLAS_NUM_THREADS=1, as
-workers have it: from a hundred states on its threads otherwise wait for each other.
+states squared, and for each arm by the dyads that its events move. Every size has OPENBLAS_NUM_THREADS=1, as workers
+have it: from a hundred states on its threads otherwise wait for each other.
 """
 
 from __future__ import annotations
@@ -296,7 +296,8 @@ def in_a_process(size: Size, workers: int) -> dict[str, float]:
     """The same in a process of its own."""
     command = [sys.executable, __file__, "--workers", str(workers)]
     command += ["--size", json.dumps(size)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread)
     numbers: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return numbers
 
