@@ -2,10 +2,12 @@
 
 import re
 import urllib.parse
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 
 import pytest
+from balance_sim.show import report
 from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
 from balance_sim.show.report import digest, report_html, text_of
@@ -112,3 +114,14 @@ def test_every_case_is_a_whole_page(case: str) -> None:
     page = Page(text)
     assert " nan" not in " ".join(page.words)
     assert len(text.encode()) < 2_000_000
+
+
+def test_what_another_process_draws_of_does_not_grow_while_it_is_sent(monkeypatch) -> None:
+    calls = []
+    monkeypatch.setattr(report, "Background", lambda call, _before: calls.append(call))
+    study = replace(four_runs())  # nothing is worked out of it yet
+    report.begun_pictures(study, None)
+    sent = vars(calls[0].args[0])
+    names = {*sent}
+    study.summary()
+    assert names == {*sent} < {*vars(study)}

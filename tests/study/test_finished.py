@@ -7,7 +7,7 @@ import pytest
 from balance_sim.effects import ahead
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.model.own import modules
-from balance_sim.show import figures, finished
+from balance_sim.show import figures, finished, report
 from balance_sim.show.figures import FIGURES
 from balance_sim.show.finished import FinishedRun, digests, finished_run
 
@@ -78,6 +78,7 @@ def test_a_finished_run_answers_from_its_folder_until_something_is_another(lab, 
 def test_another_process_draws_the_same_figures_and_ends_with_a_stop(lab, monkeypatch) -> None:
     lab.ask(*WORDS)
     monkeypatch.setattr(ahead, "LARGE", 0)
+    monkeypatch.setattr(report, "figure_bytes", None)  # this process draws nothing
     lab.ask("run", "small.yaml", "--runs", "4", "--workers", "2", "--out", "other")
     drawn = [digests(lab.folder / name, ("figures/", "summary.json")) for name in ("out", "other")]
     assert drawn[0] == drawn[1]

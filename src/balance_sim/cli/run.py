@@ -138,8 +138,8 @@ def run(
         keep_out_of_home()
         drawing = partial(_first_pictures, study.job) if figures else None
         result, first = simulated(study, folder, drawing)
-        steps.begin("placebos and mechanisms")
         with closing(result.ahead) if result.ahead else nullcontext():
+            steps.begin("placebos and mechanisms")
             pictures = _begun_pictures(result, first)
             summary = result.summary()
             _write(result, summary, request, steps, pictures, figures=figures)

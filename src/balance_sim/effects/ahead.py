@@ -30,8 +30,8 @@ def simulated[R](
     if study.options.get("workers", 1) == 1 or len(job.scenario.states) < LARGE:
         return analysed(study.simulate(folder)), None
     ahead = Background(partial(placebos_and_channels, job.scenario, job.arms))
-    begun = Background(later, ahead) if later else None
     try:
+        begun = Background(later, ahead) if later else None
         return analysed(study.simulate(folder, is_shared=True), ahead), begun
     except BaseException:
         ahead.close()

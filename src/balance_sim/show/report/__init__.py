@@ -7,6 +7,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -92,7 +93,8 @@ def begun_pictures(
     shown = fitting(study)
     specs = figures_of(study)
     rest = {name: shown[name] for name in shown if not specs[name].is_at_start}
-    others = Background(partial(_drawn, study, rest, IN_FOLDER), first)
+    # a copy: this process works more out, and what is sent later must not grow
+    others = Background(partial(_drawn, copy(study), rest, IN_FOLDER), first)
 
     def pictures() -> list[Content]:
         body = map_of(study) if MAP in shown else ""
