@@ -336,23 +336,17 @@ def _outcomes_frame(pair: ArmPair, estimates: Estimates) -> pd.DataFrame:
         alone = {side: _estimates_of(pair, [side]) for side in SIDES}
     rows = []
     for name in alone["left"].names:
-        left_moments, right_moments = (
-            alone[side].moments(side, name) for side in SIDES
-        )
-        row: dict[str, Any] = {
-            "outcome": name,
-            "left": left_moments.mean,
-            "right": right_moments.mean,
-        }
+        left, right = (alone[side].moments(side, name).sample for side in SIDES)
+        row: dict[str, Any] = {"outcome": name, "left": left.mean, "right": right.mean}
         row["estimator"] = estimates.estimator(name)
         if pair.is_paired:
             effect = estimates.effect("right", name)
             row |= {key: effect[key] for key in ("mcse", "lo", "hi", "n")}
             row["difference"] = effect["mean"]
         else:
-            numbers = welch(left_moments.sample, right_moments.sample)
+            numbers = welch(left, right)
             row |= dict(zip(NUMBERS[3:7], numbers, strict=True))
-            row["n"] = min(left_moments.n, right_moments.n)
+            row["n"] = min(left.n, right.n)
         rows.append(row)
     return Frame(rows, columns=NUMBERS)
 
