@@ -297,7 +297,9 @@ def in_a_process(size: Size, workers: int) -> dict[str, float]:
     command = [sys.executable, __file__, "--workers", str(workers)]
     command += ["--size", json.dumps(size)]
     one_thread = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread)
+    done = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, env=one_thread
+    )
     numbers: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return numbers
 
