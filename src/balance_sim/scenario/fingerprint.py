@@ -12,7 +12,6 @@ from operator import itemgetter
 from typing import Any
 
 from cachetools import LRUCache, cached
-from pydantic_core import to_json
 
 from balance_sim.scenario.defaults import shipped_likelihoods, shipped_priors
 from balance_sim.scenario.fields import Strict
@@ -111,7 +110,7 @@ def part_key(value: Any) -> Hashable:
     """What tells a field's value from others: the content of what has mappings, which
     Python can change in place; else which object it is, since rows are frozen."""
     if isinstance(value, dict | Strict):
-        return hashlib.sha256(to_json(value)).digest()
+        return hashlib.sha256(repr(value).encode()).digest()
     return id(value)
 
 
