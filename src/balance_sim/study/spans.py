@@ -234,7 +234,7 @@ def course(
     dyads = np.arange(len(world.first)) if dyads is None else dyads
     if beside is not None:
         types = beside.types
-    questions = _Asked(world, baseline, dyads, types)
+    questions = _Questions(world, baseline, dyads, types)
     if _is_even(world):
         if beside is not None:
             return courses([world], baseline, beside.of(dyads))[0]
@@ -272,10 +272,10 @@ def courses(
     by_world = [beside.dyads] * len(worlds) if dyads is None else dyads
     if not _is_even(beside.world):
         return [
-            course(world, baseline, asked, beside=beside)
-            for world, asked in zip(worlds, by_world, strict=True)
+            course(world, baseline, own_dyads, beside=beside)
+            for world, own_dyads in zip(worlds, by_world, strict=True)
         ]
-    questions = _Asked(beside.world, baseline, beside.dyads, beside.types)
+    questions = _Questions(beside.world, baseline, beside.dyads, beside.types)
     return _together(worlds, by_world, questions, beside.states[0], beside)
 
 
@@ -289,7 +289,7 @@ def _is_even(world: World) -> bool:
 def _together(
     worlds: Sequence[World],
     dyads: Sequence[Ints],
-    questions: _Asked,
+    questions: _Questions,
     start: BlockState,
     beside: WillingnessOverTime | None,
 ) -> list[WillingnessOverTime]:
@@ -326,23 +326,26 @@ def _together(
             consents.append(of_few)
     assert steady is not None  # there is a span at least
     counts = [
-        (steps - first) * len(asked) for first, asked in zip(firsts, dyads, strict=True)
+        (steps - first) * len(own_dyads)
+        for first, own_dyads in zip(firsts, dyads, strict=True)
     ]
     by_world = np.split(np.concatenate(consents), np.cumsum(counts)[:-1])
-    found = []
+    answers = []
     for number, (world, first) in enumerate(zip(worlds, firsts, strict=True)):
         states = [
             _moved_on(start, world.grid[step], efforts[number, step])
             for step in range(first, steps)
         ]
-        asked = dyads[number]
-        own_consent = by_world[number].reshape(steps - first, len(asked), kinds)
+        own_dyads = dyads[number]
+        shape = steps - first, len(own_dyads), kinds
+        own_consent = by_world[number].reshape(shape)
         if beside:
-            states, shared = [*beside.states[:first], *states], beside.of(asked)
+            states, shared = [*beside.states[:first], *states], beside.of(own_dyads)
             own_consent = np.concatenate([shared.consent[:first], own_consent])
             steady = shared.steady
-        found.append(questions.answered(world, asked, own_consent, steady, states))
-    return found
+        answer = questions.answered(world, own_dyads, own_consent, steady, states)
+        answers.append(answer)
+    return answers
 
 
 def _moved_on(start: BlockState, day: float, effort: Floats) -> BlockState:
@@ -439,7 +442,7 @@ def give(world: World, state: BlockState, day: float) -> None:
         refresh(world, state, np.zeros_like(changed), changed)
 
 
-class _Asked:
+class _Questions:
     """Both sides of some dyads, asked for some types, or for all.
 
     Attributes
@@ -467,8 +470,9 @@ class _Asked:
         states: Sequence[BlockState],
     ) -> WillingnessOverTime:
         """The answers of a world, of some of the dyads."""
-        asked = dyads, self.types
-        return WillingnessOverTime(world, *asked, consent, steady, tuple(states))
+        return WillingnessOverTime(
+            world, dyads, self.types, consent, steady, tuple(states)
+        )
 
     def steady(self, view: View, state: BlockState) -> Floats:
         """(2, P, M) what willingness is in any span."""

@@ -100,16 +100,16 @@ def _with_clear(table: pd.DataFrame, result: AnalysedResult) -> pd.DataFrame:
     return table.assign(clear=is_clear, n=result.finished, arm=result.headline_arm)
 
 
-def largest_words(table: pd.DataFrame, label: str, count: int = 3) -> str:
+def largest_words(table: pd.DataFrame, label: str, noun: str, count: int = 3) -> str:
     """Return the rows with the largest effects that are not zero, as a title.
 
     Parameters
     ----------
     label : column with the name of a row
+    noun : what a row is
     """
     rows = by_size(table[table["clear"]]).head(count)
     if rows.empty:
-        noun = "dyad" if label == "dyad" else "state's total"
         return f"no {noun} differs from zero"
     places = say.effect_digits(*rows["effect"])
     words = [
@@ -142,7 +142,7 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     """Draw the dyads with the largest effects, a bar each with its numbers."""
     ax, shown = axes[0], by_size(table[table["clear"]]).head(MOST_LISTED)
     name = f"{say.first(table, 'treatment')}"
-    title = f"{name}: {largest_words(table, 'dyad', 2)}"
+    title = f"{name}: {largest_words(table, 'dyad', 'dyad', 2)}"
     heights = style.row_axis(ax, list(shown["dyad"]))
     ax.axvline(0, color=style.INK, linewidth=1)
     places = say.effect_digits(*shown["effect"])

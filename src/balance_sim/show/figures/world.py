@@ -145,7 +145,8 @@ def draw_map(
         "fewer. Arcs: the dyads that change most. Outlined: participants"
     )
     name = say.first(table, "treatment")
-    title = f"{name}: {largest_words(states, 'name')}"
+    changes = largest_words(states, "name", "state's total")
+    title = f"{name}: {changes}"
     small = f"{estimator_words(table)} An agreement counts for both of its states."
     return style.Words(title, under, f"{small} {layout.caption}")
 
@@ -296,7 +297,7 @@ def _ranked(arcs: pd.DataFrame, states: pd.DataFrame, layout: Layout) -> pd.Data
     return ranked.sort_values(order, ascending=down).head(MOST_NAMES)
 
 
-def _is_nearer_to_another(spot: Spot, own: Spot, capitals: Ring) -> bool:
+def _is_nearer_to_another(spot: Spot, home: Spot, capitals: Ring) -> bool:
     """Whether a name would stand nearer to another capital than to its own.
 
     Parameters
@@ -304,4 +305,4 @@ def _is_nearer_to_another(spot: Spot, own: Spot, capitals: Ring) -> bool:
     capitals : (C, 2) places
     """
     nearest = np.hypot(*(capitals - spot).T).min()
-    return bool(nearest < 0.99 * np.hypot(*np.subtract(own, spot)))
+    return bool(nearest < 0.99 * np.hypot(*np.subtract(home, spot)))
