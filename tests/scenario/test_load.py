@@ -67,6 +67,20 @@ def test_every_state_is_in_one_audience(world):
     assert audiences["rest"].attention == {"default": 1.0}
 
 
+def test_what_is_read_once_is_not_what_a_caller_alters_nor_an_older_file(world):
+    first = world.load()
+    first.groups["EU"] = first.arms["half"].set["events.summit.visibility"] = ()
+    first.theory.weights.clear()
+    again = world.load()
+    assert again.accords is first.accords
+    assert (again.sha256, again.groups["EU"]) == (first.sha256, ("FRA",))
+    assert again.theory.weights and again.arms["half"].set == {"events.summit.visibility": 0.5}
+    world.table("accords", "1953-10-01", "1953-10-02")
+    assert world.load().agreements[-1].signed == date(1953, 10, 2)
+    world.edit("{id: KOR, name: South Korea,", "{id: PRK, name: North Korea,")
+    assert {(one.code, one.file[-11:]) for one in world.errors()} >= {("E307", "accords.csv")}
+
+
 # --- arms -------------------------------------------------------------------------------------------
 
 

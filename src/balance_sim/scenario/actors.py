@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -191,6 +191,12 @@ class Names:
     kinds: tuple[str, ...]
     event_kinds: tuple[str, ...]
     is_whole: bool = True
+
+    @property
+    def key(self) -> Hashable:
+        """What tells these names from others."""
+        groups, kinds = (*self.groups.items(),), (self.kinds, self.event_kinds)
+        return self.roster, self.outside, groups, kinds, self.is_whole
 
     @property
     def heeded(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
@@ -256,7 +257,13 @@ SHORTEST_START = 3
 def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The option that was probably meant, or None. cutoff: how much alike they are at
     least, 0..1."""
-    folded = {option.casefold(): option for option in sorted(set(options))}
+    return _closest(word, frozenset(options), cutoff)
+
+
+@lru_cache(maxsize=64)
+def _closest(word: str, options: frozenset[str], cutoff: float) -> str | None:
+    """The same: one slip often stands in many rows."""
+    folded = {option.casefold(): option for option in sorted(options)}
     start = word[:80].casefold()
     matches = difflib.get_close_matches(start, folded, 1, cutoff)
     if not matches and len(start) >= SHORTEST_START:

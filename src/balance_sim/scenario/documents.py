@@ -8,10 +8,13 @@ reader."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import yaml
+from cachetools import LRUCache
 
 from balance_sim.scenario.diagnostics import (
     CONTROL,
@@ -36,6 +39,51 @@ _TAB = re.compile(r"\s*\t")
 _KEY_AND_VALUE = re.compile(
     r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)"
 )
+
+
+class FaultlessReadings[Value]:
+    """The last results of reading in which nothing was wrong, up to a size together.
+
+    What is handed out is shared: nobody may change it. Safe among threads."""
+
+    def __init__(self, most: int) -> None:
+        sizes = itemgetter(0)
+        self._cache: LRUCache[Hashable, tuple[int, Value]] = LRUCache(most, sizes)
+        self._guard = threading.Lock()
+
+    def get(
+        self,
+        key: Hashable,
+        size: int,
+        problems: Diagnostics,
+        read: Callable[[], Value],
+    ) -> Value:
+        """The result of `read`, or what it was for the same key before.
+
+        Parameters
+        ----------
+        key : hashable
+            All that the result follows from.
+        size : int
+            Of the result; one that is larger than all together may be is not kept.
+        problems : Diagnostics
+            Takes what `read` finds wrong; that is looked for again the next time.
+        read : callable
+        """
+        with self._guard:
+            entry = self._cache.get(key)
+        if entry is not None:
+            return entry[1]
+        count = len(problems)
+        value = read()
+        if len(problems) == count and size <= self._cache.maxsize:
+            with self._guard:
+                self._cache[key] = size, value
+        return value
+
+
+_TREES = FaultlessReadings[Node](1 << 19)
+"""Trees of documents, counted by the characters of their texts."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -64,6 +112,15 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
     ScenarioError
         Where nothing more can be read.
     """
+    problems = Diagnostics()
+    tree = _TREES.get(
+        (text, file), len(text), problems, lambda: _tree_of(text, file, problems)
+    )
+    return tree, problems
+
+
+def _tree_of(text: str, file: str, problems: Diagnostics) -> Node:
+    """The tree of a document. problems: takes what is wrong with its values."""
     check_printable(text, file)
     start = Mark(file, 1, 1)
     if file.endswith(".csv"):
@@ -78,8 +135,7 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
         raise ScenarioError([_explain(error, text, file)]) from None
     if root is None:
         raise refused(start, "", "E004", "the file is empty", EXAMPLE)
-    reader = _Reader(file)
-    return reader.node(root, "", 0), reader.problems
+    return _Reader(file, problems).node(root, "", 0)
 
 
 def read_mapping(text: str, file: str, problems: Diagnostics) -> Node:
@@ -108,9 +164,9 @@ class _Reader:
         Nodes of PyYAML that were met: an alias gives one again.
     """
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, problems: Diagnostics) -> None:
         self.file = file
-        self.problems = Diagnostics()
+        self.problems = problems
         self.known: set[yaml.Node] = set()
 
     def node(self, source: yaml.Node, path: str, depth: int) -> Node:

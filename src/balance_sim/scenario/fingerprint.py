@@ -180,13 +180,17 @@ NOT_DATA = {
 def record_digest(scenario: Scenario) -> str:
     """sha256 of what a calibration is told: start, states, quarrels, distances, trade
     and agreements, without texts."""
-    rows = {
-        section: [
-            row.model_dump(exclude=NOT_DATA) for row in getattr(scenario, section)
-        ]
-        for section in RECORD
-    }
-    return hashlib.sha256(_text({"start": scenario.start, **rows})).hexdigest()
+    texts = {name: _record_text(getattr(scenario, name))[0] for name in RECORD}
+    texts["start"] = _text(scenario.start)
+    parts = [b'"%b":%b' % (name.encode(), text) for name, text in sorted(texts.items())]
+    return hashlib.sha256(b"{%b}" % b",".join(parts)).hexdigest()
+
+
+@cached(LRUCache(64), key=id, lock=threading.Lock())
+def _record_text(rows: Sequence[SectionRow]) -> tuple[bytes, object]:
+    """The canonical JSON of a section without texts; and its rows, held as the key
+    names them. The last few are stored."""
+    return _text([row.model_dump(exclude=NOT_DATA) for row in rows]), rows
 
 
 def weights_digest() -> str:

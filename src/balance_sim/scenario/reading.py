@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 from pydantic import create_model
@@ -20,6 +20,7 @@ from balance_sim.scenario.diagnostics import (
     closest,
     problem,
 )
+from balance_sim.scenario.documents import FaultlessReadings
 from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import (
     LIMITS,
@@ -69,11 +70,15 @@ class Places:
             named = with_policies_by_name(players, Diagnostics())
             tree = tree.with_fields({"players": named})
         self.tree = tree
-        arms = [*tree.below("arms").fields.values()]
+
+    @cached_property
+    def rows(self) -> dict[str, Node]:
+        """Rows of sections by their key paths."""
+        tree, arms = self.tree, [*self.tree.below("arms").fields.values()]
         lists = [(name, tree.below(name)) for name in SECTIONS]
         lists += [("events", arm.below("add")) for arm in arms]
         lists += [("changes", holder.below("changes")) for holder in (tree, *arms)]
-        self.rows = {
+        return {
             row_path(section, row, position): row
             for section, rows in lists
             for position, row in enumerate(rows.items)
@@ -86,7 +91,7 @@ class Places:
         options or by an arm; a change of the value is the place then."""
         code, path, *texts = finding
         head, *steps = path.split(".")
-        row = self.rows.get(".".join([head, *steps[:1]]))
+        row = self.rows.get(f"{head}.{steps[0]}") if steps else None
         node = descend(self.tree, (head, *steps))
         if row is not None:
             node = descend(row, steps[1:])
@@ -182,6 +187,10 @@ def names_in(scenario: Scenario) -> Names:
     )
 
 
+_SECTIONS = FaultlessReadings[tuple[dict[str, Any], Node | None]](20_000)
+"""Sections, counted by their rows, which are frozen."""
+
+
 @cache
 def _model_of(part: str) -> type[Strict]:
     """A model of one field of a scenario alone."""
@@ -226,5 +235,13 @@ def read_part(
     if part == "players" and node is not None:
         fields = {part: with_policies_by_name(node, problems)}
     tree = tree.with_value(fields)
-    piece = read_piece(_model_of(part), tree, "", problems, names=names)
-    return {} if piece is None else {part: getattr(piece, part)}
+
+    def read() -> tuple[dict[str, Any], Node | None]:
+        """The field by its name, and the node that the key tells by its rows."""
+        piece = read_piece(_model_of(part), tree, "", problems, names=names)
+        return {} if piece is None else {part: getattr(piece, part)}, node
+
+    if part not in SECTIONS or node is None:
+        return read()[0]
+    key = part, names.key, *map(id, node.items)
+    return {**_SECTIONS.get(key, len(node.items), problems, read)[0]}

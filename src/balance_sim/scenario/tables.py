@@ -25,6 +25,7 @@ from balance_sim.scenario.diagnostics import (
     shown,
     unknown,
 )
+from balance_sim.scenario.documents import FaultlessReadings
 from balance_sim.scenario.files import ReadFile, Sources
 from balance_sim.scenario.layout import LIMITS, MOST_ROWS, SECTIONS, cell_type
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, iso_date, plain_scalar
@@ -38,6 +39,8 @@ TABLE_KEYS = ("table", "sheet", "sha256")
 MOST_LISTED = 1_000
 LONGEST_CELL = 1 << 17  # characters
 _NUMBER = re.compile(r"[0-9]{1,4}")
+_TABLES = FaultlessReadings[list[Node]](1 << 20)
+"""Rows of tables, counted by the bytes of their files."""
 _COW = {"ccode": "id", "cowcode": "id", "ccode1": "a", "ccode2": "b"}
 """Columns of COW numbers, and the fields that they give."""
 
@@ -81,8 +84,7 @@ def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) 
                     place = item.fields["table"]
                     raise refused(place, f"{section}[].table", "E015", why)
                 names.add((file.name, sheet))
-                records = _records(file, sheet, section)
-                rows += _rows(records, file, section, year, problems)
+                rows += table_rows(file, sheet, section, year, problems)
             except ScenarioError as error:
                 problems.extend(error.problems)
                 rows.append(Node(REFUSED, item.mark))
@@ -183,6 +185,20 @@ def _records(
     return csv_rows(file.text, file.shown, section)
 
 
+def table_rows(
+    file: ReadFile, sheet: object, section: str, year: int | None, problems: Diagnostics
+) -> list[Node]:
+    """All rows of a table; nobody may change the list. Raises ScenarioError where text
+    or header are refused."""
+
+    def read() -> list[Node]:
+        """The rows of the table."""
+        return _rows(_records(file, sheet, section), file, section, year, problems)
+
+    key = file, sheet, section, year
+    return _TABLES.get(key, len(file.data), problems, read)
+
+
 def _rows(
     records: Iterator[tuple[Mark, list[str]]],
     file: ReadFile,
@@ -190,7 +206,7 @@ def _rows(
     year: int | None,
     problems: Diagnostics,
 ) -> list[Node]:
-    """All rows of a table. Raises ScenarioError where text or header are refused."""
+    """Rows of a table from its records."""
     start = Mark(file.shown, 1, 1)
     mark, header = next(records, (start, []))
     if not header:
