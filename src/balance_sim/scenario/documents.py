@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import Any, ClassVar
 
@@ -47,8 +48,8 @@ class FaultlessReadings[Value]:
     What is handed out is shared: nobody may change it. Safe among threads."""
 
     def __init__(self, most: int) -> None:
-        sizes = itemgetter(0)
-        self._cache: LRUCache[Hashable, tuple[int, Value]] = LRUCache(most, sizes)
+        self._cache: LRUCache[Hashable, tuple[int, Value]]
+        self._cache = LRUCache(most, itemgetter(0))
         self._guard = threading.Lock()
 
     def get(
@@ -72,14 +73,12 @@ class FaultlessReadings[Value]:
         """
         with self._guard:
             entry = self._cache.get(key)
-        if entry is not None:
-            return entry[1]
-        count = len(problems)
-        value = read()
-        if len(problems) == count and size <= self._cache.maxsize:
-            with self._guard:
-                self._cache[key] = size, value
-        return value
+        if entry is None:
+            count, entry = len(problems), (size, read())
+            if len(problems) == count:
+                with self._guard, suppress(ValueError):  # larger than all may be
+                    self._cache[key] = entry
+        return entry[1]
 
 
 _TREES = FaultlessReadings[Node](1 << 19)
@@ -236,7 +235,7 @@ class _Reader:
         text, is_quoted = source.value, bool(source.style)
         is_text = is_quoted or path.endswith(("sha256", "theory.preset"))
         value: Any = text if is_text else plain_scalar(text)
-        control = CONTROL.search(text)
+        control = CONTROL.search(text) if is_quoted else None  # of an escape
         fault: Sequence[str] = value if isinstance(value, Unclear) else ()
         if control is not None:
             why = f"control character U+{ord(control.group()):04X}"
@@ -250,14 +249,14 @@ class _Reader:
 def _fault_of_key(key: Node, fields: Mapping[str, Node]) -> Sequence[str]:
     """Code, message and next step for what cannot stand as a key beside these fields;
     empty where it can, or was refused before."""
-    text = shown(key.text)
     if key.text == "<<" and not key.quoted:
         return "E020", "merge keys are not supported", "repeat the keys"
     if key.text in fields:
         line = fields[key.text].at.line
-        return "E014", f"`{text}` already given at line {line}", "remove one"
+        return "E014", f"`{shown(key.text)}` already given at line {line}", "remove one"
     if key.value is REFUSED or (key.value and isinstance(key.value, str)):
         return ()
+    text = shown(key.text)
     hint, earlier_key = "put it in quotes", [node.text for node in fields.values()][-1:]
     if key.text.isdigit() and earlier_key and earlier_key[0].isdigit():
         is_grouped = len(key.text) == 3 and earlier_key != ["0"]

@@ -12,7 +12,7 @@ import re
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from functools import reduce
 from typing import Any, NamedTuple
@@ -84,7 +84,7 @@ class Node:
 
     def with_value(self, value: object) -> Node:
         """The same place with another value."""
-        return replace(self, value=value)
+        return Node(value, self.mark, self.key, self.text, self.quoted)
 
     def with_fields(self, changes: Mapping[str, Node]) -> Node:
         """This mapping with some children replaced or added."""
@@ -195,6 +195,7 @@ _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_FIRST_OF_NUMBER = frozenset("+-.0123456789")
 _NO_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _PERCENT = re.compile(r"([-+]?[0-9]*[.,]?[0-9]+) ?%")
 _GROUPED = re.compile(r"[-+]?[0-9]{1,3}(?:[,' ][0-9]{3})+(?:\.[0-9]+)?")
@@ -259,10 +260,12 @@ def plain_scalar(text: str) -> Scalar | Unclear:
     """
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _FIRST_OF_NUMBER:
+        return text
     if _NO_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
     is_number = _FLOAT.fullmatch(text) is not None
-    if _AMBIGUOUS.fullmatch(text) or (is_number and _LEADING_ZERO.match(text)):
+    if (_LEADING_ZERO.match if is_number else _AMBIGUOUS.fullmatch)(text):
         why = f"ambiguous number `{shown(text, LONGEST_NUMBER)}`"
         return Unclear("E206", why, "write decimal digits, or quote it")
     if is_number and len(text) > LONGEST_NUMBER:

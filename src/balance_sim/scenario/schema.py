@@ -168,12 +168,12 @@ def sorted_rows[Row: SectionRow](rows: tuple[Row, ...]) -> tuple[Row, ...]:
 def _each_key_once[Row: SectionRow](rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """Rows sorted, each id once, and each dyad, whatever the order of its states."""
     keys: set[str] = set()
-    for place, row in enumerate(rows):
-        if row.key in keys:
-            is_id = row.KEYS == ("id",)
+    for place, key in enumerate(row.key for row in rows):
+        if key in keys:
+            is_id = rows[place].KEYS == ("id",)
             code, field = ("E015", f"[{place}].id") if is_id else ("E308", f"[{place}]")
-            raise refusal(code, f"`{row.key}` is given already", field=field)
-        keys.add(row.key)
+            raise refusal(code, f"`{key}` is given already", field=field)
+        keys.add(key)
     return sorted_rows(rows)
 
 
@@ -363,12 +363,14 @@ class Agreement(SectionRow):
                 hint = f"a date fixed beforehand is `scheduled_{name}`"
                 is_fixed = name in STAGES[1:3]
                 raise refusal("E215", why, hint if is_fixed else "", field=name)
-        dates = {
-            name: getattr(self, name) or getattr(self, f"scheduled_{name}", None)
-            for name in STAGES
-        }
+        dates = (
+            ("opened", self.opened),
+            ("signed", self.signed or self.scheduled_signed),
+            ("in_force", self.in_force or self.scheduled_in_force),
+            ("ended", self.ended),
+        )
         digits = ("year", "month", "day").index(self.precision) + 1
-        dated = [(name, day) for name, day in dates.items() if day is not None]
+        dated = [(name, day) for name, day in dates if day is not None]
         for (earlier, day), (later, later_day) in pairwise(dated):
             if later_day.timetuple()[:digits] < day.timetuple()[:digits]:
                 why = f"`{later}` {later_day} is before `{earlier}` {day}"

@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from typing import Any, NamedTuple
 from zipfile import BadZipFile, ZipFile
 
 from balance_sim.scenario.actors import of_cow_number
@@ -28,7 +29,14 @@ from balance_sim.scenario.diagnostics import (
 from balance_sim.scenario.documents import FaultlessReadings
 from balance_sim.scenario.files import ReadFile, Sources
 from balance_sim.scenario.layout import LIMITS, MOST_ROWS, SECTIONS, cell_type
-from balance_sim.scenario.nodes import REFUSED, Node, Unclear, iso_date, plain_scalar
+from balance_sim.scenario.nodes import (
+    REFUSED,
+    Node,
+    Scalar,
+    Unclear,
+    iso_date,
+    plain_scalar,
+)
 from balance_sim.scenario.validation import unknown_key
 
 MOST_COLUMNS = 100
@@ -43,6 +51,16 @@ _TABLES = FaultlessReadings[list[Node]](1 << 20)
 """Rows of tables, counted by the bytes of their files."""
 _COW = {"ccode": "id", "cowcode": "id", "ccode1": "a", "ccode2": "b"}
 """Columns of COW numbers, and the fields that they give."""
+
+
+class Column(NamedTuple):
+    """A column that is read: its place in the row, from 1; its name; the field that it
+    gives; what its cells hold."""
+
+    place: int
+    name: str
+    field: str
+    content: str
 
 
 def with_tables(tree: Node, base: str, sources: Sources, problems: Diagnostics) -> Node:
@@ -161,9 +179,10 @@ def csv_rows(
     try:
         for cells in reader:
             mark, line = Mark(file, line, 1), reader.line_num + 1
-            if max(map(len, cells), default=0) > LONGEST_CELL:
+            row = "".join(cells)
+            if len(row) > LONGEST_CELL < max(map(len, cells)):
                 raise csv.Error("a cell is too long")
-            if any(cell.strip() for cell in cells):
+            if row.strip():
                 yield mark, cells
     except csv.Error as error:
         why = f"not a CSV row: {error}"
@@ -211,15 +230,24 @@ def _rows(
     mark, header = next(records, (start, []))
     if not header:
         raise refused(start, section, "E004", "the table is empty", "write a header")
-    columns = _columns(header, section, mark)
-    rows: list[Node] = []
+    names, rows = _columns(header, section, mark), list[Node]()
+    columns = [
+        Column(
+            place,
+            name,
+            _COW.get(name, name),
+            "COW number" if name in _COW else cell_type(SECTIONS[section], name),
+        )
+        for place, name in enumerate(names, 1)
+        if name
+    ]
     for mark, cells in records:
         if len(rows) >= LIMITS.get(section, MOST_ROWS):
             raise refused(mark, section, "E022", f"more than {len(rows):,} rows")
-        if len(cells) == len(columns):
+        if len(cells) == len(names):
             rows.append(_row(cells, columns, mark, section, year, problems))
             continue
-        why = f"{len(cells)} cells, expected {len(columns)}"
+        why = f"{len(cells)} cells, expected {len(names)}"
         hint = "put cells that hold a comma in double quotes"
         problems.add(mark, section, "E604", why, hint)
         rows.append(Node(REFUSED, mark))
@@ -282,7 +310,7 @@ def _columns(header: Sequence[str], section: str, mark: Mark) -> list[str]:
 
 def _row(
     cells: Sequence[str],
-    columns: Sequence[str],
+    columns: Sequence[Column],
     mark: Mark,
     section: str,
     year: int | None,
@@ -292,8 +320,10 @@ def _row(
 
     Parameters
     ----------
-    cells, columns : sequence of str
-        Of the row, and what each holds.
+    cells : sequence of str
+        Of the row.
+    columns : sequence of Column
+        That are read.
     mark : Mark
         Where the row begins.
     section : str
@@ -304,30 +334,48 @@ def _row(
         Takes what is wrong with a cell.
     """
     fields: dict[str, Node] = {}
-    for place, (column, cell) in enumerate(zip(columns, cells, strict=True), 1):
-        if not column or not cell.strip():
+    for place, name, field, content in columns:
+        cell = cells[place - 1]
+        if not cell.strip():
             continue
         place_mark = Mark(mark.file, mark.line, place)
-        field = _COW.get(column, column)
-        cell_kind = cell_type(SECTIONS[section], field)
-        value: object = plain_scalar(cell) if cell_kind == "number" else cell
-        fault: Sequence[str] = value if isinstance(value, Unclear) else ()
-        if column in _COW:
-            value = of_cow_number(int(cell), year) if _NUMBER.fullmatch(cell) else None
-            why = f"`{shown(cell)}` is no COW number of a state with an ISO3 code"
-            hint = "see State System Membership, v2016"
-            fault = () if value else ("E303", why, hint)
-        elif cell_kind == "list":
-            items = cell.split(";", MOST_LISTED)
-            value = [Node(item, place_mark, text=item, quoted=True) for item in items]
-            if len(items) > MOST_LISTED:
-                fault = ("E022", f"more than {MOST_LISTED:,} items in a cell")
-        if fault:
-            problems.add(place_mark, f"{section}[].{column}", *fault)
+        value: Any = cell
+        if content != "text":
+            value = _cell_value(cell, content, place_mark, year)
+        if isinstance(value, Unclear):
+            problems.add(place_mark, f"{section}[].{name}", *value)
             value = REFUSED
-        is_text = cell_kind == "text"
-        fields[field] = Node(value, place_mark, text=cell, quoted=is_text)
+        is_text = content in ("text", "COW number")
+        fields[field] = Node(value, place_mark, None, cell, is_text)
     return Node(fields, mark)
+
+
+def _cell_value(
+    cell: str, content: str, place: Mark, year: int | None
+) -> Scalar | list[Node] | Unclear:
+    """What a cell holds, or why that is refused.
+
+    Parameters
+    ----------
+    cell : str
+        As it is written.
+    content : str
+        Of its column: `number`, `list` or `COW number`.
+    place : Mark
+        Of the cell.
+    year : int, optional
+        In which the scenario begins.
+    """
+    if content == "number":
+        return plain_scalar(cell)
+    if content == "list":
+        items = cell.split(";", MOST_LISTED)
+        if len(items) > MOST_LISTED:
+            return Unclear("E022", f"more than {MOST_LISTED:,} items in a cell", "")
+        return [Node(item, place, text=item, quoted=True) for item in items]
+    code = of_cow_number(int(cell), year) if _NUMBER.fullmatch(cell) else None
+    why = f"`{shown(cell)}` is no COW number of a state with an ISO3 code"
+    return code or Unclear("E303", why, "see State System Membership, v2016")
 
 
 def sheet_rows(
