@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
-from pydantic import create_model
+from pydantic import ValidationError
 
 from balance_sim.scenario.actors import Names, may_be_state
 from balance_sim.scenario.defaults import default_tree
@@ -21,7 +21,6 @@ from balance_sim.scenario.diagnostics import (
     problem,
 )
 from balance_sim.scenario.documents import FaultlessReadings
-from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import (
     LIMITS,
     MOST_ROWS,
@@ -31,10 +30,14 @@ from balance_sim.scenario.layout import (
     TOP,
     row_path,
 )
-from balance_sim.scenario.nodes import Node, descend, from_plain, merged
+from balance_sim.scenario.nodes import Node, descend, from_plain, merged, plain
 from balance_sim.scenario.players import with_policies_by_name
 from balance_sim.scenario.schema import Scenario, Versioned, sorted_rows
-from balance_sim.scenario.validation import read_piece, unknown_key
+from balance_sim.scenario.validation import (
+    read_piece,
+    report_refusals,
+    unknown_key,
+)
 from balance_sim.scenario.vocabulary import OTHER_SECTIONS
 
 
@@ -187,23 +190,23 @@ def names_in(scenario: Scenario) -> Names:
     )
 
 
-_SECTIONS = FaultlessReadings[tuple[dict[str, Any], Node | None]](20_000)
+_SECTIONS = FaultlessReadings[tuple[dict[str, Any], Node]](20_000)
 """Sections, counted by their rows, which are frozen."""
 
 
-@cache
-def _model_of(part: str) -> type[Strict]:
-    """A model of one field of a scenario alone."""
-    info = Scenario.model_fields[part]
-    fields: dict[str, Any] = {part: (info.annotation, info)}
-    return create_model(part, __base__=Strict, **fields)
+class _Draft(Scenario, frozen=False):
+    """A scenario of which one field at a time is validated, by one schema for all."""
+
+
+_BLANK = _Draft.model_construct()
 
 
 def checked_part(part: str, value: object, names: Names) -> Any:
     """One field of a scenario from plain values and models of what is below it. Raises
     ValueError where it is refused. names: what it may refer to."""
-    piece = _model_of(part).model_validate({part: value}, context=names)
-    return getattr(piece, part)
+    draft, validator = _BLANK.model_copy(), _Draft.__pydantic_validator__
+    validator.validate_assignment(draft, part, value, context=names)
+    return getattr(draft, part)
 
 
 def read_part(
@@ -227,21 +230,34 @@ def read_part(
     dict of str to object
         The field by its name, rows sorted; empty where it is refused.
     """
-    node = tree.get(part)
-    fields, limit = {} if node is None else {part: node}, LIMITS.get(part, MOST_ROWS)
-    if node is not None and max(len(node.fields), len(node.items)) > limit:
+    node, limit = tree.get(part), LIMITS.get(part, MOST_ROWS)
+    if node is None:
+        return _default(part, tree, problems)
+    if max(len(node.fields), len(node.items)) > limit:
         problems.add(node.at, part, "E022", f"more than {limit:,} {part}")
         return {}
-    if part == "players" and node is not None:
-        fields = {part: with_policies_by_name(node, problems)}
-    tree = tree.with_value(fields)
+    if part == "players":
+        node = with_policies_by_name(node, problems)
 
-    def read() -> tuple[dict[str, Any], Node | None]:
+    def read() -> tuple[dict[str, Any], Node]:
         """The field by its name, and the node that the key tells by its rows."""
-        piece = read_piece(_model_of(part), tree, "", problems, names=names)
-        return {} if piece is None else {part: getattr(piece, part)}, node
+        try:
+            return {part: checked_part(part, plain(node), names)}, node
+        except ValidationError as error:
+            root = tree.with_value({part: node})
+            report_refusals(error, root, "", Scenario, problems)
+        return {}, node
 
-    if part not in SECTIONS or node is None:
+    if part not in SECTIONS:
         return read()[0]
     key = part, names.key, *map(id, node.items)
     return {**_SECTIONS.get(key, len(node.items), problems, read)[0]}
+
+
+def _default(part: str, tree: Node, problems: Diagnostics) -> dict[str, Any]:
+    """A field that is not given, by its name; empty where it is required."""
+    info = Scenario.model_fields[part]
+    if info.is_required():
+        problems.add(tree, part, "E103", f"`{part}` is required")
+        return {}
+    return {part: info.get_default(call_default_factory=True)}

@@ -145,7 +145,8 @@ class SectionRow(WithActors):
     @property
     def key(self) -> str:
         """What names it in a key path."""
-        return self.key_of(self.__dict__.__getitem__)
+        values = self.__dict__
+        return values.get("id") or self.key_of(values.__getitem__)
 
     @property
     def path(self) -> str:

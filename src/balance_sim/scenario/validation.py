@@ -121,9 +121,34 @@ def read_piece[Model: Strict](
     try:
         return model.model_validate(plain(node), context=names)
     except ValidationError as error:
-        for details in error.errors(include_url=False):
-            _report(details, node, path, model, problems)
+        report_refusals(error, node, path, model, problems)
     return None
+
+
+def report_refusals(
+    error: ValidationError,
+    node: Node,
+    path: str,
+    model: type[Strict],
+    problems: Diagnostics,
+) -> None:
+    """Report all of pydantic's errors but those whose values were refused before.
+
+    Parameters
+    ----------
+    error : ValidationError
+        Of pydantic.
+    node : Node
+        What was validated.
+    path : str
+        Its key path.
+    model : type of Strict
+        That refused it.
+    problems : Diagnostics
+        Takes the diagnostics.
+    """
+    for details in error.errors(include_url=False):
+        _report(details, node, path, model, problems)
 
 
 def unknown_key(
