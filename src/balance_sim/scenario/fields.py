@@ -4,8 +4,7 @@ rest: strict ones, and those that name actors.
 What a field refers to is checked as it is read, by the names that the scenario defines
 (`actors.Names`, the context of the validation)."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: pydantic would evaluate the text of each.
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial

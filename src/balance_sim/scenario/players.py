@@ -1,8 +1,7 @@
 """Players of a scenario: policies, which act on what a player sees, as models and as a
 file may write them: by name, in a list, or shipped ones by their names alone."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: pydantic would evaluate the text of each.
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any

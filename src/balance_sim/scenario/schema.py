@@ -5,8 +5,7 @@ theory's preset, and validates the whole here: nothing later does so again. Date
 `datetime.date`, distances km, money billions of US dollars, people millions, rates per
 year. States are ISO3 codes, never positions."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: pydantic would evaluate the text of each.
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -893,7 +892,7 @@ class Scenario(ScenarioHead):
         design keep it. A scenario that was built by hand is its own."""
         return self if self.origin is None else self.origin
 
-    def counted_as(self, written: Any) -> Scenario:
+    def counted_as(self, written: Any) -> Self:
         """A copy whose classes are those of another scenario, or these; None: its
         own."""
         is_scenario = isinstance(written, Scenario)
