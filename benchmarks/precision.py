@@ -26,7 +26,6 @@ from direct_estimator import direct  # noqa: E402
 from plain_mesa import PlainModel  # noqa: E402
 
 import balance_sim as bs  # noqa: E402
-from balance_sim.effects.expected import expected  # noqa: E402
 from balance_sim.evidence.posterior.effect_draws import arm_effect  # noqa: E402
 from balance_sim.model.baseline import (  # noqa: E402
     Worlds,
@@ -34,12 +33,11 @@ from balance_sim.model.baseline import (  # noqa: E402
     with_classes,
 )
 from balance_sim.model.core import DIRECTIONS  # noqa: E402
+from balance_sim.study.control_variates import ControlVariates  # noqa: E402
 from balance_sim.study.draws import DrawnScenarios, joint_draws  # noqa: E402
-from balance_sim.study.filtered import (  # noqa: E402
-    FilteredSums,
-    focal_windows,
-    prospect_of,
-)
+from balance_sim.study.expected import expected  # noqa: E402
+from balance_sim.study.filtered import FilteredSums, prospect_of  # noqa: E402
+from balance_sim.study.talks_at_start import focal_windows  # noqa: E402
 
 WANTED = 0.001
 ARMS = CONTROL, ARM = "no_parade", "parade"
@@ -87,7 +85,7 @@ def timed[R](function: Callable[[], R]) -> tuple[R, float]:
 
 def direct_effects(worlds: Worlds, runs: int) -> np.ndarray:
     """(R,) filtered differences of the arm simulated beside its control arm."""
-    parts, windows = [], focal_windows(worlds)
+    parts, windows, variates = [], focal_windows(worlds), ControlVariates(worlds)
     for numbers in np.array_split(
         np.arange(runs, dtype=np.uint64), max(runs // 256, 1)
     ):
@@ -97,7 +95,9 @@ def direct_effects(worlds: Worlds, runs: int) -> np.ndarray:
         levels = []
         for arm, simulated in ((CONTROL, along), (ARM, beside[ARM])):
             measured = prospect, windows, worlds.baseline.direction, len(numbers)
-            sums = FilteredSums(worlds.arms[arm], simulated, *measured)
+            sums = FilteredSums(
+                worlds.arms[arm], simulated, *measured, variates.of(arm)
+            )
             levels.append(sums.by_direction(windows.longest)[:, COUNTER])
         parts.append(levels[1] - levels[0])
     return np.concatenate(parts)

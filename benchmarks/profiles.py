@@ -18,9 +18,10 @@ from balance_sim.games.plan import Game, load_game
 from balance_sim.games.players import PlayerMeasures
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.study.blocks import batch_runs, simulate_arms
-from balance_sim.study.filtered import FilteredSums, focal_windows, prospect_of
+from balance_sim.study.filtered import FilteredSums, prospect_of
 from balance_sim.study.outcomes import FILTERED
 from balance_sim.study.recorder import focal_recorder
+from balance_sim.study.talks_at_start import focal_windows
 
 SEED = 1
 

@@ -18,13 +18,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Floats
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.draws import joint_draws
+from balance_sim.study.expected import Estimator
 
 CONTROL, ARM, BEFORE, YEARS = "no_invasion", "invasion", 2021, (2022, 2023, 2024)
 AMERICAN = ("CAN", "USA")

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.parameter_draws import prior_draws
 from balance_sim.games.keep import PlayedGame
 from balance_sim.games.plan import load_game
@@ -30,6 +29,7 @@ from balance_sim.model.core import ORIGINS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.state import AgreementRows
 from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.study.expected import Estimator
 from balance_sim.study.scene import StateMetrics
 from balance_sim.study.spans import course, in_spans
 

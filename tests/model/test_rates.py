@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.expected import expected
 from balance_sim.model.baseline import _bisected, compile_worlds, expected_a_year, freeze, shift_to_rate
 from balance_sim.model.thinning import draw_opportunities, opportunity_rate, share_signed
 from balance_sim.scenario import Scenario, ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.schema import TERMS
+from balance_sim.study.expected import expected
 
 SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
 THREE = """schema: 1

@@ -9,14 +9,16 @@ import numpy as np
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
-from balance_sim.model.state import AgreementRows
+from balance_sim.model.state import AgreementRows, BusyChanges
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import simulate_arms
-from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
+from balance_sim.study.control_variates import ControlVariate, ControlVariates
+from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.outcomes import outcomes_of
 from balance_sim.study.recorder import focal_recorder
+from balance_sim.study.talks_at_start import Windows
 from scipy import stats
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +70,7 @@ def simulated(
     opportunities = draw_opportunities(world, seed, runs, worlds.most if thinned else None)
     thin = thinning(worlds.arms[arm], opportunities, worlds.bounds[arm])
     found = simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, seed, runs)
-    prospect = prospect_of(worlds, opportunities, windows)
+    prospect = prospect_of(worlds, found.opportunities, windows)
     direction = worlds.baseline.direction
     return FilteredSums(worlds.arms[arm], found, prospect, windows, direction, len(runs)), thin
 
@@ -112,6 +114,26 @@ def gaps(
                         total[arm, name] = total.get((arm, name), 0.0) + counted[name].sum()
     return {
         form: {key: np.concatenate(of) for key, of in found.items() if total[key] >= FEWEST}
+        for form, found in out.items()
+    }
+
+
+def variate_gaps(scenario: Scenario, arms: Sequence[str], runs: int) -> dict[str, Gaps]:
+    """Filtered estimates with a control variate less those without in each replication, by form of the variate."""
+    worlds = compile_worlds(scenario, (scenario.reference_arm, *arms))
+    variates = ControlVariates(worlds)
+    out: dict[str, Gaps] = {}
+    for seed, arm in enumerate(arms):
+        for first in range(0, runs, AT_ONCE):
+            numbers = np.arange(first, min(first + AT_ONCE, runs), dtype=np.uint64)
+            found, _ = simulated(worlds, arm, numbers, seed)
+            plain, variate = filtered_outcomes(found), variates.of(arm)
+            for form in (controlled, always_idle, bare_variate):
+                for name, values in filtered_outcomes(form(found, variate)).items():
+                    parts = out.setdefault(form.__name__, {}).setdefault((arm, name), [])
+                    parts.append(values - plain[name])
+    return {
+        form: {key: gap for key, parts in found.items() if (gap := np.concatenate(parts)).any()}
         for form, found in out.items()
     }
 
@@ -170,3 +192,18 @@ def doubled(found: FilteredSums, thin: Thinning) -> FilteredSums:
     again = (clock[row[1:]] == clock[row[:-1]]) & (step[row[1:]] == step[row[:-1]])
     weight[row[1:][again]] /= 1.0 - found.simulated.consent[row[:-1][again]]
     return with_consent(found, weight)
+
+
+def controlled(found: FilteredSums, variate: ControlVariate) -> FilteredSums:
+    return replace(found, variate=variate)
+
+
+def always_idle(found: FilteredSums, variate: ControlVariate) -> FilteredSums:
+    """The variate expects what it would be if no clock were ever busy."""
+    return replace(controlled(found, variate), simulated=replace(found.simulated, busy=BusyChanges.joined(())))
+
+
+def bare_variate(found: FilteredSums, variate: ControlVariate) -> FilteredSums:
+    """The variate's opportunities are not divided by the probability that they were kept."""
+    kept = np.ones(len(found.simulated.kept))
+    return replace(controlled(found, variate), simulated=replace(found.simulated, kept=kept))

@@ -18,8 +18,9 @@ from balance_sim.model.engine import filtered
 from balance_sim.model.state import AgreementRows
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.estimates import dyad_effects
-from balance_sim.study.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
+from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.tables import SUM, dyad_table, with_states
+from balance_sim.study.talks_at_start import Windows
 from replications import MEAN, four_states, simulated, windows_of
 from replications import by_hand as scenario
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.expected import ExpectedSignatures, expected
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
@@ -16,6 +15,7 @@ from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
 from balance_sim.study.arms import chosen_arms, headline_arm
+from balance_sim.study.expected import ExpectedSignatures, expected
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.spans import at_start, course, in_spans, spans, walk, with_event
 from direct_estimator import direct
@@ -167,7 +167,7 @@ def test_no_event_no_effect(beijing: Scenario) -> None:
 
 @pytest.mark.slow
 def test_it_is_near_the_filtered_effect(beijing: Scenario, worlds: Worlds) -> None:
-    """Within 2 % and four standard errors, in the control arm's level and in two arms' effects."""
+    """Within 2 %, the control arm's level; two arms' effects within 2 % and four standard errors."""
     outcome = "accords_counter_365"
     arms = ("no_parade", "parade", "washington_doubted")
     result = run(beijing, runs=96, seed=11, arms=arms)
@@ -176,7 +176,7 @@ def test_it_is_near_the_filtered_effect(beijing: Scenario, worlds: Worlds) -> No
     found = expected(worlds, arms)
     direction = worlds.baseline.direction
     of = {arm: found[arm].outcomes(direction)[outcome] for arm in arms}
-    assert of["no_parade"] == pytest.approx(levels.loc["no_parade", "mean"], abs=4 * levels.loc["no_parade", "mcse"])
+    assert of["no_parade"] == pytest.approx(levels.loc["no_parade", "mean"], rel=0.02)
     for arm in arms[1:]:
         row = effects.loc[arm]
         assert abs(of[arm] - of["no_parade"] - row["mean"]) <= 0.02 * abs(row["mean"]) + 4 * row["mcse"], arm

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.effects.expected import expected
 from balance_sim.effects.run import run
 from balance_sim.evidence.goodness.dyad_probabilities import Sought, probabilities_along
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.thinning import chance_under_way, mean_openness, openness_at, openness_on
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.expected import expected
 from balance_sim.study.filtered import FilteredSums, prospect_of
 from direct_estimator import direct
 from replications import by_hand, four_states, simulated

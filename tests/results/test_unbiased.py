@@ -17,7 +17,10 @@ from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.lags import signed_within
+from balance_sim.study.control_variates import ClockChanges, ControlVariates
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
+from balance_sim.study.talks_at_start import focal_windows
 from direct_estimator import direct
 from replications import (
     SCENARIOS,
@@ -31,6 +34,7 @@ from replications import (
     most,
     noise,
     small,
+    variate_gaps,
     z_of,
 )
 
@@ -107,6 +111,40 @@ def test_other_shapes_drawn_acts_and_a_guest(tmp_path: Path) -> None:
     )
     found = gaps(scenario, ["no_summit", "reassured"], 1200)["right"]
     assert looks_like_noise(found, scenario)
+
+
+# --- control variates ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_control_variate_moves_no_mean(tmp_path: Path) -> None:
+    """Held to the filtered estimate without it, which is far more exact than the count; other forms move it."""
+    for scenario in (fast(tmp_path), with_values(feedback(tmp_path), {"step_days": 4.0})):
+        found = variate_gaps(scenario, ["no_summit", "summit"], 1000)
+        limit, scores = most(len(found["controlled"])), {form: largest(of) for form, of in found.items()}
+        assert len(found["controlled"]) > 25
+        assert scores.pop("controlled") < limit < min(scores.values()), scores
+
+
+def test_an_idle_clock_is_worth_the_integral_of_what_it_opens(tmp_path: Path) -> None:
+    """From the beginning of a step on: quadrature of rate * v * S, with S in the windows of the report."""
+    worlds = compile_worlds(with_values(feedback(tmp_path), {"step_days": 4.0}))
+    variate, world = ControlVariates(worlds).of("summit"), worlds.arms["summit"]
+    step, dyad, kind = np.array([0, 1, 2, 7, 12]), np.array([0, 4, 4, 7, 2]), np.array([0, 1, 2, 1, 0])
+    changes = ClockChanges(step, np.zeros(5, dtype=int), dyad, kind, np.array([1.0, -1.0, 1.0, 1.0, -1.0]))
+    assert not np.isin(world.grid[step], variate.signatures.edges).all()  # inside of a span too
+    ladder, collapse = world.ladder, world.rules.collapse_rate / 365.25
+    for days in worlds.scenario.report.windows:
+        first, stop = focal_windows(worlds).bounds(days)
+        found = variate.changed(changes, days)
+        for row, (s, p, m) in enumerate(zip(step, dyad, kind, strict=True)):
+            day = np.linspace(world.grid[s], stop, 400_001)
+            day = (day[1:] + day[:-1]) / 2
+            lag = ladder.talks_shape[m], ladder.talks_days[m], collapse
+            signed = signed_within(np.maximum(stop - day, 0.0), *lag) - signed_within(np.maximum(first - day, 0.0), *lag)
+            opens = variate.openings[np.searchsorted(variate.signatures.edges, day) - 1, p, m]
+            wanted = (variate.rate[p, m] * opens * signed).mean() * (stop - world.grid[s])
+            assert found[row] == pytest.approx(changes.sign[row] * wanted, rel=1e-4, abs=1e-12), (days, row)
 
 
 # --- the direct estimate -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from balance_sim.scenario.defaults import exercise_distribution
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.draws import with_draws
 from balance_sim.study.exercises import Exercises
-from balance_sim.study.filtered import focal_windows
+from balance_sim.study.talks_at_start import focal_windows
 
 RUNS = 600
 

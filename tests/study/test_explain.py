@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from balance_sim.cli.program import main
 from balance_sim.effects.explain import explain
-from balance_sim.effects.explain.attribution import GROUPS, Attribution, Coalitions, StepOfArm, attribute, mixed
+from balance_sim.effects.explain.attribution import Attribution, attribute
+from balance_sim.effects.explain.coalitions import GROUPS, Coalitions, StepOfArm, mixed
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
 from balance_sim.effects.explain.timeline import Timeline, tell
 from balance_sim.effects.run import run

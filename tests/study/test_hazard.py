@@ -20,7 +20,8 @@ from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
 from balance_sim.scenario import load_scenario
-from balance_sim.study.filtered import FilteredSums, Windows, prospect_of
+from balance_sim.study.filtered import FilteredSums, prospect_of
+from balance_sim.study.talks_at_start import Windows
 from scipy.linalg import expm
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"

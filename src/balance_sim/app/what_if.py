@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import effect_of, largest_first
 from balance_sim.model.baseline import Worlds, compile_worlds, feared, with_classes
 from balance_sim.model.core import Floats
@@ -30,6 +29,7 @@ from balance_sim.scenario.nodes import from_plain
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.show import wording as say
 from balance_sim.study.arms import chosen_arms, headline_arm
+from balance_sim.study.expected import Estimator
 from balance_sim.study.outcomes import headline_outcome
 from balance_sim.study.spans import at_start
 

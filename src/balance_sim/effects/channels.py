@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.model.baseline import Worlds, compile_beside, compile_worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import with_events
@@ -27,6 +26,7 @@ from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.variance import shapley
+from balance_sim.study.expected import Estimator, Expected
 
 if TYPE_CHECKING:
     import pandas as pd

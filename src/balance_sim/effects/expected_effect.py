@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.effects.channels import expected_forms, parts
-from balance_sim.effects.expected import Estimator, Expected
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints
 from balance_sim.scenario.errors import OneLine, WrongRequest
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, headline_arm
+from balance_sim.study.expected import Estimator, Expected
 from balance_sim.study.outcomes import Outcome, headline_outcome
 
 if TYPE_CHECKING:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.effects.expected_effect import ExpectedEffect, effect_of
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Floats, Ints
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
+from balance_sim.study.expected import Estimator
 from balance_sim.study.outcomes import Outcome
 
 STEP = 14

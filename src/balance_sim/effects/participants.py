@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 
 from balance_sim import registry
-from balance_sim.effects.expected import Expected, ExpectedSignatures
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds, standing, step_before, with_participants
 from balance_sim.model.beliefs import members
@@ -24,7 +23,7 @@ from balance_sim.model.engine import perceive
 from balance_sim.model.streams import PLACEBO, stream_label
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Event, Scenario
-from balance_sim.study.filtered import Windows
+from balance_sim.study.expected import Expected, ExpectedSignatures
 from balance_sim.study.scene import EventRoles, focal_roles, roles_of
 from balance_sim.study.spans import (
     WillingnessOverTime,
@@ -35,6 +34,7 @@ from balance_sim.study.spans import (
     spans,
     with_each_event,
 )
+from balance_sim.study.talks_at_start import Windows
 
 StateSet = tuple[int, ...]
 Verdict = Literal["specific", "not specific", "fades", "does not fade", "too few"]

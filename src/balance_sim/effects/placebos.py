@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.effects.expected import ExpectedSignatures
 from balance_sim.effects.participants import (
     ALIKE,
     COUNTER,
@@ -33,8 +32,9 @@ from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.schema import Event, Scenario
-from balance_sim.study.filtered import TalksAtStart, Windows
+from balance_sim.study.expected import ExpectedSignatures
 from balance_sim.study.spans import at_start, course, in_spans, with_event
+from balance_sim.study.talks_at_start import TalksAtStart, Windows
 
 if TYPE_CHECKING:
     import pandas as pd

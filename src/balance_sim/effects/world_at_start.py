@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import (
     ON_THEIR_SIDE,
     OTHER_SIDE,
@@ -31,8 +30,9 @@ from balance_sim.scenario.load import ScenarioSource, scenario_from
 from balance_sim.scenario.reading import Finding
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import signed_within
-from balance_sim.study.filtered import Windows, focal_windows
+from balance_sim.study.expected import Estimator
 from balance_sim.study.spans import at_start
+from balance_sim.study.talks_at_start import Windows, focal_windows
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from itertools import batched, islice
 
 import numpy as np
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.evidence.posterior.effect_draws import over_draws
 from balance_sim.games.choice import own_outcomes
 from balance_sim.games.extensive_form import (
@@ -41,6 +40,7 @@ from balance_sim.model.world import differ_in_evidence
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.schema import Arm, Scenario
 from balance_sim.study.draws import Draws
+from balance_sim.study.expected import Estimator
 from balance_sim.study.jobs import Progress
 from balance_sim.study.spans import beside_of, course, in_spans
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import (
     Worlds,
     compile_worlds,
@@ -29,6 +28,7 @@ from balance_sim.model.classes import LISTS
 from balance_sim.model.core import Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.state import AgreementRows
+from balance_sim.study.expected import Estimator
 from balance_sim.study.outcomes import Outcome, days_after, is_new
 from balance_sim.study.scene import StateMetrics
 from balance_sim.study.spans import WillingnessOverTime, course, in_spans

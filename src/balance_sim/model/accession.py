@@ -52,6 +52,7 @@ from balance_sim.model.state import (
     Applications,
     BlockState,
     Candidacies,
+    set_busy,
 )
 from balance_sim.model.streams import (
     ACCESSION,
@@ -417,6 +418,6 @@ def _bind(
     _, first = np.unique(clock, return_index=True)  # two may enter at once
     legs = legs.take(np.intersect1d(first, np.flatnonzero(is_free)))
     legs.stage[:], legs.ended[:] = 1, NEVER
-    state.busy[legs.run, legs.dyad, legs.kind] = True
+    set_busy(state, legs, is_busy=True)
     state.touched[legs.run, legs.dyad] = True
     state.agreements.add_rows(legs)

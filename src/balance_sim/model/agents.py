@@ -22,8 +22,10 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
 from balance_sim.model.state import (
     BlockState,
+    BusyChanges,
     InvalidNumber,
     Simulated,
+    note_busy,
     refuse_invalid,
 )
 from balance_sim.model.thinning import draw_opportunities, thinning
@@ -227,19 +229,15 @@ class BalanceModel(mesa.Model):
         self.world: World = self._arm
         self.key = seed
         runs = np.array([whole_number("run", run, 0, 2**64 - 1)], dtype=np.uint64)
-        own_way = any(
-            getattr(agent_class, name) is not getattr(StateAgent, name)
-            for name in DECIDES
-        )
         self.opportunities = draw_opportunities(
             self.worlds.reference, seed, runs
         )  # all: no bound can be exceeded
         self.thin = thinning(
             self.world,
             self.opportunities,
-            None if own_way else self.worlds.bounds[self.arm],
+            None if decides_otherwise(agent_class) else self.worlds.bounds[self.arm],
         )
-        self.consent: list[Floats] = []
+        self.answers: list[engine.Answers] = []
         self.state: BlockState = engine.begin(
             self.world, self.worlds.baseline, seed, runs
         )
@@ -307,6 +305,7 @@ class BalanceModel(mesa.Model):
         world, state, opportunities = self.world, self.state, self.opportunities
         start, stop = world.grid[self.at], world.grid[self.at + 1]
         first_row, stop_row = opportunities.starts[self.at : self.at + 2]
+        note_busy(state, self.at)
         self._rows = engine.open_to_consent(
             world, opportunities, self.thin, state, first_row, stop_row
         )
@@ -314,11 +313,10 @@ class BalanceModel(mesa.Model):
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
         agreed, sides = self._answers()
-        consent = np.zeros(stop_row - first_row)
-        consent[self._rows - first_row] = engine.filtered(
-            world, opportunities, self.thin, state, self._rows, sides
-        )
-        self.consent.append(consent)
+        answered = opportunities, self.thin, state, self._rows
+        opens = engine.filtered(world, *answered, sides)
+        kept = engine.kept_with(*answered)
+        self.answers.append(engine.Answers(self._rows, opens, kept))
         seekers = accession.seekers_in(world, state, self.at)
         willing = None if seekers is None else self._cast(seekers.ballots)
         rows = self._rows[agreed]
@@ -398,11 +396,14 @@ class BalanceModel(mesa.Model):
     def simulated(self) -> Simulated:
         """What the replication leaves behind so far, as `engine.simulate` returns
         it."""
-        remaining = len(self.opportunities.day) - sum(map(len, self.consent))
-        consent = np.concatenate([*self.consent, np.zeros(remaining)])
-        ended = self.state.accessions, self.state.enacted
-        drawn = self.opportunities, consent
-        return Simulated(self.state.agreements, *drawn, *ended)
+        return Simulated(
+            self.state.agreements,
+            self.opportunities,
+            *engine.Answers.joined(self.answers).over(len(self.opportunities.day)),
+            BusyChanges.joined(self.state.busy_changes),
+            self.state.accessions,
+            self.state.enacted,
+        )
 
     def _look(self) -> None:
         self.world = engine.take_turn(self._arm, self.state, self.at, self.key)
@@ -411,6 +412,13 @@ class BalanceModel(mesa.Model):
         self.view: View = engine.perceive(self.world, self.state, self.at)
         engine.watch_margins(self.world, self.worlds.baseline, self.state)
         look(self.world, self.state, self.view)
+
+
+def decides_otherwise(agent_class: type[StateAgent]) -> bool:
+    """Whether its agents decide in another way than the engine's states."""
+    return any(
+        getattr(agent_class, name) is not getattr(StateAgent, name) for name in DECIDES
+    )
 
 
 def agent_class_named(name: str) -> type[StateAgent]:

@@ -37,11 +37,14 @@ from balance_sim.model.sights import look
 from balance_sim.model.state import (
     AgreementRows,
     BlockState,
+    BusyChanges,
     Simulated,
     begin_network,
     count_in_force,
+    note_busy,
     refresh,
     refuse_invalid,
+    set_busy,
 )
 from balance_sim.model.thinning import openness_on, with_all_of, within_margins
 from balance_sim.model.willingness import consent, willingness
@@ -66,6 +69,32 @@ AFTER_START = (
 """Fields in which worlds that begin alike may differ."""
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Opportunities at which two states were asked, A of them, in their order.
+
+    rows : (A,) which
+    opens : (A,) probability that talks opened, over `kept`
+    kept : (A,) probability with which each was kept"""
+
+    rows: Ints
+    opens: Floats
+    kept: Floats
+
+    @staticmethod
+    def joined(parts: Sequence[Answers]) -> Answers:
+        """Those of several steps."""
+        none = Answers(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+        columns = [(part.rows, part.opens, part.kept) for part in (none, *parts)]
+        return Answers(*map(np.concatenate, zip(*columns, strict=True)))
+
+    def over(self, count: int) -> tuple[Floats, Ints, Floats]:
+        """`consent`, (count,), `asked` and `kept` of `Simulated`."""
+        consent = np.zeros(count)
+        consent[self.rows] = self.opens
+        return consent, self.rows, self.kept
+
+
 @dataclass
 class Course:
     """An arm's replications under way.
@@ -73,21 +102,27 @@ class Course:
     opportunities, thin : with every opportunity of replications that have left their
         margins
     observe : sees each step, after it has been perceived
-    consent : of each step so far, what `advance` returns"""
+    answers : of each step so far"""
 
     world: World
     opportunities: Opportunities
     thin: Thinning
     observe: Observer
-    consent: list[Floats] = field(default_factory=list)
+    answers: list[Answers] = field(default_factory=list)
 
     def ended(self, state: BlockState) -> Simulated:
         """What is left behind. state: after the last step, of which nobody sees the
         network any more."""
         accession.settle_accessions(self.world, state)
         settle(self.world, state)
-        drawn = self.opportunities, np.concatenate(self.consent)
-        return Simulated(state.agreements, *drawn, state.accessions, state.enacted)
+        return Simulated(
+            state.agreements,
+            self.opportunities,
+            *Answers.joined(self.answers).over(len(self.opportunities.day)),
+            BusyChanges.joined(state.busy_changes),
+            state.accessions,
+            state.enacted,
+        )
 
 
 def begin(
@@ -122,13 +157,9 @@ def begin(
     state = begin_network(world, runs)
     agreements = agreements.take(np.arange(len(agreements.run)))
     state.agreements, announced = agreements, agreements.stage == 1
-    under_way = agreements.stage < 2
+    under_way = agreements.take(np.flatnonzero(agreements.stage < 2))
     state.touched[agreements.run[announced], agreements.dyad[announced]] = True
-    state.busy[
-        agreements.run[under_way],
-        agreements.dyad[under_way],
-        agreements.kind[under_way],
-    ] = True
+    set_busy(state, under_way, is_busy=True)
     if world.hazards is not None:
         provoke(world, state, seed)
     if world.pacts is not None:
@@ -213,11 +244,12 @@ def proceed(
         elif not all(within_margins(v, baseline, state).all() for v in versions):
             return step
         look(present, state, view)
+        note_busy(state, step)
         for course, version in zip(courses, versions, strict=True):
             course.observe(version, state, view)
         by_arm = advance(present, baseline, courses, state, view, seed)
-        for course, consent_in_step in zip(courses, by_arm, strict=True):
-            course.consent.append(consent_in_step)
+        for course, answers in zip(courses, by_arm, strict=True):
+            course.answers.append(answers)
     return steps.stop
 
 
@@ -278,7 +310,7 @@ def advance(
     state: BlockState,
     view: View,
     seed: int,
-) -> list[Floats]:
+) -> list[Answers]:
     """One step: talks open and go on, agreements are signed; then effort follows
     insecurity.
 
@@ -293,10 +325,8 @@ def advance(
 
     Returns
     -------
-    list of (K,)
-        the step's part of `Simulated.consent` in each of these arms: for each of its
-        opportunities the probability that talks opened, over the probability that it
-        was kept
+    list of Answers
+        in each of these arms
     """
     opportunities = courses[0].opportunities
     first, stop = opportunities.starts[view.step : view.step + 2]
@@ -313,11 +343,9 @@ def advance(
         own_sides = sides
         if own_rows is not rows:
             own_sides = sides[np.searchsorted(rows, own_rows)]
-        filtered_consent = np.zeros(stop - first)
-        filtered_consent[own_rows - first] = filtered(
-            world, opportunities, course.thin, state, own_rows, own_sides
-        )
-        by_arm.append(filtered_consent)
+        answered = opportunities, course.thin, state, own_rows
+        opens = filtered(world, *answered, own_sides)
+        by_arm.append(Answers(own_rows, opens, kept_with(*answered)))
     seekers = accession.seekers_in(world, state, view.step)
     willing = None
     if seekers is not None:
@@ -382,18 +410,26 @@ def filtered(
     Its sum over opportunities has the expectation of the number of talks opened
     (filtered Monte Carlo: Glasserman 1993, Mathematics of Operations Research 18(3)).
     Of two opportunities of one dyad and type in one step the earlier counts: a later
-    one has its talks only where the earlier ones have none. Past the margins a bound no
-    longer holds, and nothing is thinned."""
+    one has its talks only where the earlier ones have none."""
     run, dyad = opportunities.run.take(rows), opportunities.dyad.take(rows)
-    kept_with = np.where(state.within.take(run), thin.bound.take(rows), 1.0)
     openness = openness_on(world, dyad, opportunities.day.take(rows))
-    opens = openness * sides.prod(axis=1) / kept_with
+    kept = kept_with(opportunities, thin, state, rows)
+    opens = openness * sides.prod(axis=1) / kept
     clock = clock_of(world, run, dyad, opportunities.kind.take(rows))
     none_yet = np.ones(len(rows))
     # few; rows are sorted by dyad and type within a step
     for later in np.flatnonzero(clock[1:] == clock[:-1]) + 1:
         none_yet[later] = none_yet[later - 1] * (1.0 - opens[later - 1])
     return np.asarray(opens * none_yet)
+
+
+def kept_with(
+    opportunities: Opportunities, thin: Thinning, state: BlockState, rows: Ints
+) -> Floats:
+    """(K,) probability with which each opportunity was kept. Past the margins a bound
+    no longer holds, and nothing is thinned."""
+    is_within = state.within.take(opportunities.run.take(rows))
+    return np.where(is_within, thin.bound.take(rows), 1.0)
 
 
 def act(

@@ -22,7 +22,7 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.state import AgreementRows, BlockState
+from balance_sim.model.state import AgreementRows, BlockState, set_busy
 from balance_sim.model.streams import (
     AGREEMENT,
     ASSUMED_TALKS,
@@ -251,7 +251,7 @@ def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
             agreements.key[entered], AgreementDraw.END, world.rules.end_rate
         )
         agreements.ended[entered] = agreements.in_force[entered] + lifetime
-    state.busy[agreements.run[due], agreements.dyad[due], agreements.kind[due]] = False
+    set_busy(state, agreements.take(due), is_busy=False)
     ended = np.flatnonzero((agreements.stage == 2) & (agreements.ended <= day))
     agreements.stage[ended] = 3
     return entered, ended
@@ -276,7 +276,7 @@ def open_talks(
     agreements.length = _lengths(world, opportunities, rows, key, kind)
     fails_after = wait(key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate)
     agreements.fails = agreements.opened + fails_after
-    state.busy[run, dyad, kind] = True
+    set_busy(state, agreements, is_busy=True)
     state.agreements.add_rows(agreements)
 
 
@@ -310,9 +310,7 @@ def sign_talks(world: World, state: BlockState, start: float, stop: float) -> No
     failed = rows[failing]
     agreements.stage[failed] = 3
     agreements.ended[failed] = agreements.fails[failed]
-    state.busy[
-        agreements.run[failed], agreements.dyad[failed], agreements.kind[failed]
-    ] = False
+    set_busy(state, agreements.take(failed), is_busy=False)
     if signing.any():
         agreements.stage[rows[signing]] = 1
         agreements.signed[rows[signing]] = signature[signing]
@@ -343,7 +341,7 @@ def sign_given(world: World, state: BlockState, rows: Ints, seed: int) -> None:
     signed.in_force = entry_into_force(
         world, signed, np.arange(len(row)), signings.in_force[row]
     )
-    state.busy[run, dyad, kind] = True
+    set_busy(state, signed, is_busy=True)
     state.touched[run, dyad] = True
     state.agreements.add_rows(signed)
     _remember(world, state, signed.take(np.flatnonzero(signings.bilateral[row])))

@@ -7,6 +7,7 @@ force and end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -202,6 +203,24 @@ def refuse_invalid(
 
 
 @dataclass(frozen=True)
+class BusyChanges:
+    """Clocks that became busy, or idle again, by the beginning of a step. Arrays (K,),
+    by step."""
+
+    step: Ints
+    clock: Ints  # place in a flat (R, P, M)
+    is_busy: Bools
+
+    @staticmethod
+    def joined(parts: Sequence[BusyChanges]) -> BusyChanges:
+        """Those of several steps."""
+        nowhere = np.zeros(0, dtype=np.int64)
+        none = BusyChanges(nowhere, nowhere, np.zeros(0, dtype=bool))
+        columns = [(part.step, part.clock, part.is_busy) for part in (none, *parts)]
+        return BusyChanges(*map(np.concatenate, zip(*columns, strict=True)))
+
+
+@dataclass(frozen=True)
 class Simulated:
     """What a block of replications of one arm leaves behind.
 
@@ -210,12 +229,17 @@ class Simulated:
     given the run's past, divided by the probability that it was kept; 0 where the clock
     was busy. Its sum over opportunities has the expectation of the number of talks
     opened, and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
-    Operations Research 18(3)). accessions: None where no state can join a pact;
-    enacted: None without policies."""
+    Operations Research 18(3)). asked: (A,) rows of those at which two states were
+    asked, and kept: (A,) probability with which each of them was kept. busy: when
+    clocks were. accessions: None where no state can join a pact; enacted: None without
+    policies."""
 
     agreements: AgreementRows
     opportunities: Opportunities
     consent: Floats
+    asked: Ints
+    kept: Floats
+    busy: BusyChanges
     accessions: Accessions | None = None
     enacted: Enacted | None = None
 
@@ -229,6 +253,7 @@ class BlockState(OneLine):
     day: float
     in_force: npt.NDArray[np.int16]  # (R, P, M) agreements of a kind in force
     busy: Bools  # (R, P, M) in talks or signed
+    was_busy: Bools  # (R, P, M) when `note_busy` last looked
     depth: Floats  # (R, n, n)
     calm: Floats  # (R, P)
     within: Bools  # (R,) within the margins of its upper bounds so far
@@ -248,6 +273,8 @@ class BlockState(OneLine):
     accessions: Accessions | None = None
     enacted: Enacted | None = None
     turned: int = -1  # last step of which the beginning has taken effect
+    clocks_set: list[Ints] = field(default_factory=list)  # busy or idle, in this step
+    busy_changes: list[BusyChanges] = field(default_factory=list)  # one a step
 
 
 NETWORK = (
@@ -330,6 +357,7 @@ def begin_network(world: World, runs: Keys) -> BlockState:
         day=0.0,
         in_force=for_each(start.in_force),
         busy=np.zeros((replications, *start.in_force.shape), dtype=bool),
+        was_busy=np.zeros((replications, *start.in_force.shape), dtype=bool),
         depth=for_each(depth),
         calm=for_each(start.calm),
         within=np.ones(replications, dtype=bool),
@@ -367,6 +395,25 @@ def repeated(state: BlockState, runs: int) -> BlockState:
     audiences, n = len(state.workspace.beliefs) - 3, state.partners.shape[-1]
     room = Workspace.lay(runs, audiences, n, runs)
     return replace(state, **columns, agreements=rows, workspace=room)
+
+
+def set_busy(state: BlockState, rows: AgreementRows, *, is_busy: bool) -> None:
+    """The clocks of some agreements become busy, or idle."""
+    where = rows.run, rows.dyad, rows.kind
+    clock = np.ravel_multi_index(where, state.busy.shape)
+    np.put(state.busy, clock, is_busy)
+    state.clocks_set.append(clock)
+
+
+def note_busy(state: BlockState, step: int) -> None:
+    """Note which clocks have become busy, or idle again, since the step before."""
+    clock = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *state.clocks_set]))
+    clock = clock[state.busy.take(clock) != state.was_busy.take(clock)]
+    is_busy = state.busy.take(clock)
+    np.put(state.was_busy, clock, is_busy)
+    changes = BusyChanges(np.full(len(clock), step), clock, is_busy)
+    state.busy_changes.append(changes)
+    state.clocks_set.clear()
 
 
 def count_in_force(state: BlockState, rows: Ints, by: int) -> None:

@@ -36,11 +36,11 @@ from balance_sim.model.state import (
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.world import differ_in_evidence, steps_alike
 from balance_sim.study.arms import EXTRA_EVERY, ExtraArms
+from balance_sim.study.control_variates import ControlVariate, ControlVariates
 from balance_sim.study.filtered import (
     FilteredSums,
     Prospect,
     filtered_outcomes,
-    focal_windows,
     prospect_of,
 )
 from balance_sim.study.outcomes import (
@@ -56,6 +56,7 @@ from balance_sim.study.tables import (
     dyad_table,
     runs_table,
 )
+from balance_sim.study.talks_at_start import focal_windows
 
 BATCH = 256
 """Replications simulated together; more would not be faster, fewer would not either;
@@ -145,6 +146,7 @@ class Batch:
         arm: str,
         simulated: Simulated,
         prospect: Prospect,
+        variate: ControlVariate | None = None,
     ) -> None:
         """Put an arm's agreements and exercises into the batch, with its filtered
         estimates. prospect: of its opportunities."""
@@ -155,6 +157,7 @@ class Batch:
             focal_windows(worlds),
             self.recorder.cast.direction,
             len(self.numbers),
+            variate,
         )
         self.agreements[arm] = simulated.agreements
         self.accessions[arm] = simulated.accessions
@@ -204,6 +207,7 @@ def simulate_block(
     arms: Sequence[str],
     extra: ExtraArms | None = None,
     options: BlockOptions | None = None,
+    variates: ControlVariates | None = None,
 ) -> BlockTables:
     """All arms of a block's replications.
 
@@ -221,6 +225,8 @@ def simulate_block(
         arms that every fourth replication is simulated in too
     options : BlockOptions, optional
         own agents, parameters drawn for each replication, further outcomes
+    variates : ControlVariates, optional
+        of these worlds, if at hand
 
     Returns
     -------
@@ -228,7 +234,8 @@ def simulate_block(
         the same whatever the worker, the order, or other blocks
     """
     options = options or BlockOptions()
-    batches = simulate_batches(worlds, seed, block.numbers, arms, options)
+    variates = variates or ControlVariates(worlds)
+    batches = simulate_batches(worlds, seed, block.numbers, arms, options, variates)
     tables = tabulate(worlds, batches)
     if extra is None:
         return tables
@@ -271,10 +278,11 @@ def simulate_batches(
     numbers: Keys,
     arms: Sequence[str],
     options: BlockOptions,
+    variates: ControlVariates | None = None,
 ) -> list[Batch]:
     """Replications of several arms, as many at a time as fit into the cache."""
     if options.model is not None:
-        return _agent_batches(worlds, seed, numbers, arms, options)
+        return _agent_batches(worlds, seed, numbers, arms, options, variates)
     size, batches = batch_runs(worlds.reference.n), []
     for start in range(0, len(numbers), size):
         runs, drawn = numbers[start : start + size], worlds
@@ -283,7 +291,7 @@ def simulate_batches(
 
             drawn = with_draws(worlds, seed, runs)
         recorder = focal_recorder(worlds, options.further, options.own)
-        batches.append(simulate_arms(drawn, seed, runs, arms, recorder))
+        batches.append(simulate_arms(drawn, seed, runs, arms, recorder, variates))
     return batches
 
 
@@ -293,11 +301,19 @@ def _agent_batches(
     numbers: Keys,
     arms: Sequence[str],
     options: BlockOptions,
+    variates: ControlVariates | None,
 ) -> list[Batch]:
-    """Replications one at a time, as Mesa agents of the user's own class."""
-    from balance_sim.model.agents import BalanceModel, agent_class_named
+    """Replications one at a time, as Mesa agents of the user's own class. Those that
+    decide in another way have no control variates, which would be far off."""
+    from balance_sim.model.agents import (
+        BalanceModel,
+        agent_class_named,
+        decides_otherwise,
+    )
 
     agent_class, batches = agent_class_named(str(options.model)), []
+    if decides_otherwise(agent_class):
+        variates = None
     windows = focal_windows(worlds)
     agent_options: Any = {"worlds": worlds, "agent_class": agent_class}
     for run in numbers.tolist():
@@ -311,13 +327,19 @@ def _agent_batches(
                 look(model.world, model.state, model.view)
                 model.step()
             prospect = prospect or prospect_of(worlds, model.opportunities, windows)
-            batch.add_arm(worlds, arm, model.simulated, prospect)
+            variate = None if variates is None else variates.of(arm)
+            batch.add_arm(worlds, arm, model.simulated, prospect, variate)
         batches.append(batch)
     return batches
 
 
 def simulate_arms(
-    worlds: Worlds, seed: int, numbers: Keys, arms: Sequence[str], recorder: Recorder
+    worlds: Worlds,
+    seed: int,
+    numbers: Keys,
+    arms: Sequence[str],
+    recorder: Recorder,
+    variates: ControlVariates | None = None,
 ) -> Batch:
     """Some replications of several arms on common random numbers.
 
@@ -337,6 +359,8 @@ def simulate_arms(
         their names
     recorder : Recorder
         records the states at the ends of the report's windows
+    variates : ControlVariates, optional
+        of the arms, with which filtered estimates vary less
 
     Returns
     -------
@@ -375,7 +399,8 @@ def simulate_arms(
         ended, of_arm = course.ended(state), prospect
         if ended.opportunities is not opportunities:
             of_arm = prospect_of(worlds, ended.opportunities, windows)
-        batch.add_arm(worlds, arm, ended, of_arm)
+        variate = None if variates is None else variates.of(arm)
+        batch.add_arm(worlds, arm, ended, of_arm, variate)
     return batch
 
 

@@ -17,8 +17,8 @@ from balance_sim.model.clocks import absorb, label, uniform
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints, Keys, World
 from balance_sim.model.perception import View
 from balance_sim.model.streams import EXERCISES, stream_keys
-from balance_sim.study.filtered import Windows
 from balance_sim.study.outcomes import DECIMALS, Outcome
+from balance_sim.study.talks_at_start import Windows
 
 MOMENTS = 4
 """At which alarm is looked at: the day after the event, the end of the longest window,

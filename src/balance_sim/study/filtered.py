@@ -32,45 +32,19 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.state import Simulated
-from balance_sim.model.thinning import chance_under_way, share_lasting
+from balance_sim.model.state import BusyChanges, Simulated
+from balance_sim.model.thinning import drawn_rate
 from balance_sim.stats.lags import (
     in_force_within,
-    signed_from_age,
-    signed_from_steady_state,
     signed_within,
 )
+from balance_sim.study.control_variates import ClockChanges, ControlVariate
 from balance_sim.study.outcomes import (
     NEW_ORIGINS,
     Outcome,
     numbers_of_agreements,
 )
-
-
-@dataclass(frozen=True)
-class Windows:
-    """New agreements count from the day after an event to `days` later; day, end: in
-    days from the start."""
-
-    day: float
-    days: tuple[int, ...]
-    end: float
-
-    @property
-    def longest(self) -> int:
-        return self.days[-1]
-
-    def bounds(self, window: int) -> tuple[float, float]:
-        """First moment, and first moment after it, in days from the scenario's
-        start."""
-        first = self.day + 1.0
-        return first, max(min(first + window, self.end), first)
-
-
-def focal_windows(worlds: Worlds) -> Windows:
-    """The windows of the scenario's report after its focal event."""
-    world, days = worlds.reference, tuple(sorted(worlds.scenario.report.windows))
-    return Windows(world.focal_day, days, float(world.grid[-1]))
+from balance_sim.study.talks_at_start import TalksAtStart, Windows
 
 
 @dataclass(frozen=True)
@@ -154,118 +128,6 @@ def in_force_of(world: World, kind: int, days: Floats, signed: Floats) -> Floats
     return in_force_within(days, talks, force, at_once, collapse, longest, signed)
 
 
-class TalksAtStart:
-    """Talks under way at the start: those on record, and unobserved negotiations in
-    their steady state. dyads: (P,) of which, sorted; all if not given.
-
-    Attributes
-    ----------
-    chance : (R or 1, P, M)
-        probability of unobserved negotiations, but for clocks that the record keeps
-        busy
-    on_record, dyad : (K,)
-        rows of the initial agreements that are in talks and have no fixed date, and
-        places of their dyads
-    collapse : float
-        collapses a day
-    """
-
-    def __init__(self, worlds: Worlds, dyads: Ints | None = None) -> None:
-        self.world = worlds.reference
-        self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
-        shape = (len(self.world.first), len(self.world.ladder.names))
-        chance = chance_under_way(self.world, worlds.baseline)
-        self.chance = chance.reshape(-1, *shape).copy()  # (R or 1, P, M)
-        initial = self.world.initial
-        under_way = initial.stage < 2
-        self.chance[:, initial.dyad[under_way], initial.kind[under_way]] = 0.0
-        free = np.isnan(initial.fixed_signed) & np.isnan(initial.fixed_in_force)
-        self.on_record = np.flatnonzero((initial.stage == 0) & free)
-        self.dyad = initial.dyad[self.on_record]
-        if dyads is not None:
-            among = np.isin(self.dyad, dyads)
-            self.chance, self.on_record = self.chance[:, dyads], self.on_record[among]
-            self.dyad = np.searchsorted(dyads, self.dyad[among])
-
-    @property
-    def under_way(self) -> Floats:
-        """(R or 1, P, M) expected number of talks under way at the start, but for those
-        with a fixed date."""
-        world = self.world
-        lasting = share_lasting(world.ladder, world.rules.collapse_rate)
-        number = self.chance * lasting
-        number[:, self.dyad, world.initial.kind[self.on_record]] += 1.0
-        return np.asarray(number)
-
-    def signed(self, first: float, stop: float) -> Floats:
-        """(R or 1, P, M) expected number signed between two moments."""
-        unobserved, recorded = self._signed_by(np.array([first, stop]))
-        return self._expected(np.diff(unobserved)[:, 0], np.diff(recorded)[:, 0])
-
-    def signed_by(self, days: Floats) -> Floats:
-        """(D, P, M) expected number signed from the start to each of D days, where
-        all replications have the same talks."""
-        unobserved, recorded = self._signed_by(np.concatenate([[0.0], days]))
-        by_day = (unobserved[:, 1:] - unobserved[:, :1]).T
-        return self._expected(by_day[:, None], recorded[:, 1:] - recorded[:, :1])
-
-    def in_force(self, first: float, stop: float) -> Floats:
-        """The same in force between two moments, by the midpoint rule over the day of
-        signature."""
-        first = min(max(first, 0.0), stop)
-        days = np.unique(np.concatenate([_nodes(0.0, first), _nodes(first, stop)]))
-        middle, kinds = (days[1:] + days[:-1]) / 2, range(len(self.world.ladder.names))
-        late = [self._after_signature(kind, stop - middle) for kind in kinds]
-        early = [self._after_signature(kind, first - middle) for kind in kinds]
-        lag = np.stack(late) - np.stack(early)
-        unobserved, recorded = self._signed_by(days)
-        lag_on_record = lag[self.world.initial.kind[self.on_record]]
-        return self._expected(
-            (np.diff(unobserved) * lag).sum(axis=1),
-            (np.diff(recorded) * lag_on_record).sum(axis=1),
-        )
-
-    def _after_signature(self, kind: int, days: Floats) -> Floats:
-        """Probability that an agreement is in force within so many days of its
-        signature."""
-        ladder, is_signed = self.world.ladder, (days > 0).astype(float)
-        at_once, mean = float(ladder.at_once[kind]), float(ladder.force_days[kind])
-        if mean == 0.0:
-            return is_signed
-        shape = ladder.force_shape[kind]
-        late = signed_within(days, shape, np.asarray(mean), self.collapse)
-        return np.asarray(at_once * is_signed + (1.0 - at_once) * late)
-
-    def _signed_by(self, days: Floats) -> tuple[Floats, Floats]:
-        """Probability to be signed by each of D days: (M, D) of unobserved
-        negotiations, (K, D) of talks on record."""
-        ladder, initial, rows = self.world.ladder, self.world.initial, self.on_record
-        shape, mean = ladder.talks_shape[:, None], ladder.talks_days[:, None]
-        kind, collapse = initial.kind[rows], self.collapse
-        age = np.maximum(-np.nan_to_num(initial.opened[rows]), 0.0)[:, None]
-        unobserved = signed_from_steady_state(days, shape, mean, collapse)
-        recorded = signed_from_age(days, age, shape[kind], mean[kind], collapse)
-        return unobserved, recorded
-
-    def _expected(self, unobserved: Floats, recorded: Floats) -> Floats:
-        """(R or 1, P, M) from the probability of each type, (M,), and of each of the
-        talks on record, (K,); (D, P, M) from (D, 1, M) and (K, D) on each of D
-        days."""
-        number, kind = self.chance * unobserved, self.world.initial.kind
-        for k, row in enumerate(self.on_record):
-            number[:, self.dyad[k], kind[row]] += recorded[k]
-        return np.asarray(number)
-
-
-EVERY_DAYS = 4.0
-"""Between two nodes of the rule, at most."""
-
-
-def _nodes(first: float, stop: float) -> Floats:
-    intervals = int(np.ceil((stop - first) / EVERY_DAYS))
-    return np.linspace(first, stop, intervals + 1)
-
-
 @dataclass(frozen=True)
 class FilteredSums:
     """Filtered sums of one arm's replications.
@@ -279,6 +141,8 @@ class FilteredSums:
         class of each dyad, an index into DIRECTIONS
     runs : int
         R, number of replications
+    variate : ControlVariate, optional
+        of the arm
     """
 
     world: World
@@ -287,25 +151,77 @@ class FilteredSums:
     windows: Windows
     direction: Ints
     runs: int
+    variate: ControlVariate | None = None
+
+    @cached_property
+    def _changes(self) -> ClockChanges:
+        """Clocks that became busy, or idle again; none without a control variate."""
+        changes = self.simulated.busy
+        if self.variate is None:
+            changes = BusyChanges.joined(())
+        return ClockChanges.of(changes, len(self.world.first), self._kinds)
+
+    @property
+    def _kinds(self) -> int:
+        return len(self.world.ladder.names)
+
+    @cached_property
+    def _rate(self) -> Floats:
+        """(R,) factor on the opportunities of each replication."""
+        return np.broadcast_to(drawn_rate(self.world), self.runs)
+
+    @cached_property
+    def _places(self) -> tuple[Ints, Ints, Ints]:
+        """Replication, dyad and type of what `_sampled` has: of the opportunities, and
+        of the changes of clocks."""
+        opportunities, changes = self.simulated.opportunities, self._changes
+        run = np.concatenate([opportunities.run, changes.run])
+        dyad = np.concatenate([opportunities.dyad, changes.dyad])
+        return run, dyad, np.concatenate([opportunities.kind, changes.kind])
+
+    @cached_property
+    def _opens(self) -> Floats:
+        """(C,) probability that talks open at each opportunity over that it was kept,
+        less the control variate's."""
+        if self.variate is None:
+            return self.simulated.consent
+        opens = self.simulated.consent.copy()
+        opens[self.simulated.asked] -= self.variate.at(self.simulated)
+        return opens
+
+    def _sampled(self, window: int) -> Floats:
+        """What the number of new agreements has from what came in the replications, at
+        `_places`."""
+        signed = self._opens * self.prospect.signed[window]
+        if self.variate is None:
+            return signed
+        changed = self.variate.changed(self._changes, window)
+        changed *= self._rate.take(self._changes.run)
+        return np.concatenate([signed, changed])
+
+    def _known(self, window: int) -> Floats:
+        """(R or 1, P, M) what it has from what is known before: from talks under way at
+        the start, and the control variate's expectation with idle clocks."""
+        talks = self.prospect.talks[window]
+        if self.variate is None:
+            return talks
+        rate = drawn_rate(self.world)[..., None, None]
+        return np.asarray(talks + rate * self.variate.signed(window))
 
     @cached_property
     def _by_class(self) -> dict[int, Floats]:
         """By window, (R, M, D) number of new agreements by type and direction."""
-        kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
+        kinds, directions = self._kinds, len(DIRECTIONS)
         shape = (self.runs, kinds, directions)
         size = self.runs * kinds * directions
-        opportunities = self.simulated.opportunities
-        opened = (opportunities.run * kinds + opportunities.kind) * directions
-        opened = opened + self.direction[opportunities.dyad]
+        run, dyad, kind = self._places
+        place = (run * kinds + kind) * directions + self.direction[dyad]
         is_direction = (self.direction[:, None] == np.arange(directions)).astype(float)
         by_window = {}
         for window in self.windows.days:
-            at_start = np.einsum(
-                "rpm,pd->rmd", self.prospect.talks[window], is_direction
-            )
-            signed = self.simulated.consent * self.prospect.signed[window]
-            number = np.bincount(opened, signed, size)
-            by_window[window] = number.reshape(shape) + at_start
+            known = np.einsum("rpm,pd->rmd", self._known(window), is_direction)
+            number = np.bincount(place, self._sampled(window), size)
+            by_window[window] = number.reshape(shape) + known
         return by_window
 
     def by_direction(self, window: int, kinds: Bools | None = None) -> Floats:
@@ -320,29 +236,23 @@ class FilteredSums:
 
     def by_dyad(self, window: int) -> Floats:
         """(R, P) number of new security agreements by dyad."""
-        is_security, dyads = (
-            self.world.ladder.security.astype(float),
-            len(self.world.first),
-        )
-        opportunities = self.simulated.opportunities
-        place = opportunities.run * dyads + opportunities.dyad
-        opened = self.simulated.consent * self.prospect.signed[window]
-        opened = opened * is_security[opportunities.kind]
-        number = np.bincount(place, opened, minlength=self.runs * dyads)
+        is_security = self.world.ladder.security.astype(float)
+        (run, dyad, kind), dyads = self._places, len(self.world.first)
+        signed = self._sampled(window) * is_security[kind]
+        number = np.bincount(run * dyads + dyad, signed, self.runs * dyads)
         # of no opportunity it counts in integers
         number = number.astype(float).reshape(self.runs, dyads)
-        talks = (self.prospect.talks[window] * is_security).sum(axis=-1)
-        return np.asarray(number + talks)
+        known = (self._known(window) * is_security).sum(axis=-1)
+        return np.asarray(number + known)
 
     def weighted(self, window: int, weights: Floats) -> Floats:
         """(R,) number of new agreements, each counted with the weight of its dyad and
         type, (P, M)."""
-        opportunities = self.simulated.opportunities
-        signed = self.simulated.consent * self.prospect.signed[window]
-        signed = signed * weights[opportunities.dyad, opportunities.kind]
-        number = np.bincount(opportunities.run, signed, minlength=self.runs)
-        talks = (self.prospect.talks[window] * weights).sum(axis=(-2, -1))
-        return np.asarray(number + talks)
+        run, dyad, kind = self._places
+        signed = self._sampled(window) * weights[dyad, kind]
+        number = np.bincount(run, signed, self.runs)
+        known = (self._known(window) * weights).sum(axis=(-2, -1))
+        return np.asarray(number + known)
 
     def from_talks(self, window: int) -> Floats:
         """(R,) new security agreements whose talks were under way at the start."""

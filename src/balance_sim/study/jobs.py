@@ -29,6 +29,7 @@ from balance_sim.study.arms import (
     headline_arm,
 )
 from balance_sim.study.blocks import Block, BlockOptions, simulate_block
+from balance_sim.study.control_variates import ControlVariates
 from balance_sim.study.machine import keep_freed_memory
 from balance_sim.study.recorder import FurtherOutcomes
 from balance_sim.study.tables import BlockTables, joined
@@ -96,8 +97,14 @@ def _received(task: Task, tables: list[bytes] | None, failed: Any) -> TaskResult
     return TaskResult(task, BlockTables(runs, agreements, dyads), failed)
 
 
-type CompiledPoint = tuple[Worlds, ExtraArms | None]
-"""The arrays of a point of a design, and those of its extra arms."""
+@dataclass(frozen=True)
+class CompiledPoint:
+    """The arrays of a point of a design, those of its extra arms, and the control
+    variates of its arms."""
+
+    worlds: Worlds
+    extra: ExtraArms | None
+    variates: ControlVariates
 
 
 @dataclass(frozen=True)
@@ -185,10 +192,10 @@ class Job:
         """Return the arrays of a scenario in the study's arms. An overflow is refused
         by `refuse_invalid`, with variable, state and day."""
         with np.errstate(all="ignore"):
-            worlds = compile_worlds(scenario, self.arms)
-            if not has_extra:
-                return worlds, None
-            return worlds, extra_arms(worlds, headline_arm(self.arms))
+            worlds, extra = compile_worlds(scenario, self.arms), None
+            if has_extra:
+                extra = extra_arms(worlds, headline_arm(self.arms))
+            return CompiledPoint(worlds, extra, ControlVariates(worlds))
 
     def live(self, task: Task) -> BlockTables:
         """Return the task's tables. A number that is none is one; no warning is given.
@@ -211,10 +218,11 @@ class Job:
 
     def _simulated(self, point: CompiledPoint, block: Block) -> BlockTables:
         """Return the tables of a block of a point."""
-        is_drawn, (worlds, extra) = self.draws is True, point
+        is_drawn, worlds = self.draws is True, point.worlds
         options = BlockOptions(is_drawn, self.model, self.further, self.own)
+        beside = point.extra, options, point.variates
         with np.errstate(all="ignore"):
-            return simulate_block(worlds, self.seed, block, self.arms, extra, options)
+            return simulate_block(worlds, self.seed, block, self.arms, *beside)
 
     # -- as the work of processes
 

@@ -142,7 +142,7 @@ def tried(job: Job, values: Values) -> Trial | None:
         return None
     try:
         began = time.perf_counter()
-        states = job.compiled_point(values)[0].reference.n
+        states = job.compiled_point(values).worlds.reference.n
         compiled = time.perf_counter()
         count = max(PROBE_RUNS, min(batch_runs(states) // 4, PROBE_MOST))
         single = job.live(Task(Block(0, 1), values=values))  # with what is paid once

@@ -22,7 +22,6 @@ from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.exercises import Exercises, moments
-from balance_sim.study.filtered import Windows
 from balance_sim.study.outcomes import DECIMALS, Outcome, days_after, is_new
 from balance_sim.study.scene import (
     EventRoles,
@@ -30,6 +29,7 @@ from balance_sim.study.scene import (
     focal_roles,
     state_metrics,
 )
+from balance_sim.study.talks_at_start import Windows
 
 
 class FurtherMeasures(Protocol):

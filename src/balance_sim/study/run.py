@@ -291,7 +291,7 @@ def prepared_job(
     )
     names = (*scenario.theory.weights, *(event.kind for event in scenario.events))
     if job.rules or any(name.startswith(OWN) for name in names):
-        worlds = job.compiled_point()[0]
+        worlds = job.compiled_point().worlds
         for world in worlds.arms.values():
             try_terms(world, worlds.baseline)
     try_outcomes(job)

@@ -10,7 +10,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Drawn
 from balance_sim.scenario.defaults import exercise_distribution, exercise_slopes
 from balance_sim.study import exercises as study
-from balance_sim.study.filtered import Windows
+from balance_sim.study.talks_at_start import Windows
 from scipy import stats
 
 SLOPES = {"constant": 1.0, "agreement": 2.0, "capability": 0.5, "nearness": 0.25, "likeness": 0.1, "democracy": 3.0}

@@ -9,20 +9,12 @@ agreements is the control arm's. It costs half of simulating the arm and varies 
 and it leaves out the feedback through agreements that differ; results that rest on it
 say so.
 
-*Taken apart*: both states' willingness in the control arm and in the arm that is
-explained. For a coalition S of groups
-
-    u_S = sum of the terms in S as the arm has them
-          + sum of the other groups' terms as the control arm has them
-          + what is in no group, as the arm has it
-
-and the mixed willingness gives the probability that talks open. So no coalition has to
-be simulated.
+*Taken apart* by coalitions of groups: `coalitions.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -31,30 +23,30 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
+from balance_sim.effects.explain.coalitions import (
+    Coalitions,
+    CoalitionVariates,
+    Groups,
+    StepOfArm,
+    groups_for,
+)
 from balance_sim.model import sights
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import (
-    DIRECTIONS,
     Floats,
-    Ints,
     Keys,
-    Opportunities,
-    Thinning,
     World,
 )
 from balance_sim.model.engine import (
     effort_after,
-    filtered,
     open_to_consent,
     perceive,
     simulate,
 )
 from balance_sim.model.perception import View
 from balance_sim.model.policies import begin_enacted, decided_effort, enact
-from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, Simulated, Workspace
-from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
+from balance_sim.model.thinning import draw_opportunities, drawn_rate, thinning
 from balance_sim.scenario.errors import OneLine, as_json
 from balance_sim.stats.frame import Frame
 from balance_sim.stats.intervals import (
@@ -64,34 +56,13 @@ from balance_sim.stats.intervals import (
 )
 from balance_sim.stats.variance import alone_and_last, shapley
 from balance_sim.study.blocks import batch_runs
+from balance_sim.study.control_variates import ControlVariates
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.filtered import (
-    FilteredSums,
-    filtered_outcomes,
-    focal_windows,
-    prospect_of,
-)
+from balance_sim.study.filtered import FilteredSums, filtered_outcomes
 from balance_sim.study.jobs import Progress
 from balance_sim.study.outcomes import DECIMALS, FILTERED
 from balance_sim.study.processes import map_in_order
 from balance_sim.study.result import Result
-from balance_sim.study.scene import focal_roles
-
-
-@dataclass(frozen=True)
-class StepOfArm:
-    """What the states of one arm see in a step of the control arm's replications;
-    `view` holds until the next.
-
-    rows: (K,) the step's opportunities of idle clocks that were not thinned."""
-
-    world: World
-    state: BlockState
-    view: View
-    opportunities: Opportunities
-    thin: Thinning
-    rows: Ints
-
 
 Look = Callable[[StepOfArm], None]
 
@@ -171,9 +142,6 @@ def _along(
     return simulate(control, baseline, opportunities, thin, seed, runs, observe)
 
 
-Parts = Mapping[str, Floats]
-Groups = Mapping[str, tuple[str, ...]]
-
 OUTSIDE, FEEDBACK, EFFECT = "outside", "feedback", "effect"
 """Rows of the table that are no group: terms in none, what the direct effect leaves
 out, and the sum."""
@@ -184,112 +152,6 @@ METHOD = (
     "Shapley values of the direct effect; a group is out where its terms are the "
     "control arm's"
 )
-
-
-GROUPS: Groups = {
-    group: tuple(name for name, term in TERMS.items() if term.group == group)
-    for group in dict.fromkeys(term.group for term in TERMS.values() if term.group)
-}
-"""What a partner adds to one's security; what one fears of the partner itself; who is
-tied to whom; what one's trade may lose; doubt about a shared patron. In no group: terms
-that read facts of the world, which no event changes; an arm that changes them shows in
-the row `outside`."""
-
-
-def groups_for(worlds: Worlds) -> Groups:
-    """`GROUPS`, and `own`: terms of the user's own that read what changes in a
-    replication."""
-    own_terms = {
-        name
-        for world in worlds.arms.values()
-        for name, term in world.own_terms.items()
-        if term.reads != "facts"
-    }
-    return {**GROUPS, "own": tuple(sorted(own_terms))} if own_terms else GROUPS
-
-
-def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
-    """Willingness of each coalition, and last that of the control arm, (2^k + 1, C)
-    nats, from two accounts.
-
-    A coalition's groups are the set bits of its row number. All rows are summed in one
-    order, so that groups without a difference make none.
-
-    Parameters
-    ----------
-    arm, control : the parts of willingness, (C,) each; one that is missing has weight 0
-    groups : the terms of each of k groups
-
-    Examples
-    --------
-    The rows of nobody, of fear, and of the control arm:
-
-    >>> arm = {"hostility": np.array([2.0])}
-    >>> control = {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
-    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()
-    [[1.0], [2.0], [1.5]]
-    """
-    grouped = {term for terms in groups.values() for term in terms}
-    names = dict.fromkeys((*ORDER, *arm, *control))
-    ungrouped = [name for name in names if name not in grouped]
-    coalitions, reference = _sum(arm, ungrouped)[None], _sum(control, ungrouped)
-    for terms in groups.values():
-        of_control = _sum(control, terms)
-        with_group = coalitions + _sum(arm, terms)
-        coalitions = np.concatenate([coalitions + of_control, with_group])
-        reference = reference + of_control
-    return np.concatenate([coalitions, reference[None]])
-
-
-def _sum(parts: Parts, names: Iterable[str]) -> Floats:
-    """(C,) sum of the parts that there are."""
-    zero = np.zeros_like(next(iter(parts.values())))
-    return total(zero, (parts[name] for name in names if name in parts))
-
-
-class Coalitions:
-    """Sums over the opportunities of the control arm's replications, as `along_control`
-    shows them.
-
-    Attributes
-    ----------
-    worth : (R, 2^k) what each coalition adds to the control arm's number of
-        counter-balancing security agreements within the longest window
-    signed : (C,) probability that talks opened at each opportunity are counted
-    """
-
-    def __init__(self, worlds: Worlds, arm: str, groups: Groups) -> None:
-        self.worlds, self.arm, self.groups = worlds, arm, groups
-        self.windows = focal_windows(worlds)
-        self.direction = focal_roles(worlds).direction
-
-    def look(self, step: StepOfArm) -> None:
-        """One step of one arm: first of that which is explained, then of the control
-        arm."""
-        opportunities, rows = step.opportunities, step.rows
-        run, dyad = opportunities.run[rows], opportunities.dyad[rows]
-        clock, baseline = (run, dyad, opportunities.kind[rows]), self.worlds.baseline
-        moment = step.world, baseline, step.view, step.state
-        terms = account(Prospects.of_both_sides(*moment, *clock))
-        if step.world.arm == self.arm:
-            self._arm_terms = terms
-            return
-        runs = len(step.state.runs)
-        if step.view.step == 0:
-            self.prospect = prospect_of(self.worlds, opportunities, self.windows)
-            is_counter = self.direction == DIRECTIONS.index("counter")
-            is_counted = self.worlds.reference.ladder.security[opportunities.kind]
-            is_counted = is_counted & is_counter[opportunities.dyad]
-            self.signed = self.prospect.signed[self.windows.longest] * is_counted
-            self.worth = np.zeros((runs, 1 << len(self.groups)))
-        openings = []
-        for sides in consent(mixed(self._arm_terms, terms, self.groups)):
-            consents = sides.reshape(2, -1).T
-            thinned = step.thin, step.state, rows
-            openings.append(filtered(step.world, opportunities, *thinned, consents))
-        for coalition, opening in enumerate(openings[:-1]):
-            gained = (opening - openings[-1]) * self.signed[rows]
-            self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
 
 
 def _worths(
@@ -304,12 +166,16 @@ def _worths(
     attribution: arm, groups and outcome; study: its seed, and how parameters are
     drawn."""
     (arm, groups, outcome), (seed, draws) = attribution, study
-    worlds = own_worlds(worlds, seed, runs, draws)
+    undrawn, worlds = worlds, own_worlds(worlds, seed, runs, draws)
     sums = Coalitions(worlds, arm, groups)
     simulated = along_control(worlds, seed, runs, (arm,), sums.look)
+    beside = CoalitionVariates(undrawn, arm, groups)
+    rate = np.broadcast_to(drawn_rate(worlds.reference), len(runs))
+    worth = sums.worth + beside.less_what_came(simulated, sums.signed, rate)
     counted = sums.prospect, sums.windows, sums.direction, len(runs)
-    control = FilteredSums(worlds.reference, simulated, *counted)
-    return np.column_stack([sums.worth, filtered_outcomes(control)[outcome]])
+    variate = ControlVariates(undrawn).of(worlds.reference.arm)
+    control = FilteredSums(worlds.reference, simulated, *counted, variate)
+    return np.column_stack([worth, filtered_outcomes(control)[outcome]])
 
 
 @dataclass(frozen=True, repr=False)

@@ -53,9 +53,9 @@ from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.stats.lags import mixed_chance, signed_within
 from balance_sim.study.draws import own_worlds
-from balance_sim.study.filtered import TalksAtStart
 from balance_sim.study.outcomes import NEW_ORIGINS
 from balance_sim.study.result import Result
+from balance_sim.study.talks_at_start import TalksAtStart
 
 NODES = 4  # of the Gauss-Legendre rule over a step, or over a part of one
 RUNS = 32  # of a study that are simulated again, if no other number is asked for

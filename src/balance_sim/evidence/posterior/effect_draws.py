@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from balance_sim.effects.channels import forms, parts
-from balance_sim.effects.expected import Estimator
 from balance_sim.model.baseline import Worlds, compile_worlds, with_classes
 from balance_sim.model.core import DIRECTIONS, Floats
 from balance_sim.scenario import Scenario
 from balance_sim.study.draws import DrawnScenarios, Draws
+from balance_sim.study.expected import Estimator
 from balance_sim.study.machine import keep_freed_memory
 from balance_sim.study.processes import map_in_order
 

@@ -38,7 +38,6 @@ from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.model.world import differ_in_evidence, steps_alike
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 from balance_sim.study.exercises import Exercises, moments
-from balance_sim.study.filtered import TalksAtStart, Windows, focal_windows
 from balance_sim.study.outcomes import Outcome, numbers_of_agreements
 from balance_sim.study.recorder import step_at
 from balance_sim.study.spans import (
@@ -50,6 +49,7 @@ from balance_sim.study.spans import (
     spans,
     walk,
 )
+from balance_sim.study.talks_at_start import TalksAtStart, Windows, focal_windows
 
 PIECES = 12  # of a lag, in which signature is taken to fall in the middle
 ALL_TYPES: Any = np.s_[:]
@@ -172,14 +172,25 @@ class ExpectedSignatures:
     def rate(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each
         span."""
+        opportunities = opportunity_rate(wanted.world)[wanted.dyads][:, self.types]
+        return np.asarray(self.openings(wanted) * opportunities / DAYS_PER_YEAR)
+
+    def openings(self, wanted: WillingnessOverTime) -> Floats:
+        """(K, P, M) probability that talks open at an opportunity of an idle clock,
+        the mean over each span."""
+        return np.asarray(wanted.consent * self.openness(wanted))
+
+    def openness(self, wanted: WillingnessOverTime) -> Floats:
+        """(K, P, 1) mean factor of the dyads on their rate in each span."""
         has_other = wanted.world.openness is not self.world.openness
         openness = self._openness
         if has_other:
             openness = mean_openness(wanted.world, self.edges)
-        openness = openness[:, wanted.dyads, None]
-        opportunities = opportunity_rate(wanted.world)[wanted.dyads][:, self.types]
-        a_year = wanted.consent * openness * opportunities
-        return np.asarray(a_year / DAYS_PER_YEAR)
+        return openness[:, wanted.dyads, None]
+
+    def span_of(self, day: Floats) -> Ints:
+        """(C,) span in which each day lies."""
+        return np.searchsorted(self.edges, day, side="right") - 1
 
     def places(self, dyads: Ints) -> Ints:
         """Where some of the dyads stand among those of which it is."""

@@ -1,0 +1,296 @@
+"""What each coalition of groups of terms makes of an effect, beside the control arm's
+replications.
+
+For a coalition S of groups
+
+    u_S = sum of the terms in S as the arm has them
+          + sum of the other groups' terms as the control arm has them
+          + what is in no group, as the arm has it
+
+and the mixed willingness gives the probability that talks open. So no coalition has to
+be simulated. Each has its control variate (`study/control_variates.py`): the same mix
+with the network as at the start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    DIRECTIONS,
+    Bools,
+    Floats,
+    Ints,
+    Opportunities,
+    Thinning,
+    World,
+)
+from balance_sim.model.engine import filtered
+from balance_sim.model.perception import View
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import BlockState, Simulated
+from balance_sim.model.thinning import opportunity_rate
+from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
+from balance_sim.study.control_variates import ClockChanges, Steps
+from balance_sim.study.expected import Estimator
+from balance_sim.study.filtered import prospect_of
+from balance_sim.study.scene import focal_roles
+from balance_sim.study.spans import at_start, in_spans, walk
+from balance_sim.study.talks_at_start import focal_windows
+
+Parts = Mapping[str, Floats]
+Groups = Mapping[str, tuple[str, ...]]
+
+
+GROUPS: Groups = {
+    group: tuple(name for name, term in TERMS.items() if term.group == group)
+    for group in dict.fromkeys(term.group for term in TERMS.values() if term.group)
+}
+"""What a partner adds to one's security; what one fears of the partner itself; who is
+tied to whom; what one's trade may lose; doubt about a shared patron. In no group: terms
+that read facts of the world, which no event changes; an arm that changes them shows in
+the row `outside`."""
+
+
+def groups_for(worlds: Worlds) -> Groups:
+    """`GROUPS`, and `own`: terms of the user's own that read what changes in a
+    replication."""
+    own_terms = {
+        name
+        for world in worlds.arms.values()
+        for name, term in world.own_terms.items()
+        if term.reads != "facts"
+    }
+    return {**GROUPS, "own": tuple(sorted(own_terms))} if own_terms else GROUPS
+
+
+def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
+    """Willingness of each coalition, and last that of the control arm, (2^k + 1, C)
+    nats, from two accounts.
+
+    A coalition's groups are the set bits of its row number. All rows are summed in one
+    order, so that groups without a difference make none.
+
+    Parameters
+    ----------
+    arm, control : the parts of willingness, (C,) each; one that is missing has weight 0
+    groups : the terms of each of k groups
+
+    Examples
+    --------
+    The rows of nobody, of fear, and of the control arm:
+
+    >>> arm = {"hostility": np.array([2.0])}
+    >>> control = {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
+    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()
+    [[1.0], [2.0], [1.5]]
+    """
+    grouped = {term for terms in groups.values() for term in terms}
+    names = dict.fromkeys((*ORDER, *arm, *control))
+    ungrouped = [name for name in names if name not in grouped]
+    coalitions, reference = _sum(arm, ungrouped)[None], _sum(control, ungrouped)
+    for terms in groups.values():
+        of_control = _sum(control, terms)
+        with_group = coalitions + _sum(arm, terms)
+        coalitions = np.concatenate([coalitions + of_control, with_group])
+        reference = reference + of_control
+    return np.concatenate([coalitions, reference[None]])
+
+
+def _sum(parts: Parts, names: Iterable[str]) -> Floats:
+    """(C,) sum of the parts that there are."""
+    zero = np.zeros_like(next(iter(parts.values())))
+    return total(zero, (parts[name] for name in names if name in parts))
+
+
+@dataclass(frozen=True)
+class StepOfArm:
+    """What the states of one arm see in a step of the control arm's replications;
+    `view` holds until the next.
+
+    rows: (K,) the step's opportunities of idle clocks that were not thinned."""
+
+    world: World
+    state: BlockState
+    view: View
+    opportunities: Opportunities
+    thin: Thinning
+    rows: Ints
+
+
+class Coalitions:
+    """Sums over the opportunities of the control arm's replications, as `along_control`
+    shows them.
+
+    Attributes
+    ----------
+    worth : (R, 2^k) what each coalition adds to the control arm's number of
+        counter-balancing security agreements within the longest window
+    signed : (C,) probability that talks opened at each opportunity are counted
+    """
+
+    def __init__(self, worlds: Worlds, arm: str, groups: Groups) -> None:
+        self.worlds, self.arm, self.groups = worlds, arm, groups
+        self.windows = focal_windows(worlds)
+        self.direction = focal_roles(worlds).direction
+
+    def look(self, step: StepOfArm) -> None:
+        """One step of one arm: first of that which is explained, then of the control
+        arm."""
+        opportunities, rows = step.opportunities, step.rows
+        run, dyad = opportunities.run[rows], opportunities.dyad[rows]
+        clock, baseline = (run, dyad, opportunities.kind[rows]), self.worlds.baseline
+        moment = step.world, baseline, step.view, step.state
+        terms = account(Prospects.of_both_sides(*moment, *clock))
+        if step.world.arm == self.arm:
+            self._arm_terms = terms
+            return
+        runs = len(step.state.runs)
+        if step.view.step == 0:
+            self.prospect = prospect_of(self.worlds, opportunities, self.windows)
+            is_counter = self.direction == DIRECTIONS.index("counter")
+            is_counted = self.worlds.reference.ladder.security[opportunities.kind]
+            is_counted = is_counted & is_counter[opportunities.dyad]
+            self.signed = self.prospect.signed[self.windows.longest] * is_counted
+            self.worth = np.zeros((runs, 1 << len(self.groups)))
+        openings = []
+        for sides in consent(mixed(self._arm_terms, terms, self.groups)):
+            consents = sides.reshape(2, -1).T
+            thinned = step.thin, step.state, rows
+            openings.append(filtered(step.world, opportunities, *thinned, consents))
+        for coalition, opening in enumerate(openings[:-1]):
+            gained = (opening - openings[-1]) * self.signed[rows]
+            self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
+
+
+@dataclass(frozen=True)
+class CountedRows:
+    """What came in replications to counted clocks. Arrays (K,): when, replication,
+    place of dyad and type among those counted, and weight."""
+
+    when: Ints
+    run: Ints
+    dyad: Ints
+    kind: Ints
+    weight: Floats
+
+    def among(self, is_one: Bools) -> CountedRows:
+        """Some of them."""
+        rows = np.flatnonzero(is_one)
+        return CountedRows(*(column[rows] for column in vars(self).values()))
+
+    def add_to(self, sums: Floats, values: Floats) -> None:
+        """Add a value of each coalition and clock, (2^k, P, M), times the weights, to
+        sums of each replication and coalition, (R, 2^k)."""
+        at_each = values[:, self.dyad, self.kind] * self.weight
+        np.add.at(sums, self.run, at_each.T)
+
+
+class CoalitionVariates:
+    """The control variates of what coalitions are worth: what they add at the same
+    opportunities with the network as at the start.
+
+    worlds: without parameters of single replications."""
+
+    def __init__(self, worlds: Worlds, arm: str, groups: Groups) -> None:
+        is_counter = worlds.baseline.direction == DIRECTIONS.index("counter")
+        self._estimator = Estimator(worlds, np.flatnonzero(is_counter))
+        self._steps = Steps(self._estimator, worlds)
+        self._baseline, self._groups = worlds.baseline, groups
+        self._worlds = worlds.arms[arm], worlds.reference
+
+    def less_what_came(
+        self, simulated: Simulated, signed: Floats, rate: Floats
+    ) -> Floats:
+        """(R, 2^k) what the variates are expected to add while clocks were idle, less
+        what they add at the opportunities that came.
+
+        signed: as in `Coalitions`; rate: (R,) factor on each replication's
+        opportunities."""
+        asked, changes = self._asked(simulated, signed), self._changes(simulated)
+        gains = np.zeros((len(rate), 1 << len(self._groups)))
+        came, signatures = np.zeros_like(gains), self._estimator.signatures
+        clocks = len(signatures.dyads), len(signatures.types)
+        so_far = np.zeros((gains.shape[1], *clocks))
+        for span, (gained, in_time, a_day) in enumerate(self._by_span()):
+            now = changes.among(self._steps.span[changes.when] == span)
+            now.add_to(gains, -so_far)
+            passed = self._passed[now.when, now.kind] * a_day[now.dyad, now.kind]
+            replace(now, weight=-now.weight * passed).add_to(gains, gained)
+            asked.among(asked.when == span).add_to(came, gained)
+            so_far += gained * in_time
+        changes.add_to(gains, so_far)
+        gains += so_far.sum(axis=(1, 2))
+        return np.asarray(rate[:, None] * gains - came)
+
+    @property
+    def _passed(self) -> Floats:
+        """(S, M) of `Steps`, in the longest window and of the counted types."""
+        passed = self._steps.passed[self._estimator.windows.longest]
+        return passed[:, self._estimator.signatures.types]
+
+    def _asked(self, simulated: Simulated, signed: Floats) -> CountedRows:
+        """The counted opportunities at which two states were asked, each with its span
+        and weight."""
+        signatures, opportunities = self._estimator.signatures, simulated.opportunities
+        counted = np.flatnonzero(signed.take(simulated.asked) > 0)
+        rows = simulated.asked[counted]
+        return CountedRows(
+            signatures.span_of(opportunities.day.take(rows)),
+            opportunities.run.take(rows),
+            signatures.places(opportunities.dyad.take(rows)),
+            np.searchsorted(signatures.types, opportunities.kind.take(rows)),
+            signed.take(rows) / simulated.kept[counted],
+        )
+
+    def _changes(self, simulated: Simulated) -> CountedRows:
+        """Changes of the counted clocks, each with its step and sign."""
+        world, signatures = self._worlds[-1], self._estimator.signatures
+        dyads, kinds = len(world.first), len(world.ladder.names)
+        every = ClockChanges.of(simulated.busy, dyads, kinds)
+        is_counted = np.isin(every.dyad, signatures.dyads)
+        counted = np.flatnonzero(is_counted & np.isin(every.kind, signatures.types))
+        return CountedRows(
+            every.step[counted],
+            every.run[counted],
+            signatures.places(every.dyad[counted]),
+            np.searchsorted(signatures.types, every.kind[counted]),
+            every.sign[counted],
+        )
+
+    def _by_span(self) -> Iterator[tuple[Floats, Floats, Floats]]:
+        """Yield of each span what each coalition adds to the probability that talks
+        open at an opportunity, (2^k, P, M); how many agreements would be signed in time
+        if they opened at each, (P, M); and how many opportunities a day has, (P, M)."""
+        signatures, windows = self._estimator.signatures, self._estimator.windows
+        (control,) = self._estimator.courses_of([self._worlds[-1]])
+        openness = signatures.openness(control)
+        bounds = windows.bounds(windows.longest)
+        first, stop = (signatures.by(day).opened for day in bounds)
+        rate = opportunity_rate(self._worlds[-1])[control.dyads][:, control.types]
+        a_day = rate / DAYS_PER_YEAR
+        in_time = a_day * (stop - first)[:, None]
+        for span, (of_arm, of_control) in enumerate(self._accounts()):
+            willing = mixed(of_arm, of_control, self._groups)
+            sides = consent(willing).reshape(len(willing), 2, *rate.shape)
+            opens = sides.prod(axis=1) * openness[span]
+            yield opens[:-1] - opens[-1], in_time[span], a_day
+
+    def _accounts(self) -> Iterator[list[Parts]]:
+        """Yield the parts of willingness of both sides of every counted dyad and type
+        in each span: in the arm, and in the control arm."""
+        edges, signatures = self._estimator.edges, self._estimator.signatures
+        dyads, types = signatures.dyads, signatures.types
+        dyad, kind = np.repeat(dyads, len(types)), np.tile(types, len(dyads))
+        places = np.zeros_like(dyad), dyad, kind
+        in_time = [in_spans(world, edges) for world in self._worlds]
+        walks = [walk(world, self._baseline, at_start(world)) for world in in_time]
+        for arms in zip(*walks, strict=True):
+            moments = [
+                (view.world, self._baseline, view, state) for state, view in arms
+            ]
+            yield [account(Prospects.of_both_sides(*m, *places)) for m in moments]

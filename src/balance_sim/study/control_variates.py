@@ -1,0 +1,158 @@
+"""Control variates of filtered sums: what the same opportunities would lead to with the
+network as at the start, of which the expectation is known.
+
+At an opportunity of an idle clock let w be the probability that talks open, given the
+replication's past, and v the same with the network as at the start, both over the
+probability that it was kept. Opportunities come at rate lambda, whatever the past, and
+are kept by chance, so that
+
+    E[sum of w S]  =  E[integral over the idle time of lambda v S dt]
+                    + E[sum of (w - v) S]
+
+with S of `filtered.py`. What is left to chance is what agreements on the way change:
+the times at which a clock is busy, and w - v. That opportunities come early or late,
+many or few, and which of them are kept, falls out.
+
+Control variates: Lavenberg, Welch 1981, Management Science 27(3): 322-335; Glasserman
+2003, Monte Carlo Methods in Financial Engineering, sec. 4.1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DAYS_PER_YEAR, Floats, Ints
+from balance_sim.model.state import BusyChanges, Simulated
+from balance_sim.model.thinning import opportunity_rate
+from balance_sim.study.expected import Estimator, ExpectedSignatures
+
+MOST_STORED = 2**24
+"""Entries of the arrays of arms that are stored, of fifty states some thirty arms;
+changes no result."""
+
+
+@dataclass(frozen=True)
+class ClockChanges:
+    """Clocks that became busy, or idle again, K of them, by the beginning of a step.
+    Arrays (K,)."""
+
+    step: Ints
+    run: Ints
+    dyad: Ints
+    kind: Ints
+    sign: Floats  # 1 where it became idle, -1 where it became busy
+
+    @staticmethod
+    def of(changes: BusyChanges, dyads: int, kinds: int) -> ClockChanges:
+        """The changes of replications with so many dyads and agreement types."""
+        places, kind = np.divmod(changes.clock, kinds)
+        run, dyad = np.divmod(places, dyads)
+        sign = np.where(changes.is_busy, -1.0, 1.0)
+        return ClockChanges(changes.step, run, dyad, kind, sign)
+
+
+class Steps:
+    """The steps of a scenario in the spans of the expected estimator.
+
+    Attributes
+    ----------
+    span : (S,) in which each step lies
+    passed : by window, (S, M) agreements that are signed within it of talks that open
+        at rate 1 a day from the beginning of the span to that of the step
+    """
+
+    def __init__(self, estimator: Estimator, worlds: Worlds) -> None:
+        windows, signatures = estimator.windows, estimator.signatures
+        begins = worlds.reference.grid[:-1]
+        self.span = signatures.span_of(begins)
+        by_step = ExpectedSignatures(worlds, worlds.reference.grid, signatures.talks)
+        self.passed = {}
+        for window in windows.days:
+            first, stop = (by_step.by(day).opened for day in windows.bounds(window))
+            before = np.cumsum(stop - first, axis=0) - (stop - first)
+            at_span = before[np.searchsorted(begins, signatures.edges[:-1])]
+            self.passed[window] = before - at_span[self.span]
+
+
+@dataclass(frozen=True)
+class ControlVariate:
+    """The control variate of an arm. K spans, P dyads, M types.
+
+    Attributes
+    ----------
+    signatures, steps : of the scenario's spans
+    openings : (K, P, M) probability that talks open at an opportunity of an idle clock
+    rate : (P, M) opportunities a day
+    later : by window, (K, P, M) agreements that are signed within it of the talks of a
+        clock that is idle from the beginning of a span on
+    """
+
+    signatures: ExpectedSignatures
+    steps: Steps
+    openings: Floats
+    rate: Floats
+    later: Mapping[int, Floats]
+
+    def signed(self, window: int) -> Floats:
+        """(P, M) agreements signed within a window, were all clocks idle throughout."""
+        return np.asarray(self.later[window][0])
+
+    def at(self, simulated: Simulated) -> Floats:
+        """(A,) v at each opportunity at which two states were asked."""
+        rows, opportunities = simulated.asked, simulated.opportunities
+        span = self.signatures.span_of(opportunities.day.take(rows))
+        where = span, opportunities.dyad.take(rows), opportunities.kind.take(rows)
+        place = np.ravel_multi_index(where, self.openings.shape)
+        return np.asarray(self.openings.take(place) / simulated.kept)
+
+    def changed(self, changes: ClockChanges, window: int) -> Floats:
+        """(K,) agreements signed within a window that each change of a clock adds: from
+        the beginning of its step on."""
+        span = self.steps.span[changes.step]
+        where = span, changes.dyad, changes.kind
+        place = np.ravel_multi_index(where, self.openings.shape)
+        a_day = self.openings.take(place) * self.rate[changes.dyad, changes.kind]
+        passed = a_day * self.steps.passed[window][changes.step, changes.kind]
+        return np.asarray(changes.sign * (self.later[window].take(place) - passed))
+
+
+class ControlVariates:
+    """The control variates of a scenario's arms, each worked out when it is first asked
+    for."""
+
+    def __init__(self, worlds: Worlds) -> None:
+        self._worlds = worlds
+        self._stored: dict[str, ControlVariate] = {}
+
+    @cached_property
+    def _estimator(self) -> Estimator:
+        return Estimator(self._worlds)
+
+    @cached_property
+    def _steps(self) -> Steps:
+        return Steps(self._estimator, self._worlds)
+
+    def of(self, arm: str) -> ControlVariate:
+        """That of an arm, by name."""
+        if arm not in self._stored:
+            variate = self._of(arm)
+            size = variate.openings.size * (len(variate.later) + 1)
+            if (len(self._stored) + 1) * size > MOST_STORED:
+                self._stored.clear()
+            self._stored[arm] = variate
+        return self._stored[arm]
+
+    def _of(self, arm: str) -> ControlVariate:
+        signatures, windows = self._estimator.signatures, self._estimator.windows
+        (wanted,) = self._estimator.courses_of([self._worlds.arms[arm]])
+        openings, later = signatures.openings(wanted), {}
+        rate = opportunity_rate(self._worlds.reference) / DAYS_PER_YEAR
+        for window in windows.days:
+            first, stop = (signatures.by(day).opened for day in windows.bounds(window))
+            in_span = openings * rate * (stop - first)[:, None]
+            later[window] = np.cumsum(in_span[::-1], axis=0)[::-1]
+        return ControlVariate(signatures, self._steps, openings, rate, later)
