@@ -278,9 +278,15 @@ def unknown(what: str, name: object, options: Iterable[str]) -> tuple[str, str, 
     ----------
     what : of what it is no name, in words
     name : as it is written
-    options : that there are; the nearest one is offered, or all of them
+    options : that there are; the nearest one is offered, or all of them, those of a set
+        in alphabetical order
+
+    Examples
+    --------
+    >>> unknown("event", "parade", {"summit", "drill"})
+    ('unknown event `parade`', '', 'drill, summit')
     """
-    names = list(options)
+    names = sorted(options) if isinstance(options, set) else list(options)
     hint = did_you_mean(str(name), names)
     allowed = "" if hint else listed(names, 40)
     return f"unknown {what} `{shown(name)}`", hint, allowed

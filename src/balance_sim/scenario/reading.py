@@ -245,7 +245,7 @@ def read_part(
             return {part: checked_part(part, plain(node), names)}, node
         except ValidationError as error:
             root = tree.with_value({part: node})
-            report_refusals(error, root, "", Scenario, problems)
+            report_refusals(error, root, "", _Draft, problems)
         return {}, node
 
     if part not in SECTIONS:
