@@ -42,6 +42,10 @@ _KEY_AND_VALUE = re.compile(
 )
 
 
+OVERHEAD = 50
+"""Added to the size of each result that is kept, so that small ones are not many."""
+
+
 class FaultlessReadings[Value]:
     """The last results of reading in which nothing was wrong, up to a size together.
 
@@ -74,7 +78,7 @@ class FaultlessReadings[Value]:
         with self._guard:
             entry = self._cache.get(key)
         if entry is None:
-            count, entry = len(problems), (size, read())
+            count, entry = len(problems), (size + OVERHEAD, read())
             if len(problems) == count:
                 with self._guard, suppress(ValueError):  # larger than all may be
                     self._cache[key] = entry
