@@ -209,13 +209,12 @@ def table_rows(
 ) -> list[Node]:
     """All rows of a table; nobody may change the list. Raises ScenarioError where text
     or header are refused."""
-
-    def read() -> list[Node]:
-        """The rows of the table."""
-        return _rows(_records(file, sheet, section), file, section, year, problems)
-
-    key = file, sheet, section, year
-    return _TABLES.get(key, len(file.data), problems, read)
+    return _TABLES.get(
+        (file, sheet, section, year),
+        len(file.data),
+        problems,
+        lambda: _rows(_records(file, sheet, section), file, section, year, problems),
+    )
 
 
 def _rows(
