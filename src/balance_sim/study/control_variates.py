@@ -18,7 +18,6 @@ Control variates: Lavenberg, Welch 1981, Management Science 27(3): 322-335; Glas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,7 +30,7 @@ from balance_sim.model.thinning import opportunity_rate
 from balance_sim.study.expected import Estimator, ExpectedSignatures
 
 MOST_STORED = 2**24
-"""Entries of the arrays of arms that are stored, of fifty states some thirty arms;
+"""Entries of the arrays of arms that are stored, of fifty states a hundred arms;
 changes no result."""
 
 
@@ -56,23 +55,29 @@ class ClockChanges:
 
 
 class Steps:
-    """The steps of a scenario in the spans of the expected estimator.
+    """The steps of a scenario in the spans of the expected estimator. S steps, K spans,
+    M types.
 
     Attributes
     ----------
     span : (S,) in which each step lies
-    passed : by window, (S, M) agreements that are signed within it of talks that open
-        at rate 1 a day from the beginning of the span to that of the step
+    within : by window, (K, M) agreements that are signed within it of talks that open
+        at rate 1 a day in a span
+    passed : by window, (S, M) the same of talks that open from the beginning of the
+        span to that of the step
     """
 
     def __init__(self, estimator: Estimator, worlds: Worlds) -> None:
-        windows, signatures = estimator.windows, estimator.signatures
-        begins = worlds.reference.grid[:-1]
+        signatures, begins = estimator.signatures, worlds.reference.grid[:-1]
         self.span = signatures.span_of(begins)
         by_step = ExpectedSignatures(worlds, worlds.reference.grid, signatures.talks)
-        self.passed = {}
-        for window in windows.days:
-            first, stop = (by_step.by(day).opened for day in windows.bounds(window))
+        self.within: dict[int, Floats] = {}
+        self.passed: dict[int, Floats] = {}
+        for window in estimator.windows.days:
+            bounds = estimator.windows.bounds(window)
+            first, stop = (signatures.by(day).opened for day in bounds)
+            self.within[window] = stop - first
+            first, stop = (by_step.by(day).opened for day in bounds)
             before = np.cumsum(stop - first, axis=0) - (stop - first)
             at_span = before[np.searchsorted(begins, signatures.edges[:-1])]
             self.passed[window] = before - at_span[self.span]
@@ -87,19 +92,17 @@ class ControlVariate:
     signatures, steps : of the scenario's spans
     openings : (K, P, M) probability that talks open at an opportunity of an idle clock
     rate : (P, M) opportunities a day
-    later : by window, (K, P, M) agreements that are signed within it of the talks of a
-        clock that is idle from the beginning of a span on
     """
 
     signatures: ExpectedSignatures
     steps: Steps
     openings: Floats
     rate: Floats
-    later: Mapping[int, Floats]
 
     def signed(self, window: int) -> Floats:
         """(P, M) agreements signed within a window, were all clocks idle throughout."""
-        return np.asarray(self.later[window][0])
+        opened = np.einsum("kpm,km->pm", self.openings, self.steps.within[window])
+        return np.asarray(self.rate * opened)
 
     def at(self, simulated: Simulated) -> Floats:
         """(A,) v at each opportunity at which two states were asked."""
@@ -110,14 +113,16 @@ class ControlVariate:
         return np.asarray(self.openings.take(place) / simulated.kept)
 
     def changed(self, changes: ClockChanges, window: int) -> Floats:
-        """(K,) agreements signed within a window that each change of a clock adds: from
+        """(C,) agreements signed within a window that each change of a clock adds: from
         the beginning of its step on."""
+        kind, row = changes.kind, np.arange(len(changes.kind))
         span = self.steps.span[changes.step]
-        where = span, changes.dyad, changes.kind
-        place = np.ravel_multi_index(where, self.openings.shape)
-        a_day = self.openings.take(place) * self.rate[changes.dyad, changes.kind]
-        passed = a_day * self.steps.passed[window][changes.step, changes.kind]
-        return np.asarray(changes.sign * (self.later[window].take(place) - passed))
+        openings = self.openings[:, changes.dyad, kind]  # (K, C)
+        opened = openings * self.steps.within[window][:, kind]
+        from_span_on = np.cumsum(opened[::-1], axis=0)[::-1][span, row]
+        passed = openings[span, row] * self.steps.passed[window][changes.step, kind]
+        rate = self.rate[changes.dyad, kind]
+        return np.asarray(changes.sign * rate * (from_span_on - passed))
 
 
 class ControlVariates:
@@ -130,7 +135,7 @@ class ControlVariates:
 
     @cached_property
     def _estimator(self) -> Estimator:
-        return Estimator(self._worlds)
+        return Estimator(self._worlds, in_windows=True)
 
     @cached_property
     def _steps(self) -> Steps:
@@ -140,19 +145,14 @@ class ControlVariates:
         """That of an arm, by name."""
         if arm not in self._stored:
             variate = self._of(arm)
-            size = variate.openings.size * (len(variate.later) + 1)
-            if (len(self._stored) + 1) * size > MOST_STORED:
+            if (len(self._stored) + 1) * variate.openings.size > MOST_STORED:
                 self._stored.clear()
             self._stored[arm] = variate
         return self._stored[arm]
 
     def _of(self, arm: str) -> ControlVariate:
-        signatures, windows = self._estimator.signatures, self._estimator.windows
+        signatures = self._estimator.signatures
         (wanted,) = self._estimator.courses_of([self._worlds.arms[arm]])
-        openings, later = signatures.openings(wanted), {}
+        openings = signatures.openings(wanted)
         rate = opportunity_rate(self._worlds.reference) / DAYS_PER_YEAR
-        for window in windows.days:
-            first, stop = (signatures.by(day).opened for day in windows.bounds(window))
-            in_span = openings * rate * (stop - first)[:, None]
-            later[window] = np.cumsum(in_span[::-1], axis=0)[::-1]
-        return ControlVariate(signatures, self._steps, openings, rate, later)
+        return ControlVariate(signatures, self._steps, openings, rate)

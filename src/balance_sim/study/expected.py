@@ -189,8 +189,9 @@ class ExpectedSignatures:
         return openness[:, wanted.dyads, None]
 
     def span_of(self, day: Floats) -> Ints:
-        """(C,) span in which each day lies."""
-        return np.searchsorted(self.edges, day, side="right") - 1
+        """(C,) span in which each day lies; the last one beyond all."""
+        last = len(self.edges) - 2
+        return np.minimum(np.searchsorted(self.edges, day, side="right") - 1, last)
 
     def places(self, dyads: Ints) -> Ints:
         """Where some of the dyads stand among those of which it is."""
@@ -377,12 +378,19 @@ class ExpectedSignatures:
 class Estimator:
     """The expected estimator of a scenario: its spans, and what talks lead to, are the
     same for all arms. dyads: (P,) whose security agreements alone are asked for,
-    sorted; all dyads and types, and accessions, if not given."""
+    sorted; all dyads and types, and accessions, if not given. in_windows: it ends with
+    the last of the report's windows."""
 
-    def __init__(self, worlds: Worlds, dyads: Ints | None = None) -> None:
+    def __init__(
+        self, worlds: Worlds, dyads: Ints | None = None, *, in_windows: bool = False
+    ) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
         self.dyads, self._worlds = dyads, worlds
         self.edges, self.reference = spans(worlds), worlds.reference
+        if in_windows:
+            _, stop = self.windows.bounds(self.windows.longest)
+            before = np.count_nonzero(worlds.reference.grid[self.edges] < stop)
+            self.edges = self.edges[: before + 1]
         days = worlds.reference.grid[self.edges]
         ladder = worlds.reference.ladder
         types = None if dyads is None else np.flatnonzero(ladder.security)

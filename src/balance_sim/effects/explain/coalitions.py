@@ -198,7 +198,7 @@ class CoalitionVariates:
 
     def __init__(self, worlds: Worlds, arm: str, groups: Groups) -> None:
         is_counter = worlds.baseline.direction == DIRECTIONS.index("counter")
-        self._estimator = Estimator(worlds, np.flatnonzero(is_counter))
+        self._estimator = Estimator(worlds, np.flatnonzero(is_counter), in_windows=True)
         self._steps = Steps(self._estimator, worlds)
         self._baseline, self._groups = worlds.baseline, groups
         self._worlds = worlds.arms[arm], worlds.reference
@@ -266,14 +266,15 @@ class CoalitionVariates:
         """Yield of each span what each coalition adds to the probability that talks
         open at an opportunity, (2^k, P, M); how many agreements would be signed in time
         if they opened at each, (P, M); and how many opportunities a day has, (P, M)."""
-        signatures, windows = self._estimator.signatures, self._estimator.windows
+        signatures, longest = (
+            self._estimator.signatures,
+            self._estimator.windows.longest,
+        )
         (control,) = self._estimator.courses_of([self._worlds[-1]])
         openness = signatures.openness(control)
-        bounds = windows.bounds(windows.longest)
-        first, stop = (signatures.by(day).opened for day in bounds)
         rate = opportunity_rate(self._worlds[-1])[control.dyads][:, control.types]
         a_day = rate / DAYS_PER_YEAR
-        in_time = a_day * (stop - first)[:, None]
+        in_time = a_day * self._steps.within[longest][:, None]
         for span, (of_arm, of_control) in enumerate(self._accounts()):
             willing = mixed(of_arm, of_control, self._groups)
             sides = consent(willing).reshape(len(willing), 2, *rate.shape)
