@@ -29,8 +29,8 @@ from balance_sim.model.state import BusyChanges, Simulated
 from balance_sim.model.thinning import opportunity_rate
 from balance_sim.study.expected import Estimator, ExpectedSignatures
 
-MOST_STORED = 2**24
-"""Entries of the arrays of arms that are stored, of fifty states a hundred arms;
+MOST_STORED = 2**22
+"""Entries of the arrays of arms that are stored, of fifty states some thirty arms;
 changes no result."""
 
 
