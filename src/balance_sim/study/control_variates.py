@@ -68,19 +68,19 @@ class Steps:
     """
 
     def __init__(self, estimator: Estimator, worlds: Worlds) -> None:
-        signatures, begins = estimator.signatures, worlds.reference.grid[:-1]
-        self.span = signatures.span_of(begins)
-        by_step = ExpectedSignatures(worlds, worlds.reference.grid, signatures.talks)
+        grid, windows = worlds.reference.grid, estimator.windows
+        self.span = estimator.signatures.span_of(grid[:-1])
+        span_begins = np.searchsorted(self.span, np.arange(self.span[-1] + 1))
+        bounds = np.array([windows.bounds(window) for window in windows.days])
+        opened = ExpectedSignatures(worlds, grid).opened_by(bounds.ravel())
+        first, stop = opened[::2], opened[1::2]  # (W, S, M) each
+        of_steps = dict(zip(windows.days, stop - first, strict=True))
         self.within: dict[int, Floats] = {}
         self.passed: dict[int, Floats] = {}
-        for window in estimator.windows.days:
-            bounds = estimator.windows.bounds(window)
-            first, stop = (signatures.by(day).opened for day in bounds)
-            self.within[window] = stop - first
-            first, stop = (by_step.by(day).opened for day in bounds)
-            before = np.cumsum(stop - first, axis=0) - (stop - first)
-            at_span = before[np.searchsorted(begins, signatures.edges[:-1])]
-            self.passed[window] = before - at_span[self.span]
+        for window, in_step in of_steps.items():
+            self.within[window] = np.add.reduceat(in_step, span_begins)
+            before = np.cumsum(in_step, axis=0) - in_step
+            self.passed[window] = before - before[span_begins][self.span]
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,15 @@ class ExpectedSignatures:
         self.types = of_all if types is None else types
         self.ladder = self.world.ladder.of(self.types)
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
-        self.talks = talks or TalksAtStart(worlds, dyads)
         self._reach: dict[float, Reach] = {}
+        self._talks_of = worlds, dyads
+        if talks is not None:
+            self.talks = talks
+
+    @cached_property
+    def talks(self) -> TalksAtStart:
+        """Of these dyads."""
+        return TalksAtStart(*self._talks_of)
 
     def by(self, moment: float) -> Reach:
         """What is signed by a moment, in days from the scenario's start."""
@@ -159,15 +166,20 @@ class ExpectedSignatures:
         return self._reach
 
     def _by_each(self, moments: Floats) -> list[Reach]:
+        signed = self.talks.signed_by(np.maximum(moments, 0.0))[..., self.types]
+        reaches = zip(self.opened_by(moments), signed, strict=True)
+        return [Reach(*reach) for reach in reaches]
+
+    def opened_by(self, moments: Floats) -> Floats:
+        """(D, K, M) agreements signed by each of some moments, of talks that open at
+        rate 1 a day in a span."""
         begin, moment = self.edges[:-1], moments[:, None]
         end = np.minimum(self.edges[1:], moment)
         since = np.maximum(moment - begin, 0.0)[..., None]
         until = np.maximum(moment - np.maximum(end, begin), 0.0)[..., None]
         lag = (self.ladder.talks_shape, self.ladder.talks_days, self.collapse)
         opened = signed_integral(since, *lag) - signed_integral(until, *lag)
-        opened = np.where((end > begin)[..., None], opened, 0.0)
-        signed = self.talks.signed_by(np.maximum(moments, 0.0))[..., self.types]
-        return [Reach(*reach) for reach in zip(opened, signed, strict=True)]
+        return np.where((end > begin)[..., None], opened, 0.0)
 
     def rate(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each
