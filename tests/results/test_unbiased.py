@@ -136,7 +136,7 @@ def test_an_idle_clock_is_worth_the_integral_of_what_it_opens(tmp_path: Path) ->
     ladder, collapse = world.ladder, world.rules.collapse_rate / 365.25
     for days in worlds.scenario.report.windows:
         first, stop = focal_windows(worlds).bounds(days)
-        found = variate.changed(changes, days)
+        found = variate.changed(changes)[days]
         for row, (s, p, m) in enumerate(zip(step, dyad, kind, strict=True)):
             day = np.linspace(world.grid[s], stop, 400_001)
             day = (day[1:] + day[:-1]) / 2

@@ -112,17 +112,20 @@ class ControlVariate:
         place = np.ravel_multi_index(where, self.openings.shape)
         return np.asarray(self.openings.take(place) / simulated.kept)
 
-    def changed(self, changes: ClockChanges, window: int) -> Floats:
-        """(C,) agreements signed within a window that each change of a clock adds: from
-        the beginning of its step on."""
+    def changed(self, changes: ClockChanges) -> dict[int, Floats]:
+        """By window, (C,) agreements signed within it that each change of a clock adds:
+        from the beginning of its step on."""
         kind, row = changes.kind, np.arange(len(changes.kind))
         span = self.steps.span[changes.step]
         openings = self.openings[:, changes.dyad, kind]  # (K, C)
-        opened = openings * self.steps.within[window][:, kind]
-        from_span_on = np.cumsum(opened[::-1], axis=0)[::-1][span, row]
-        passed = openings[span, row] * self.steps.passed[window][changes.step, kind]
-        rate = self.rate[changes.dyad, kind]
-        return np.asarray(changes.sign * rate * (from_span_on - passed))
+        openings *= changes.sign * self.rate[changes.dyad, kind]
+        changed = {}
+        for window, within in self.steps.within.items():
+            opened = openings * within[:, kind]
+            from_span_on = np.cumsum(opened[::-1], axis=0)[::-1][span, row]
+            passed = self.steps.passed[window][changes.step, kind]
+            changed[window] = from_span_on - openings[span, row] * passed
+        return changed
 
 
 class ControlVariates:

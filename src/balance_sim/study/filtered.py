@@ -189,15 +189,21 @@ class FilteredSums:
         opens[self.simulated.asked] -= self.variate.at(self.simulated)
         return opens
 
-    def _sampled(self, window: int) -> Floats:
-        """What the number of new agreements has from what came in the replications, at
-        `_places`."""
-        signed = self._opens * self.prospect.signed[window]
+    @cached_property
+    def _sampled(self) -> dict[int, Floats]:
+        """By window, what the number of new agreements has from what came in the
+        replications, at `_places`."""
+        signed = {
+            window: self._opens * self.prospect.signed[window]
+            for window in self.windows.days
+        }
         if self.variate is None:
             return signed
-        changed = self.variate.changed(self._changes, window)
-        changed *= self._rate.take(self._changes.run)
-        return np.concatenate([signed, changed])
+        rate = self._rate.take(self._changes.run)
+        return {
+            window: np.concatenate([signed[window], rate * changed])
+            for window, changed in self.variate.changed(self._changes).items()
+        }
 
     def _known(self, window: int) -> Floats:
         """(R or 1, P, M) what it has from what is known before: from talks under way at
@@ -220,7 +226,7 @@ class FilteredSums:
         by_window = {}
         for window in self.windows.days:
             known = np.einsum("rpm,pd->rmd", self._known(window), is_direction)
-            number = np.bincount(place, self._sampled(window), size)
+            number = np.bincount(place, self._sampled[window], size)
             by_window[window] = number.reshape(shape) + known
         return by_window
 
@@ -238,7 +244,7 @@ class FilteredSums:
         """(R, P) number of new security agreements by dyad."""
         is_security = self.world.ladder.security.astype(float)
         (run, dyad, kind), dyads = self._places, len(self.world.first)
-        signed = self._sampled(window) * is_security[kind]
+        signed = self._sampled[window] * is_security[kind]
         number = np.bincount(run * dyads + dyad, signed, self.runs * dyads)
         # of no opportunity it counts in integers
         number = number.astype(float).reshape(self.runs, dyads)
@@ -249,7 +255,7 @@ class FilteredSums:
         """(R,) number of new agreements, each counted with the weight of its dyad and
         type, (P, M)."""
         run, dyad, kind = self._places
-        signed = self._sampled(window) * weights[dyad, kind]
+        signed = self._sampled[window] * weights[dyad, kind]
         number = np.bincount(run, signed, self.runs)
         known = (self._known(window) * weights).sum(axis=(-2, -1))
         return np.asarray(number + known)
