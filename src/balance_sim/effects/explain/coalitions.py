@@ -216,10 +216,11 @@ class CoalitionVariates:
         came, signatures = np.zeros_like(gains), self._estimator.signatures
         clocks = len(signatures.dyads), len(signatures.types)
         so_far = np.zeros((gains.shape[1], *clocks))
+        passed_by_step = self._counted(self._steps.passed)
         for span, (gained, in_time, a_day) in enumerate(self._by_span()):
             now = changes.among(self._steps.span[changes.when] == span)
             now.add_to(gains, -so_far)
-            passed = self._passed[now.when, now.kind] * a_day[now.dyad, now.kind]
+            passed = passed_by_step[now.when, now.kind] * a_day[now.dyad, now.kind]
             replace(now, weight=-now.weight * passed).add_to(gains, gained)
             asked.among(asked.when == span).add_to(came, gained)
             so_far += gained * in_time
@@ -227,11 +228,10 @@ class CoalitionVariates:
         gains += so_far.sum(axis=(1, 2))
         return np.asarray(rate[:, None] * gains - came)
 
-    @property
-    def _passed(self) -> Floats:
-        """(S, M) of `Steps`, in the longest window and of the counted types."""
-        passed = self._steps.passed[self._estimator.windows.longest]
-        return passed[:, self._estimator.signatures.types]
+    def _counted(self, by_window: Mapping[int, Floats]) -> Floats:
+        """(K or S, M) what `Steps` has of the longest window and the counted types."""
+        of_window = by_window[self._estimator.windows.longest]
+        return of_window[:, self._estimator.signatures.types]
 
     def _asked(self, simulated: Simulated, signed: Floats) -> CountedRows:
         """The counted opportunities at which two states were asked, each with its span
@@ -266,15 +266,12 @@ class CoalitionVariates:
         """Yield of each span what each coalition adds to the probability that talks
         open at an opportunity, (2^k, P, M); how many agreements would be signed in time
         if they opened at each, (P, M); and how many opportunities a day has, (P, M)."""
-        signatures, longest = (
-            self._estimator.signatures,
-            self._estimator.windows.longest,
-        )
+        signatures = self._estimator.signatures
         (control,) = self._estimator.courses_of([self._worlds[-1]])
         openness = signatures.openness(control)
         rate = opportunity_rate(self._worlds[-1])[control.dyads][:, control.types]
         a_day = rate / DAYS_PER_YEAR
-        in_time = a_day * self._steps.within[longest][:, None]
+        in_time = a_day * self._counted(self._steps.within)[:, None]
         for span, (of_arm, of_control) in enumerate(self._accounts()):
             willing = mixed(of_arm, of_control, self._groups)
             sides = consent(willing).reshape(len(willing), 2, *rate.shape)
