@@ -6,13 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from balance_sim.effects.explain.attribution import StepOfArm, along_control
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Floats, Keys
-from balance_sim.model.engine import consents, filtered
-from balance_sim.model.state import Simulated
+from balance_sim.model.core import Keys
+from balance_sim.model.engine import consents, filtered, kept_with
+from balance_sim.model.state import Answers, Simulated, joined
 
 
 def direct(
@@ -20,18 +18,21 @@ def direct(
 ) -> tuple[Simulated, dict[str, Simulated]]:
     """What `FilteredSums` needs for the control arm and, beside it, for others.
 
-    Of the others `consent` is their own; agreements are the control arm's, so that the
+    Of the others `answers` are their own; agreements are the control arm's, so that the
     difference of two filtered sums is the direct effect."""
-    consent: dict[str, Floats] = {}
+    answers: dict[str, list[Answers]] = {}
 
     def look(step: StepOfArm) -> None:
         world, opportunities, rows = step.world, step.opportunities, step.rows
         if step.view.step == 0:
-            consent[world.arm] = np.zeros(len(opportunities.day))
+            answers[world.arm] = [Answers.none()]
         moment = opportunities, step.state, step.view, rows
         sides = consents(world, worlds.baseline, *moment)
-        weight = filtered(world, opportunities, step.thin, step.state, rows, sides)
-        consent[world.arm][rows] = weight
+        kept = kept_with(opportunities, step.thin, step.state, rows)
+        opens = filtered(world, opportunities, rows, kept, sides)
+        answers[world.arm].append(Answers(rows, opens, kept))
 
     control = along_control(worlds, seed, runs, arms, look)
-    return control, {arm: replace(control, consent=consent[arm]) for arm in arms}
+    return control, {
+        arm: replace(control, answers=joined(answers[arm])) for arm in arms
+    }

@@ -9,7 +9,7 @@ import numpy as np
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
-from balance_sim.model.state import AgreementRows, BusyChanges
+from balance_sim.model.state import AgreementRows, ClockRows
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
@@ -171,7 +171,9 @@ def noise(found: Gaps, window: int, batches: int) -> float:
 
 
 def with_consent(found: FilteredSums, consent: np.ndarray) -> FilteredSums:
-    return replace(found, simulated=replace(found.simulated, consent=consent))
+    answers = found.simulated.answers
+    answers = replace(answers, opens=consent[answers.rows])
+    return replace(found, simulated=replace(found.simulated, answers=answers))
 
 
 def right(found: FilteredSums, thin: Thinning) -> FilteredSums:
@@ -200,10 +202,10 @@ def controlled(found: FilteredSums, variate: ControlVariate) -> FilteredSums:
 
 def always_idle(found: FilteredSums, variate: ControlVariate) -> FilteredSums:
     """The variate expects what it would be if no clock were ever busy."""
-    return replace(controlled(found, variate), simulated=replace(found.simulated, busy=BusyChanges.joined(())))
+    return replace(controlled(found, variate), simulated=replace(found.simulated, changes=ClockRows.none()))
 
 
 def bare_variate(found: FilteredSums, variate: ControlVariate) -> FilteredSums:
     """The variate's opportunities are not divided by the probability that they were kept."""
-    kept = np.ones(len(found.simulated.kept))
-    return replace(controlled(found, variate), simulated=replace(found.simulated, kept=kept))
+    answers = replace(found.simulated.answers, kept=np.ones(len(found.simulated.answers.kept)))
+    return replace(controlled(found, variate), simulated=replace(found.simulated, answers=answers))

@@ -86,16 +86,14 @@ def test_a_later_opportunity_of_a_clock_counts_where_the_earlier_has_no_talks(tm
     """w, w (1 - w), w (1 - w)^2 and so on within one long step. Two sides at 1/2 and bounds of 0.8: w = 0.25 / 0.64."""
     worlds, found, _ = of_control(scenario(tmp_path, step_days=30.0, kind_ceiling=24.0))
     c, w = found.simulated.opportunities, 0.25 / 0.64
-    thin = Thinning(np.ones(len(c.day), dtype=bool), np.full(len(c.day), 0.64))
     rows = np.arange(*c.starts[:2])
-    state = type("S", (), {"within": np.ones(len(RUNS), dtype=bool)})()
-    out = filtered(worlds.reference, c, thin, state, rows, np.full((len(rows), 2), 0.5))
+    thinned, sides = np.full(len(rows), 0.64), np.full((len(rows), 2), 0.5)
+    out = filtered(worlds.reference, c, rows, thinned, sides)
     first = first_of_their_clock(found)
     place = rows - first[np.searchsorted(first, rows, side="right") - 1]
     assert place.max() >= 2
     np.testing.assert_allclose(out, w * (1 - w) ** place, rtol=1e-12)
-    state.within[:] = False  # past the margins nothing is thinned: 1/4, 1/4 3/4, ...
-    out = filtered(worlds.reference, c, thin, state, rows, np.full((len(rows), 2), 0.5))
+    out = filtered(worlds.reference, c, rows, np.ones(len(rows)), sides)  # nothing is thinned: 1/4, 1/4 3/4, ...
     np.testing.assert_allclose(out, 0.25 * 0.75**place, rtol=1e-12)
 
 

@@ -14,11 +14,12 @@ import pytest
 from balance_sim.effects.explain.attribution import along_control
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import simulate
+from balance_sim.model.state import ClockRows
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_within
-from balance_sim.study.control_variates import ClockChanges, ControlVariates
+from balance_sim.study.control_variates import ControlVariates
 from balance_sim.study.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.study.talks_at_start import focal_windows
 from direct_estimator import direct
@@ -131,7 +132,7 @@ def test_an_idle_clock_is_worth_the_integral_of_what_it_opens(tmp_path: Path) ->
     worlds = compile_worlds(with_values(feedback(tmp_path), {"step_days": 4.0}))
     variate, world = ControlVariates(worlds).of("summit"), worlds.arms["summit"]
     step, dyad, kind = np.array([0, 1, 2, 7, 12]), np.array([0, 4, 4, 7, 2]), np.array([0, 1, 2, 1, 0])
-    changes = ClockChanges(step, np.zeros(5, dtype=int), dyad, kind, np.array([1.0, -1.0, 1.0, 1.0, -1.0]))
+    changes = ClockRows(step, np.zeros(5, dtype=int), dyad, kind, np.array([1.0, -1.0, 1.0, 1.0, -1.0]))
     assert not np.isin(world.grid[step], variate.signatures.edges).all()  # inside of a span too
     ladder, collapse = world.ladder, world.rules.collapse_rate / 365.25
     for days in worlds.scenario.report.windows:
@@ -141,10 +142,12 @@ def test_an_idle_clock_is_worth_the_integral_of_what_it_opens(tmp_path: Path) ->
             day = np.linspace(world.grid[s], stop, 400_001)
             day = (day[1:] + day[:-1]) / 2
             lag = ladder.talks_shape[m], ladder.talks_days[m], collapse
-            signed = signed_within(np.maximum(stop - day, 0.0), *lag) - signed_within(np.maximum(first - day, 0.0), *lag)
+            signed = signed_within(np.maximum(stop - day, 0.0), *lag) - signed_within(
+                np.maximum(first - day, 0.0), *lag
+            )
             opens = variate.openings[np.searchsorted(variate.signatures.edges, day) - 1, p, m]
             wanted = (variate.rate[p, m] * opens * signed).mean() * (stop - world.grid[s])
-            assert found[row] == pytest.approx(changes.sign[row] * wanted, rel=1e-4, abs=1e-12), (days, row)
+            assert found[row] == pytest.approx(changes.weight[row] * wanted, rel=1e-4, abs=1e-12), (days, row)
 
 
 # --- the direct estimate -------------------------------------------------------------------------------

@@ -21,10 +21,12 @@ from balance_sim.model.policies import decided_effort
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
 from balance_sim.model.state import (
+    Answers,
     BlockState,
-    BusyChanges,
+    ClockRows,
     InvalidNumber,
     Simulated,
+    joined,
     note_busy,
     refuse_invalid,
 )
@@ -237,7 +239,7 @@ class BalanceModel(mesa.Model):
             self.opportunities,
             None if decides_otherwise(agent_class) else self.worlds.bounds[self.arm],
         )
-        self.answers: list[engine.Answers] = []
+        self.answers: list[Answers] = []
         self.state: BlockState = engine.begin(
             self.world, self.worlds.baseline, seed, runs
         )
@@ -313,10 +315,9 @@ class BalanceModel(mesa.Model):
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
         agreed, sides = self._answers()
-        answered = opportunities, self.thin, state, self._rows
-        opens = engine.filtered(world, *answered, sides)
-        kept = engine.kept_with(*answered)
-        self.answers.append(engine.Answers(self._rows, opens, kept))
+        kept = engine.kept_with(opportunities, self.thin, state, self._rows)
+        opens = engine.filtered(world, opportunities, self._rows, kept, sides)
+        self.answers.append(Answers(self._rows, opens, kept))
         seekers = accession.seekers_in(world, state, self.at)
         willing = None if seekers is None else self._cast(seekers.ballots)
         rows = self._rows[agreed]
@@ -399,8 +400,8 @@ class BalanceModel(mesa.Model):
         return Simulated(
             self.state.agreements,
             self.opportunities,
-            *engine.Answers.joined(self.answers).over(len(self.opportunities.day)),
-            BusyChanges.joined(self.state.busy_changes),
+            joined([Answers.none(), *self.answers]),
+            joined([ClockRows.none(), *self.state.changes]),
             self.state.accessions,
             self.state.enacted,
         )

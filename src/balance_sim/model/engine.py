@@ -36,11 +36,13 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
 from balance_sim.model.state import (
     AgreementRows,
+    Answers,
     BlockState,
-    BusyChanges,
+    ClockRows,
     Simulated,
     begin_network,
     count_in_force,
+    joined,
     note_busy,
     refresh,
     refuse_invalid,
@@ -69,32 +71,6 @@ AFTER_START = (
 """Fields in which worlds that begin alike may differ."""
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Opportunities at which two states were asked, A of them, in their order.
-
-    rows : (A,) which
-    opens : (A,) probability that talks opened, over `kept`
-    kept : (A,) probability with which each was kept"""
-
-    rows: Ints
-    opens: Floats
-    kept: Floats
-
-    @staticmethod
-    def joined(parts: Sequence[Answers]) -> Answers:
-        """Those of several steps."""
-        none = Answers(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
-        columns = [(part.rows, part.opens, part.kept) for part in (none, *parts)]
-        return Answers(*map(np.concatenate, zip(*columns, strict=True)))
-
-    def over(self, count: int) -> tuple[Floats, Ints, Floats]:
-        """`consent`, (count,), `asked` and `kept` of `Simulated`."""
-        consent = np.zeros(count)
-        consent[self.rows] = self.opens
-        return consent, self.rows, self.kept
-
-
 @dataclass
 class Course:
     """An arm's replications under way.
@@ -118,8 +94,8 @@ class Course:
         return Simulated(
             state.agreements,
             self.opportunities,
-            *Answers.joined(self.answers).over(len(self.opportunities.day)),
-            BusyChanges.joined(state.busy_changes),
+            joined([Answers.none(), *self.answers]),
+            joined([ClockRows.none(), *state.changes]),
             state.accessions,
             state.enacted,
         )
@@ -343,9 +319,9 @@ def advance(
         own_sides = sides
         if own_rows is not rows:
             own_sides = sides[np.searchsorted(rows, own_rows)]
-        answered = opportunities, course.thin, state, own_rows
-        opens = filtered(world, *answered, own_sides)
-        by_arm.append(Answers(own_rows, opens, kept_with(*answered)))
+        kept = kept_with(opportunities, course.thin, state, own_rows)
+        opens = filtered(world, opportunities, own_rows, kept, own_sides)
+        by_arm.append(Answers(own_rows, opens, kept))
     seekers = accession.seekers_in(world, state, view.step)
     willing = None
     if seekers is not None:
@@ -397,13 +373,13 @@ def unbarred(world: World, opportunities: Opportunities, rows: Ints) -> Bools:
 def filtered(
     world: World,
     opportunities: Opportunities,
-    thin: Thinning,
-    state: BlockState,
     rows: Ints,
+    kept: Floats,
     sides: Floats,
 ) -> Floats:
-    """(K,) probability that talks open at each opportunity, over the probability that
-    it was kept. sides: (K, 2) probability that each side consents.
+    """(K,) probability that talks open at each of some opportunities, over the
+    probability that it was kept. rows, kept: (K,), as in `Answers`; sides: (K, 2)
+    probability that each side consents.
 
         openness_ij(day) sigma(u_ij) sigma(u_ji) / (bound_ij bound_ji)
 
@@ -413,7 +389,6 @@ def filtered(
     one has its talks only where the earlier ones have none."""
     run, dyad = opportunities.run.take(rows), opportunities.dyad.take(rows)
     openness = openness_on(world, dyad, opportunities.day.take(rows))
-    kept = kept_with(opportunities, thin, state, rows)
     opens = openness * sides.prod(axis=1) / kept
     clock = clock_of(world, run, dyad, opportunities.kind.take(rows))
     none_yet = np.ones(len(rows))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -203,45 +204,74 @@ def refuse_invalid(
 
 
 @dataclass(frozen=True)
-class BusyChanges:
-    """Clocks that became busy, or idle again, by the beginning of a step. Arrays (K,),
-    by step."""
+class Answers:
+    """Opportunities at which two states were asked. Arrays (A,), in their order."""
 
-    step: Ints
-    clock: Ints  # place in a flat (R, P, M)
-    is_busy: Bools
+    rows: Ints  # which opportunities
+    opens: Floats  # probability that talks opened, given the past, over `kept`
+    kept: Floats  # probability with which thinning kept each
 
     @staticmethod
-    def joined(parts: Sequence[BusyChanges]) -> BusyChanges:
-        """Those of several steps."""
+    def none() -> Answers:
+        """Nobody was asked."""
+        return Answers(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True)
+class ClockRows:
+    """What came to clocks of a block of replications. Arrays (K,)."""
+
+    when: Ints  # a step, or a span of several
+    run: Ints
+    dyad: Ints
+    kind: Ints
+    weight: Floats
+
+    @staticmethod
+    def none() -> ClockRows:
+        """Nothing came."""
         nowhere = np.zeros(0, dtype=np.int64)
-        none = BusyChanges(nowhere, nowhere, np.zeros(0, dtype=bool))
-        columns = [(part.step, part.clock, part.is_busy) for part in (none, *parts)]
-        return BusyChanges(*map(np.concatenate, zip(*columns, strict=True)))
+        return ClockRows(nowhere, nowhere, nowhere, nowhere, np.zeros(0))
+
+    def among(self, is_one: Bools) -> ClockRows:
+        """Some of them. is_one: (K,)."""
+        rows = np.flatnonzero(is_one)
+        return ClockRows(*(column[rows] for column in vars(self).values()))
+
+
+def joined[Rows: (Answers, ClockRows)](parts: Sequence[Rows]) -> Rows:
+    """The rows of one or more parts, in their order."""
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return type(parts[0])(*map(np.concatenate, columns))
 
 
 @dataclass(frozen=True)
 class Simulated:
     """What a block of replications of one arm leaves behind.
 
-    opportunities: those given, and all the others of replications that left their
-    margins; consent: (C,) for each of them the probability that talks opened at it,
-    given the run's past, divided by the probability that it was kept; 0 where the clock
-    was busy. Its sum over opportunities has the expectation of the number of talks
-    opened, and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
-    Operations Research 18(3)). asked: (A,) rows of those at which two states were
-    asked, and kept: (A,) probability with which each of them was kept. busy: when
-    clocks were. accessions: None where no state can join a pact; enacted: None without
-    policies."""
+    opportunities: C, those given, and all the others of replications that left their
+    margins; changes: clocks that became busy, with a weight of -1, or idle again, 1, by
+    the beginning of a step. accessions: None where no state can join a pact; enacted:
+    None without policies."""
 
     agreements: AgreementRows
     opportunities: Opportunities
-    consent: Floats
-    asked: Ints
-    kept: Floats
-    busy: BusyChanges
+    answers: Answers
+    changes: ClockRows
     accessions: Accessions | None = None
     enacted: Enacted | None = None
+
+    @cached_property
+    def consent(self) -> Floats:
+        """(C,) probability that talks opened at each opportunity, given the run's past,
+        divided by the probability that it was kept; 0 where the clock was busy.
+
+        Its sum over opportunities has the expectation of the number of talks opened,
+        and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of
+        Operations Research 18(3))."""
+        consent = np.zeros(len(self.opportunities.day))
+        consent[self.answers.rows] = self.answers.opens
+        return consent
 
 
 @dataclass(repr=False)
@@ -274,7 +304,7 @@ class BlockState(OneLine):
     enacted: Enacted | None = None
     turned: int = -1  # last step of which the beginning has taken effect
     clocks_set: list[Ints] = field(default_factory=list)  # busy or idle, in this step
-    busy_changes: list[BusyChanges] = field(default_factory=list)  # one a step
+    changes: list[ClockRows] = field(default_factory=list)  # noted, one a step
 
 
 NETWORK = (
@@ -411,8 +441,9 @@ def note_busy(state: BlockState, step: int) -> None:
     clock = clock[state.busy.take(clock) != state.was_busy.take(clock)]
     is_busy = state.busy.take(clock)
     np.put(state.was_busy, clock, is_busy)
-    changes = BusyChanges(np.full(len(clock), step), clock, is_busy)
-    state.busy_changes.append(changes)
+    run, dyad, kind = np.unravel_index(clock, state.busy.shape)
+    when, sign = np.full(len(clock), step), np.where(is_busy, -1.0, 1.0)
+    state.changes.append(ClockRows(when, run, dyad, kind, sign))
     state.clocks_set.clear()
 
 

@@ -24,34 +24,14 @@ from functools import cached_property
 import numpy as np
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Floats, Ints
-from balance_sim.model.state import BusyChanges, Simulated
+from balance_sim.model.core import DAYS_PER_YEAR, Floats
+from balance_sim.model.state import ClockRows, Simulated
 from balance_sim.model.thinning import opportunity_rate
 from balance_sim.study.expected import Estimator, ExpectedSignatures
 
 MOST_STORED = 2**22
 """Entries of the arrays of arms that are stored, of fifty states some thirty arms;
 changes no result."""
-
-
-@dataclass(frozen=True)
-class ClockChanges:
-    """Clocks that became busy, or idle again, K of them, by the beginning of a step.
-    Arrays (K,)."""
-
-    step: Ints
-    run: Ints
-    dyad: Ints
-    kind: Ints
-    sign: Floats  # 1 where it became idle, -1 where it became busy
-
-    @staticmethod
-    def of(changes: BusyChanges, dyads: int, kinds: int) -> ClockChanges:
-        """The changes of replications with so many dyads and agreement types."""
-        places, kind = np.divmod(changes.clock, kinds)
-        run, dyad = np.divmod(places, dyads)
-        sign = np.where(changes.is_busy, -1.0, 1.0)
-        return ClockChanges(changes.step, run, dyad, kind, sign)
 
 
 class Steps:
@@ -106,24 +86,25 @@ class ControlVariate:
 
     def at(self, simulated: Simulated) -> Floats:
         """(A,) v at each opportunity at which two states were asked."""
-        rows, opportunities = simulated.asked, simulated.opportunities
+        answers, opportunities = simulated.answers, simulated.opportunities
+        rows = answers.rows
         span = self.signatures.span_of(opportunities.day.take(rows))
         where = span, opportunities.dyad.take(rows), opportunities.kind.take(rows)
         place = np.ravel_multi_index(where, self.openings.shape)
-        return np.asarray(self.openings.take(place) / simulated.kept)
+        return np.asarray(self.openings.take(place) / answers.kept)
 
-    def changed(self, changes: ClockChanges) -> dict[int, Floats]:
+    def changed(self, changes: ClockRows) -> dict[int, Floats]:
         """By window, (C,) agreements signed within it that each change of a clock adds:
         from the beginning of its step on."""
         kind, row = changes.kind, np.arange(len(changes.kind))
-        span = self.steps.span[changes.step]
+        span = self.steps.span[changes.when]
         openings = self.openings[:, changes.dyad, kind]  # (K, C)
-        openings *= changes.sign * self.rate[changes.dyad, kind]
+        openings *= changes.weight * self.rate[changes.dyad, kind]
         changed = {}
         for window, within in self.steps.within.items():
             opened = openings * within[:, kind]
             from_span_on = np.cumsum(opened[::-1], axis=0)[::-1][span, row]
-            passed = self.steps.passed[window][changes.step, kind]
+            passed = self.steps.passed[window][changes.when, kind]
             changed[window] = from_span_on - openings[span, row] * passed
         return changed
 

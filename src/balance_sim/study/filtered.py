@@ -32,18 +32,11 @@ from balance_sim.model.core import (
     Opportunities,
     World,
 )
-from balance_sim.model.state import BusyChanges, Simulated
+from balance_sim.model.state import Simulated
 from balance_sim.model.thinning import drawn_rate
-from balance_sim.stats.lags import (
-    in_force_within,
-    signed_within,
-)
-from balance_sim.study.control_variates import ClockChanges, ControlVariate
-from balance_sim.study.outcomes import (
-    NEW_ORIGINS,
-    Outcome,
-    numbers_of_agreements,
-)
+from balance_sim.stats.lags import in_force_within, signed_within
+from balance_sim.study.control_variates import ControlVariate
+from balance_sim.study.outcomes import NEW_ORIGINS, Outcome, numbers_of_agreements
 from balance_sim.study.talks_at_start import TalksAtStart, Windows
 
 
@@ -129,6 +122,18 @@ def in_force_of(world: World, kind: int, days: Floats, signed: Floats) -> Floats
 
 
 @dataclass(frozen=True)
+class SampledSignatures:
+    """Parts of numbers of new agreements that came in replications. Arrays (K,).
+
+    number : by window, agreements signed within it"""
+
+    run: Ints
+    dyad: Ints
+    kind: Ints
+    number: Mapping[int, Floats]
+
+
+@dataclass(frozen=True)
 class FilteredSums:
     """Filtered sums of one arm's replications.
 
@@ -154,56 +159,28 @@ class FilteredSums:
     variate: ControlVariate | None = None
 
     @cached_property
-    def _changes(self) -> ClockChanges:
-        """Clocks that became busy, or idle again; none without a control variate."""
-        changes = self.simulated.busy
+    def _sampled(self) -> SampledSignatures:
+        """What the number of new agreements has from what came in the replications:
+        from opportunities, and with a control variate from changes of clocks."""
+        simulated, signed = self.simulated, self.prospect.signed
+        came, opens = simulated.opportunities, simulated.consent
         if self.variate is None:
-            changes = BusyChanges.joined(())
-        return ClockChanges.of(changes, len(self.world.first), self._kinds)
-
-    @property
-    def _kinds(self) -> int:
-        return len(self.world.ladder.names)
-
-    @cached_property
-    def _rate(self) -> Floats:
-        """(R,) factor on the opportunities of each replication."""
-        return np.broadcast_to(drawn_rate(self.world), self.runs)
-
-    @cached_property
-    def _places(self) -> tuple[Ints, Ints, Ints]:
-        """Replication, dyad and type of what `_sampled` has: of the opportunities, and
-        of the changes of clocks."""
-        opportunities, changes = self.simulated.opportunities, self._changes
-        run = np.concatenate([opportunities.run, changes.run])
-        dyad = np.concatenate([opportunities.dyad, changes.dyad])
-        return run, dyad, np.concatenate([opportunities.kind, changes.kind])
-
-    @cached_property
-    def _opens(self) -> Floats:
-        """(C,) probability that talks open at each opportunity over that it was kept,
-        less the control variate's."""
-        if self.variate is None:
-            return self.simulated.consent
-        opens = self.simulated.consent.copy()
-        opens[self.simulated.asked] -= self.variate.at(self.simulated)
-        return opens
-
-    @cached_property
-    def _sampled(self) -> dict[int, Floats]:
-        """By window, what the number of new agreements has from what came in the
-        replications, at `_places`."""
-        signed = {
-            window: self._opens * self.prospect.signed[window]
-            for window in self.windows.days
+            number = {window: opens * signed[window] for window in self.windows.days}
+            return SampledSignatures(came.run, came.dyad, came.kind, number)
+        opens = opens.copy()
+        opens[simulated.answers.rows] -= self.variate.at(simulated)
+        changes = simulated.changes
+        rate = np.broadcast_to(drawn_rate(self.world), self.runs).take(changes.run)
+        number = {
+            window: np.concatenate([opens * signed[window], rate * changed])
+            for window, changed in self.variate.changed(changes).items()
         }
-        if self.variate is None:
-            return signed
-        rate = self._rate.take(self._changes.run)
-        return {
-            window: np.concatenate([signed[window], rate * changed])
-            for window, changed in self.variate.changed(self._changes).items()
-        }
+        return SampledSignatures(
+            np.concatenate([came.run, changes.run]),
+            np.concatenate([came.dyad, changes.dyad]),
+            np.concatenate([came.kind, changes.kind]),
+            number,
+        )
 
     def _known(self, window: int) -> Floats:
         """(R or 1, P, M) what it has from what is known before: from talks under way at
@@ -217,16 +194,16 @@ class FilteredSums:
     @cached_property
     def _by_class(self) -> dict[int, Floats]:
         """By window, (R, M, D) number of new agreements by type and direction."""
-        kinds, directions = self._kinds, len(DIRECTIONS)
-        shape = (self.runs, kinds, directions)
+        kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
+        shape, sampled = (self.runs, kinds, directions), self._sampled
         size = self.runs * kinds * directions
-        run, dyad, kind = self._places
-        place = (run * kinds + kind) * directions + self.direction[dyad]
+        place = (sampled.run * kinds + sampled.kind) * directions
+        place += self.direction[sampled.dyad]
         is_direction = (self.direction[:, None] == np.arange(directions)).astype(float)
         by_window = {}
         for window in self.windows.days:
             known = np.einsum("rpm,pd->rmd", self._known(window), is_direction)
-            number = np.bincount(place, self._sampled[window], size)
+            number = np.bincount(place, sampled.number[window], size)
             by_window[window] = number.reshape(shape) + known
         return by_window
 
@@ -243,9 +220,10 @@ class FilteredSums:
     def by_dyad(self, window: int) -> Floats:
         """(R, P) number of new security agreements by dyad."""
         is_security = self.world.ladder.security.astype(float)
-        (run, dyad, kind), dyads = self._places, len(self.world.first)
-        signed = self._sampled[window] * is_security[kind]
-        number = np.bincount(run * dyads + dyad, signed, self.runs * dyads)
+        sampled, dyads = self._sampled, len(self.world.first)
+        signed = sampled.number[window] * is_security[sampled.kind]
+        place = sampled.run * dyads + sampled.dyad
+        number = np.bincount(place, signed, self.runs * dyads)
         # of no opportunity it counts in integers
         number = number.astype(float).reshape(self.runs, dyads)
         known = (self._known(window) * is_security).sum(axis=-1)
@@ -254,9 +232,9 @@ class FilteredSums:
     def weighted(self, window: int, weights: Floats) -> Floats:
         """(R,) number of new agreements, each counted with the weight of its dyad and
         type, (P, M)."""
-        run, dyad, kind = self._places
-        signed = self._sampled[window] * weights[dyad, kind]
-        number = np.bincount(run, signed, self.runs)
+        sampled = self._sampled
+        signed = sampled.number[window] * weights[sampled.dyad, sampled.kind]
+        number = np.bincount(sampled.run, signed, self.runs)
         known = (self._known(window) * weights).sum(axis=(-2, -1))
         return np.asarray(number + known)
 

@@ -22,20 +22,19 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
     DIRECTIONS,
-    Bools,
     Floats,
     Ints,
     Opportunities,
     Thinning,
     World,
 )
-from balance_sim.model.engine import filtered
+from balance_sim.model.engine import filtered, kept_with
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import BlockState, Simulated
+from balance_sim.model.state import BlockState, ClockRows, Simulated
 from balance_sim.model.thinning import opportunity_rate
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
-from balance_sim.study.control_variates import ClockChanges, Steps
+from balance_sim.study.control_variates import Steps
 from balance_sim.study.expected import Estimator
 from balance_sim.study.filtered import prospect_of
 from balance_sim.study.scene import focal_roles
@@ -157,37 +156,21 @@ class Coalitions:
             is_counted = is_counted & is_counter[opportunities.dyad]
             self.signed = self.prospect.signed[self.windows.longest] * is_counted
             self.worth = np.zeros((runs, 1 << len(self.groups)))
+        kept = kept_with(opportunities, step.thin, step.state, rows)
         openings = []
         for sides in consent(mixed(self._arm_terms, terms, self.groups)):
             consents = sides.reshape(2, -1).T
-            thinned = step.thin, step.state, rows
-            openings.append(filtered(step.world, opportunities, *thinned, consents))
+            openings.append(filtered(step.world, opportunities, rows, kept, consents))
         for coalition, opening in enumerate(openings[:-1]):
             gained = (opening - openings[-1]) * self.signed[rows]
             self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
 
 
-@dataclass(frozen=True)
-class CountedRows:
-    """What came in replications to counted clocks. Arrays (K,): when, replication,
-    place of dyad and type among those counted, and weight."""
-
-    when: Ints
-    run: Ints
-    dyad: Ints
-    kind: Ints
-    weight: Floats
-
-    def among(self, is_one: Bools) -> CountedRows:
-        """Some of them."""
-        rows = np.flatnonzero(is_one)
-        return CountedRows(*(column[rows] for column in vars(self).values()))
-
-    def add_to(self, sums: Floats, values: Floats) -> None:
-        """Add a value of each coalition and clock, (2^k, P, M), times the weights, to
-        sums of each replication and coalition, (R, 2^k)."""
-        at_each = values[:, self.dyad, self.kind] * self.weight
-        np.add.at(sums, self.run, at_each.T)
+def add_at(sums: Floats, rows: ClockRows, values: Floats) -> None:
+    """Add a value of each coalition and clock, (2^k, P, M), times the weights of rows,
+    to sums of each replication and coalition, (R, 2^k)."""
+    at_each = values[:, rows.dyad, rows.kind] * rows.weight
+    np.add.at(sums, rows.run, at_each.T)
 
 
 class CoalitionVariates:
@@ -211,72 +194,76 @@ class CoalitionVariates:
 
         signed: as in `Coalitions`; rate: (R,) factor on each replication's
         opportunities."""
-        asked, changes = self._asked(simulated, signed), self._changes(simulated)
+        asked = self._counted(self._asked(simulated, signed))
+        changes, a_day = self._counted(simulated.changes), self._a_day
         gains = np.zeros((len(rate), 1 << len(self._groups)))
-        came, signatures = np.zeros_like(gains), self._estimator.signatures
-        clocks = len(signatures.dyads), len(signatures.types)
-        so_far = np.zeros((gains.shape[1], *clocks))
-        passed_by_step = self._counted(self._steps.passed)
-        for span, (gained, in_time, a_day) in enumerate(self._by_span()):
-            now = changes.among(self._steps.span[changes.when] == span)
-            now.add_to(gains, -so_far)
-            passed = passed_by_step[now.when, now.kind] * a_day[now.dyad, now.kind]
-            replace(now, weight=-now.weight * passed).add_to(gains, gained)
-            asked.among(asked.when == span).add_to(came, gained)
-            so_far += gained * in_time
-        changes.add_to(gains, so_far)
+        came, so_far = np.zeros_like(gains), np.zeros((gains.shape[1], *a_day.shape))
+        longest, types = (
+            self._estimator.windows.longest,
+            self._estimator.signatures.types,
+        )
+        within = self._steps.within[longest][:, types]
+        passed = self._steps.passed[longest][:, types]
+        for span, gained in enumerate(self._by_span()):
+            in_span = changes.among(self._steps.span[changes.when] == span)
+            add_at(gains, in_span, -so_far)
+            clock = in_span.dyad, in_span.kind
+            missed = passed[in_span.when, in_span.kind] * a_day[clock]
+            add_at(gains, replace(in_span, weight=-in_span.weight * missed), gained)
+            add_at(came, asked.among(asked.when == span), gained)
+            so_far += gained * (a_day * within[span])
+        add_at(gains, changes, so_far)
         gains += so_far.sum(axis=(1, 2))
         return np.asarray(rate[:, None] * gains - came)
 
-    def _counted(self, by_window: Mapping[int, Floats]) -> Floats:
-        """(K or S, M) what `Steps` has of the longest window and the counted types."""
-        of_window = by_window[self._estimator.windows.longest]
-        return of_window[:, self._estimator.signatures.types]
+    @property
+    def _a_day(self) -> Floats:
+        """(P, M) opportunities a day of the counted clocks."""
+        signatures = self._estimator.signatures
+        rate = opportunity_rate(self._worlds[-1])[signatures.dyads]
+        return np.asarray(rate[:, signatures.types] / DAYS_PER_YEAR)
 
-    def _asked(self, simulated: Simulated, signed: Floats) -> CountedRows:
-        """The counted opportunities at which two states were asked, each with its span
-        and weight."""
-        signatures, opportunities = self._estimator.signatures, simulated.opportunities
-        counted = np.flatnonzero(signed.take(simulated.asked) > 0)
-        rows = simulated.asked[counted]
-        return CountedRows(
-            signatures.span_of(opportunities.day.take(rows)),
+    def _asked(self, simulated: Simulated, signed: Floats) -> ClockRows:
+        """The opportunities at which two states were asked, each with its span, and
+        with a weight of what `signed` has of it over the probability that it was
+        kept."""
+        opportunities, answers = simulated.opportunities, simulated.answers
+        rows = answers.rows
+        return ClockRows(
+            self._estimator.signatures.span_of(opportunities.day.take(rows)),
             opportunities.run.take(rows),
-            signatures.places(opportunities.dyad.take(rows)),
-            np.searchsorted(signatures.types, opportunities.kind.take(rows)),
-            signed.take(rows) / simulated.kept[counted],
+            opportunities.dyad.take(rows),
+            opportunities.kind.take(rows),
+            signed.take(rows) / answers.kept,
         )
 
-    def _changes(self, simulated: Simulated) -> CountedRows:
-        """Changes of the counted clocks, each with its step and sign."""
-        world, signatures = self._worlds[-1], self._estimator.signatures
-        dyads, kinds = len(world.first), len(world.ladder.names)
-        every = ClockChanges.of(simulated.busy, dyads, kinds)
-        is_counted = np.isin(every.dyad, signatures.dyads)
-        counted = np.flatnonzero(is_counted & np.isin(every.kind, signatures.types))
-        return CountedRows(
-            every.step[counted],
-            every.run[counted],
-            signatures.places(every.dyad[counted]),
-            np.searchsorted(signatures.types, every.kind[counted]),
-            every.sign[counted],
+    def _counted(self, rows: ClockRows) -> ClockRows:
+        """Those of the counted clocks that weigh anything, with the places of dyads and
+        types among those counted."""
+        dyads, types = (
+            self._estimator.signatures.dyads,
+            self._estimator.signatures.types,
+        )
+        is_counted = np.isin(rows.dyad, dyads) & np.isin(rows.kind, types)
+        counted = rows.among(is_counted & (rows.weight != 0))
+        return replace(
+            counted,
+            dyad=np.searchsorted(dyads, counted.dyad),
+            kind=np.searchsorted(types, counted.kind),
         )
 
-    def _by_span(self) -> Iterator[tuple[Floats, Floats, Floats]]:
+    def _by_span(self) -> Iterator[Floats]:
         """Yield of each span what each coalition adds to the probability that talks
-        open at an opportunity, (2^k, P, M); how many agreements would be signed in time
-        if they opened at each, (P, M); and how many opportunities a day has, (P, M)."""
+        open at an opportunity, (2^k, P, M)."""
         signatures = self._estimator.signatures
         (control,) = self._estimator.courses_of([self._worlds[-1]])
+        clocks = len(signatures.dyads), len(signatures.types)
         openness = signatures.openness(control)
-        rate = opportunity_rate(self._worlds[-1])[control.dyads][:, control.types]
-        a_day = rate / DAYS_PER_YEAR
-        in_time = a_day * self._counted(self._steps.within)[:, None]
         for span, (of_arm, of_control) in enumerate(self._accounts()):
             willing = mixed(of_arm, of_control, self._groups)
-            sides = consent(willing).reshape(len(willing), 2, *rate.shape)
+            sides = consent(willing).reshape(len(willing), 2, *clocks)
             opens = sides.prod(axis=1) * openness[span]
-            yield opens[:-1] - opens[-1], in_time[span], a_day
+            yield opens[:-1] - opens[-1]
 
     def _accounts(self) -> Iterator[list[Parts]]:
         """Yield the parts of willingness of both sides of every counted dyad and type
