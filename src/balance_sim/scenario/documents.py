@@ -78,7 +78,8 @@ class FaultlessReadings[Value]:
         with self._guard:
             entry = self._cache.get(key)
         if entry is None:
-            count, entry = len(problems), (size + OVERHEAD, read())
+            count = len(problems)
+            entry = size + OVERHEAD, read()
             if len(problems) == count:
                 with self._guard, suppress(ValueError):  # larger than all may be
                     self._cache[key] = entry

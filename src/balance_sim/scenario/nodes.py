@@ -265,7 +265,8 @@ def plain_scalar(text: str) -> Scalar | Unclear:
     if _NO_FINITE.fullmatch(text):
         return float(text.replace(".", ""))
     is_number = _FLOAT.fullmatch(text) is not None
-    if (_LEADING_ZERO.match if is_number else _AMBIGUOUS.fullmatch)(text):
+    is_unclear = _LEADING_ZERO.match(text) if is_number else _AMBIGUOUS.fullmatch(text)
+    if is_unclear:
         why = f"ambiguous number `{shown(text, LONGEST_NUMBER)}`"
         return Unclear("E206", why, "write decimal digits, or quote it")
     if is_number and len(text) > LONGEST_NUMBER:

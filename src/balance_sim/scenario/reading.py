@@ -33,11 +33,7 @@ from balance_sim.scenario.layout import (
 from balance_sim.scenario.nodes import Node, descend, from_plain, merged, plain
 from balance_sim.scenario.players import with_policies_by_name
 from balance_sim.scenario.schema import Scenario, Versioned, sorted_rows
-from balance_sim.scenario.validation import (
-    read_piece,
-    report_refusals,
-    unknown_key,
-)
+from balance_sim.scenario.validation import read_piece, report_refusals, unknown_key
 from balance_sim.scenario.vocabulary import OTHER_SECTIONS
 
 
@@ -191,7 +187,8 @@ def names_in(scenario: Scenario) -> Names:
 
 
 _SECTIONS = FaultlessReadings[tuple[dict[str, Any], Node]](20_000)
-"""Sections, counted by their rows, which are frozen."""
+"""Sections, counted by their rows, which are frozen; and the nodes that keys tell by
+their identity."""
 
 
 class _Draft(Scenario, frozen=False):
@@ -238,20 +235,29 @@ def read_part(
         return {}
     if part == "players":
         node = with_policies_by_name(node, problems)
-
-    def read() -> tuple[dict[str, Any], Node]:
-        """The field by its name, and the node that the key tells by its rows."""
-        try:
-            return {part: checked_part(part, plain(node), names)}, node
-        except ValidationError as error:
-            root = tree.with_value({part: node})
-            report_refusals(error, root, "", _Draft, problems)
-        return {}, node
-
+    root = tree.with_value({part: node})
     if part not in SECTIONS:
-        return read()[0]
+        return _read_field(part, root, names, problems)
     key = part, names.key, *map(id, node.items)
-    return {**_SECTIONS.get(key, len(node.items), problems, read)[0]}
+    fields, _ = _SECTIONS.get(
+        key,
+        len(node.items),
+        problems,
+        lambda: (_read_field(part, root, names, problems), root),
+    )
+    return {**fields}
+
+
+def _read_field(
+    part: str, root: Node, names: Names, problems: Diagnostics
+) -> dict[str, Any]:
+    """A field that is given, by its name; empty where it is refused. root: a mapping of
+    nothing else."""
+    try:
+        return {part: checked_part(part, plain(root.fields[part]), names)}
+    except ValidationError as error:
+        report_refusals(error, root, "", _Draft, problems)
+    return {}
 
 
 def _default(part: str, tree: Node, problems: Diagnostics) -> dict[str, Any]:

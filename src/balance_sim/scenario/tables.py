@@ -55,7 +55,7 @@ _COW = {"ccode": "id", "cowcode": "id", "ccode1": "a", "ccode2": "b"}
 
 class Column(NamedTuple):
     """A column that is read: its place in the row, from 1; its name; the field that it
-    gives; what its cells hold."""
+    gives; what its cells hold, `text`, `number`, `list` or `COW number`."""
 
     place: int
     name: str
@@ -180,7 +180,7 @@ def csv_rows(
         for cells in reader:
             mark, line = Mark(file, line, 1), reader.line_num + 1
             row = "".join(cells)
-            if len(row) > LONGEST_CELL < max(map(len, cells)):
+            if len(row) > LONGEST_CELL and max(map(len, cells)) > LONGEST_CELL:
                 raise csv.Error("a cell is too long")
             if row.strip():
                 yield mark, cells

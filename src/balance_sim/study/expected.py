@@ -144,14 +144,7 @@ class ExpectedSignatures:
         self.ladder = self.world.ladder.of(self.types)
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
         self._reach: dict[float, Reach] = {}
-        self._talks_of = worlds, dyads
-        if talks is not None:
-            self.talks = talks
-
-    @cached_property
-    def talks(self) -> TalksAtStart:
-        """Of these dyads."""
-        return TalksAtStart(*self._talks_of)
+        self.talks = talks or TalksAtStart(worlds, dyads)
 
     def by(self, moment: float) -> Reach:
         """What is signed by a moment, in days from the scenario's start."""
@@ -195,10 +188,9 @@ class ExpectedSignatures:
     def openness(self, wanted: WillingnessOverTime) -> Floats:
         """(K, P, 1) mean factor of the dyads on their rate in each span."""
         has_other = wanted.world.openness is not self.world.openness
-        openness = self._openness
         if has_other:
-            openness = mean_openness(wanted.world, self.edges)
-        return openness[:, wanted.dyads, None]
+            return mean_openness(wanted.world, self.edges)[:, wanted.dyads, None]
+        return self._openness[:, wanted.dyads, None]
 
     def span_of(self, day: Floats) -> Ints:
         """(C,) span in which each day lies; the last one beyond all."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,9 +49,6 @@ class TalksAtStart:
 
     Attributes
     ----------
-    chance : (R or 1, P, M)
-        probability of unobserved negotiations, but for clocks that the record keeps
-        busy
     on_record, dyad : (K,)
         rows of the initial agreements that are in talks and have no fixed date, and
         places of their dyads
@@ -59,21 +57,27 @@ class TalksAtStart:
     """
 
     def __init__(self, worlds: Worlds, dyads: Ints | None = None) -> None:
-        self.world = worlds.reference
+        self.world, self._baseline = worlds.reference, worlds.baseline
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
-        shape = (len(self.world.first), len(self.world.ladder.names))
-        chance = chance_under_way(self.world, worlds.baseline)
-        self.chance = chance.reshape(-1, *shape).copy()  # (R or 1, P, M)
-        initial = self.world.initial
-        under_way = initial.stage < 2
-        self.chance[:, initial.dyad[under_way], initial.kind[under_way]] = 0.0
+        self._dyads, initial = dyads, self.world.initial
         free = np.isnan(initial.fixed_signed) & np.isnan(initial.fixed_in_force)
         self.on_record = np.flatnonzero((initial.stage == 0) & free)
         self.dyad = initial.dyad[self.on_record]
         if dyads is not None:
             among = np.isin(self.dyad, dyads)
-            self.chance, self.on_record = self.chance[:, dyads], self.on_record[among]
+            self.on_record = self.on_record[among]
             self.dyad = np.searchsorted(dyads, self.dyad[among])
+
+    @cached_property
+    def chance(self) -> Floats:
+        """(R or 1, P, M) probability of unobserved negotiations, but for clocks that
+        the record keeps busy."""
+        shape = (len(self.world.first), len(self.world.ladder.names))
+        chance = chance_under_way(self.world, self._baseline)
+        chance, initial = chance.reshape(-1, *shape).copy(), self.world.initial
+        under_way = initial.stage < 2
+        chance[:, initial.dyad[under_way], initial.kind[under_way]] = 0.0
+        return chance if self._dyads is None else chance[:, self._dyads]
 
     @property
     def under_way(self) -> Floats:

@@ -32,17 +32,8 @@ from balance_sim.effects.explain.coalitions import (
 )
 from balance_sim.model import sights
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import (
-    Floats,
-    Keys,
-    World,
-)
-from balance_sim.model.engine import (
-    effort_after,
-    open_to_consent,
-    perceive,
-    simulate,
-)
+from balance_sim.model.core import Floats, Keys, World
+from balance_sim.model.engine import effort_after, open_to_consent, perceive, simulate
 from balance_sim.model.perception import View
 from balance_sim.model.policies import begin_enacted, decided_effort, enact
 from balance_sim.model.state import BlockState, Simulated, Workspace

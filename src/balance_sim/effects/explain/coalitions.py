@@ -182,6 +182,7 @@ class CoalitionVariates:
     def __init__(self, worlds: Worlds, arm: str, groups: Groups) -> None:
         is_counter = worlds.baseline.direction == DIRECTIONS.index("counter")
         self._estimator = Estimator(worlds, np.flatnonzero(is_counter), in_windows=True)
+        self._signatures = self._estimator.signatures
         self._steps = Steps(self._estimator, worlds)
         self._baseline, self._groups = worlds.baseline, groups
         self._worlds = worlds.arms[arm], worlds.reference
@@ -198,10 +199,7 @@ class CoalitionVariates:
         changes, a_day = self._counted(simulated.changes), self._a_day
         gains = np.zeros((len(rate), 1 << len(self._groups)))
         came, so_far = np.zeros_like(gains), np.zeros((gains.shape[1], *a_day.shape))
-        longest, types = (
-            self._estimator.windows.longest,
-            self._estimator.signatures.types,
-        )
+        longest, types = self._estimator.windows.longest, self._signatures.types
         within = self._steps.within[longest][:, types]
         passed = self._steps.passed[longest][:, types]
         for span, gained in enumerate(self._by_span()):
@@ -219,9 +217,8 @@ class CoalitionVariates:
     @property
     def _a_day(self) -> Floats:
         """(P, M) opportunities a day of the counted clocks."""
-        signatures = self._estimator.signatures
-        rate = opportunity_rate(self._worlds[-1])[signatures.dyads]
-        return np.asarray(rate[:, signatures.types] / DAYS_PER_YEAR)
+        rate = opportunity_rate(self._worlds[-1])[self._signatures.dyads]
+        return np.asarray(rate[:, self._signatures.types] / DAYS_PER_YEAR)
 
     def _asked(self, simulated: Simulated, signed: Floats) -> ClockRows:
         """The opportunities at which two states were asked, each with its span, and
@@ -230,7 +227,7 @@ class CoalitionVariates:
         opportunities, answers = simulated.opportunities, simulated.answers
         rows = answers.rows
         return ClockRows(
-            self._estimator.signatures.span_of(opportunities.day.take(rows)),
+            self._signatures.span_of(opportunities.day.take(rows)),
             opportunities.run.take(rows),
             opportunities.dyad.take(rows),
             opportunities.kind.take(rows),
@@ -240,10 +237,7 @@ class CoalitionVariates:
     def _counted(self, rows: ClockRows) -> ClockRows:
         """Those of the counted clocks that weigh anything, with the places of dyads and
         types among those counted."""
-        dyads, types = (
-            self._estimator.signatures.dyads,
-            self._estimator.signatures.types,
-        )
+        dyads, types = self._signatures.dyads, self._signatures.types
         is_counted = np.isin(rows.dyad, dyads) & np.isin(rows.kind, types)
         counted = rows.among(is_counted & (rows.weight != 0))
         return replace(
@@ -255,10 +249,9 @@ class CoalitionVariates:
     def _by_span(self) -> Iterator[Floats]:
         """Yield of each span what each coalition adds to the probability that talks
         open at an opportunity, (2^k, P, M)."""
-        signatures = self._estimator.signatures
         (control,) = self._estimator.courses_of([self._worlds[-1]])
-        clocks = len(signatures.dyads), len(signatures.types)
-        openness = signatures.openness(control)
+        clocks = len(self._signatures.dyads), len(self._signatures.types)
+        openness = self._signatures.openness(control)
         for span, (of_arm, of_control) in enumerate(self._accounts()):
             willing = mixed(of_arm, of_control, self._groups)
             sides = consent(willing).reshape(len(willing), 2, *clocks)
@@ -268,8 +261,8 @@ class CoalitionVariates:
     def _accounts(self) -> Iterator[list[Parts]]:
         """Yield the parts of willingness of both sides of every counted dyad and type
         in each span: in the arm, and in the control arm."""
-        edges, signatures = self._estimator.edges, self._estimator.signatures
-        dyads, types = signatures.dyads, signatures.types
+        edges = self._estimator.edges
+        dyads, types = self._signatures.dyads, self._signatures.types
         dyad, kind = np.repeat(dyads, len(types)), np.tile(types, len(dyads))
         places = np.zeros_like(dyad), dyad, kind
         in_time = [in_spans(world, edges) for world in self._worlds]
