@@ -1,17 +1,18 @@
 """Control variates of filtered sums: what the same opportunities would lead to with the
 network as at the start, of which the expectation is known.
 
-At an opportunity of an idle clock let w be the probability that talks open, given the
-replication's past, and v the same with the network as at the start, both over the
-probability that it was kept. Opportunities come at rate lambda, whatever the past, and
-are kept by chance, so that
+At an opportunity of an idle clock let b be the probability that it was kept, w the
+probability that talks open, given the replication's past, over b, and v that they open
+with the network as at the start. Opportunities come at rate lambda, whatever the past,
+and are kept by chance, so that
 
     E[sum of w S]  =  E[integral over the idle time of lambda v S dt]
-                    + E[sum of (w - v) S]
+                    + E[sum of (w - v / b) S]
 
-with S of `filtered.py`. What is left to chance is what agreements on the way change:
-the times at which a clock is busy, and w - v. That opportunities come early or late,
-many or few, and which of them are kept, falls out.
+with S of `filtered.py`. A clock is idle or busy for a whole step, as it is where states
+are asked. What is left to chance is what agreements on the way change: the times at
+which a clock is busy, and w - v / b. That opportunities come early or late, many or
+few, and which of them are kept, falls out.
 
 Control variates: Lavenberg, Welch 1981, Management Science 27(3): 322-335; Glasserman
 2003, Monte Carlo Methods in Financial Engineering, sec. 4.1."""
@@ -85,7 +86,7 @@ class ControlVariate:
         return np.asarray(self.rate * opened)
 
     def at(self, simulated: Simulated) -> Floats:
-        """(A,) v at each opportunity at which two states were asked."""
+        """(A,) v / b at each opportunity at which two states were asked."""
         answers, opportunities = simulated.answers, simulated.opportunities
         rows = answers.rows
         span = self.signatures.span_of(opportunities.day.take(rows))
@@ -111,7 +112,7 @@ class ControlVariate:
 
 class ControlVariates:
     """The control variates of a scenario's arms, each worked out when it is first asked
-    for."""
+    for. worlds: without parameters of single replications."""
 
     def __init__(self, worlds: Worlds) -> None:
         self._worlds = worlds

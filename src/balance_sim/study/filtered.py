@@ -11,7 +11,9 @@ So
 
 has the expectation of the number of agreements signed within the window, and far less
 variance: Glasserman 1993, Filtered Monte Carlo, Mathematics of Operations Research
-18(3). docs/statistics.md derives it."""
+18(3). `control_variates.py` takes from the first sum what would come of the same
+opportunities with the network as at the start, and adds its expectation.
+docs/statistics.md derives both."""
 
 from __future__ import annotations
 
@@ -147,7 +149,7 @@ class FilteredSums:
     runs : int
         R, number of replications
     variate : ControlVariate, optional
-        of the arm
+        of the arm; with it the sums vary less
     """
 
     world: World
