@@ -162,6 +162,13 @@ def test_the_level_is_common_to_both_counts() -> None:
     assert np.exp(log_predictive(counts, expected, 0.3))[0] == pytest.approx(by_hand, rel=1e-3)
 
 
+def test_a_filtered_estimate_below_zero_expects_none() -> None:
+    expected = np.array([[-0.01, 2.0], [0.0, 2.0], [1.0, -0.3]])
+    for variance in (0.0, 0.4):
+        found = np.exp(log_predictive(np.array([1.0, 0.0]), expected, variance))
+        assert found[0] == found[1] == 0.0 < found[2]
+
+
 def test_a_bayes_factor_is_a_ratio_of_means_with_its_error() -> None:
     arm, control = np.log([0.2, 0.4, 0.3]), np.log([0.1, 0.1, 0.4])
     factor, error = bayes_factor(arm, control)
@@ -265,7 +272,7 @@ def test_a_level_that_replications_have_drawn_is_not_integrated_over_again(folde
         for scenario, draws in ((result.scenario, False), (unsure, False), (unsure, True))
     )
     assert drawn == plain
-    assert abs(integrated - plain) > 1e-4
+    assert abs(integrated - plain) > 1e-5
 
 
 def test_events_needed_over_the_posterior_of_beijing() -> None:

@@ -145,7 +145,10 @@ def like_events(
 def log_predictive(counts: Floats, expected: Floats, variance: float) -> Floats:
     """(R,) log-likelihood of counts (2,) given what each replication expects, (R, 2):
     Poisson, times a level of the time that is gamma with mean 1 and this variance and
-    common to both, which is integrated over."""
+    common to both, which is integrated over.
+
+    Filtered estimates of a replication may be below zero; none is expected there."""
+    expected = np.maximum(expected, 0.0)
     total, sum_expected = counts.sum(), expected.sum(axis=1)
     terms = xlogy(counts, expected) - gammaln(counts + 1.0)
     if variance == 0.0:
@@ -198,7 +201,7 @@ def expected_counts(result: Result) -> dict[str, Floats]:
     by_arm = {}
     for arm in result.arms:
         counter, total = (runs[name][arm].to_numpy() for name in names)
-        by_arm[arm] = np.stack([counter, np.maximum(total - counter, 0.0)], axis=1)
+        by_arm[arm] = np.stack([counter, total - counter], axis=1)
     return by_arm
 
 
@@ -264,8 +267,8 @@ def reaction_of(result: Result, outcomes: Path) -> dict[str, Any]:
     expected = expected_counts(result)
     means = {arm: values.mean(axis=0) for arm, values in expected.items()}
     control = means[result.reference]
-    if not control.all():
-        which = "counter-balancing" if control[1] else "other"
+    if not (control > 0.0).all():
+        which = "counter-balancing" if control[1] > 0.0 else "other"
         raise WrongRequest(
             f"the control arm expects no {which} security agreement, so there is no "
             "ratio; `balance-sim check` says which dyads count"
