@@ -299,7 +299,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
      "np.add.at(in_force, (record.dyad[rows], record.kind[rows]), 1)",
      "in_force[record.dyad[rows], record.kind[rows]] = 1"),
     ("model", "model/state.py", "a second agreement of a kind in a run is not counted",
-     "np.add.at(state.in_force, places, np.int16(by))", "state.in_force[places] = by"),
+     "np.add.at(state.in_force, state.agreements.clocks(rows), np.int16(by))", "state.in_force[places] = by"),
     ("model", "model/willingness.py", "ego's size for alter's",
      "log_size(p.world).take(p.alter)", "log_size(p.world).take(p.ego)"),
     ("model", "model/willingness.py", "ego's activity for alter's",

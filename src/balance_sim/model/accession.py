@@ -418,6 +418,6 @@ def _bind(
     _, first = np.unique(clock, return_index=True)  # two may enter at once
     legs = legs.take(np.intersect1d(first, np.flatnonzero(is_free)))
     legs.stage[:], legs.ended[:] = 1, NEVER
-    set_busy(state, legs, is_busy=True)
+    set_busy(state, legs.clocks(), is_busy=True)
     state.touched[legs.run, legs.dyad] = True
     state.agreements.add_rows(legs)

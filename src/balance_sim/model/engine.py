@@ -133,9 +133,8 @@ def begin(
     state = begin_network(world, runs)
     agreements = agreements.take(np.arange(len(agreements.run)))
     state.agreements, announced = agreements, agreements.stage == 1
-    under_way = agreements.take(np.flatnonzero(agreements.stage < 2))
     state.touched[agreements.run[announced], agreements.dyad[announced]] = True
-    set_busy(state, under_way, is_busy=True)
+    set_busy(state, agreements.clocks(agreements.stage < 2), is_busy=True)
     if world.hazards is not None:
         provoke(world, state, seed)
     if world.pacts is not None:

@@ -251,7 +251,7 @@ def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
             agreements.key[entered], AgreementDraw.END, world.rules.end_rate
         )
         agreements.ended[entered] = agreements.in_force[entered] + lifetime
-    set_busy(state, agreements.take(due), is_busy=False)
+    set_busy(state, agreements.clocks(due), is_busy=False)
     ended = np.flatnonzero((agreements.stage == 2) & (agreements.ended <= day))
     agreements.stage[ended] = 3
     return entered, ended
@@ -276,7 +276,7 @@ def open_talks(
     agreements.length = _lengths(world, opportunities, rows, key, kind)
     fails_after = wait(key, AgreementDraw.FAIL_IN_TALKS, world.rules.collapse_rate)
     agreements.fails = agreements.opened + fails_after
-    set_busy(state, agreements, is_busy=True)
+    set_busy(state, (run, dyad, kind), is_busy=True)
     state.agreements.add_rows(agreements)
 
 
@@ -310,7 +310,7 @@ def sign_talks(world: World, state: BlockState, start: float, stop: float) -> No
     failed = rows[failing]
     agreements.stage[failed] = 3
     agreements.ended[failed] = agreements.fails[failed]
-    set_busy(state, agreements.take(failed), is_busy=False)
+    set_busy(state, agreements.clocks(failed), is_busy=False)
     if signing.any():
         agreements.stage[rows[signing]] = 1
         agreements.signed[rows[signing]] = signature[signing]
@@ -341,7 +341,7 @@ def sign_given(world: World, state: BlockState, rows: Ints, seed: int) -> None:
     signed.in_force = entry_into_force(
         world, signed, np.arange(len(row)), signings.in_force[row]
     )
-    set_busy(state, signed, is_busy=True)
+    set_busy(state, (run, dyad, kind), is_busy=True)
     state.touched[run, dyad] = True
     state.agreements.add_rows(signed)
     _remember(world, state, signed.take(np.flatnonzero(signings.bilateral[row])))

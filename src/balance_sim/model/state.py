@@ -31,6 +31,8 @@ from balance_sim.scenario.errors import OneLine
 
 AT_ONCE = 8 * 50**2
 """Entries of matrices perceived together, to stay in the cache; changes no result."""
+type Clocks = tuple[Ints, Ints, Ints]
+"""Replication, dyad and type of each of some clocks."""
 WORD = 64
 """States whose ties one number of `BlockState.ties` holds, a bit each."""
 
@@ -107,6 +109,10 @@ class AgreementRows:
         """These rows, copied."""
         columns = {name: values[rows] for name, values in vars(self).items()}
         return AgreementRows(**columns)
+
+    def clocks(self, rows: Ints | Bools | slice = np.s_[:]) -> Clocks:
+        """Those of some rows."""
+        return self.run[rows], self.dyad[rows], self.kind[rows]
 
     def add_rows(self, added: AgreementRows) -> None:
         """Append the rows of another block."""
@@ -407,8 +413,9 @@ def begin_network(world: World, runs: Keys) -> BlockState:
 
 def copied(state: BlockState) -> BlockState:
     """The same in arrays of its own, but for the workspace, which holds nothing from
-    one step to the next."""
-    return deepcopy(state, {id(state.workspace): state.workspace})
+    one step to the next, and for changes noted, which stay as they are."""
+    shared = state.workspace, *state.changes
+    return deepcopy(state, {id(part): part for part in shared})
 
 
 def repeated(state: BlockState, runs: int) -> BlockState:
@@ -427,10 +434,9 @@ def repeated(state: BlockState, runs: int) -> BlockState:
     return replace(state, **columns, agreements=rows, workspace=room)
 
 
-def set_busy(state: BlockState, rows: AgreementRows, *, is_busy: bool) -> None:
-    """The clocks of some agreements become busy, or idle."""
-    where = rows.run, rows.dyad, rows.kind
-    clock = np.ravel_multi_index(where, state.busy.shape)
+def set_busy(state: BlockState, clocks: Clocks, *, is_busy: bool) -> None:
+    """Some clocks become busy, or idle."""
+    clock = np.ravel_multi_index(clocks, state.busy.shape)
     np.put(state.busy, clock, is_busy)
     state.clocks_set.append(clock)
 
@@ -450,9 +456,7 @@ def note_busy(state: BlockState, step: int) -> None:
 def count_in_force(state: BlockState, rows: Ints, by: int) -> None:
     """Agreements that came into force are counted in, by 1; those that ended out, by
     -1."""
-    agreements = state.agreements
-    places = agreements.run[rows], agreements.dyad[rows], agreements.kind[rows]
-    np.add.at(state.in_force, places, np.int16(by))
+    np.add.at(state.in_force, state.agreements.clocks(rows), np.int16(by))
 
 
 def refresh(world: World, state: BlockState, run: Ints, dyad: Ints) -> None:
