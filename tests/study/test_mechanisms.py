@@ -189,6 +189,7 @@ def test_all_seventeen_rows_on_beijing(result) -> None:
         assert row["value"] is not None or row.get("why") or row.get("note")
         if row["ci95"][0] is not None:
             assert row["ci95"][0] <= row["value"] <= row["ci95"][1]
+    assert rows["M4"]["value"] == pytest.approx(1.0, abs=0.1)  # 0.02 where extra arms have no control variates
 
 
 def test_a_ratio_of_something_that_no_run_shows_has_a_length() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from balance_sim import registry
@@ -20,6 +21,7 @@ from balance_sim.model.baseline import (
 from balance_sim.model.thinning import most_willing
 from balance_sim.scenario.errors import checked_name
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.control_variates import ControlVariates
 
 EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
 
@@ -56,6 +58,11 @@ class ExtraArms:
 
     worlds: Worlds
     controls: dict[str, str]
+
+    @cached_property
+    def variates(self) -> ControlVariates:
+        """The control variates of these arms."""
+        return ControlVariates(self.worlds)
 
 
 class ExtraArm(NamedTuple):

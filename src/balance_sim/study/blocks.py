@@ -244,8 +244,8 @@ def simulate_block(
     runs = [tables.runs]
     numbers = block.numbers[block.numbers % np.uint64(EXTRA_EVERY) == 0]
     control_arm = worlds.scenario.reference_arm
-    extra_arms = tuple(extra.controls)
-    for batch in simulate_batches(extra.worlds, seed, numbers, extra_arms, options):
+    beside = seed, numbers, tuple(extra.controls), options, extra.variates
+    for batch in simulate_batches(extra.worlds, *beside):
         batch.agreements[control_arm] = made_in(batches, control_arm, batch.numbers)
         for arm, control in extra.controls.items():
             runs.append(batch.rows(extra.worlds, arm, control, counted))
