@@ -9,7 +9,7 @@ from dataclasses import replace
 from balance_sim.effects.explain.attribution import StepOfArm, along_control
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Keys
-from balance_sim.model.engine import consents, filtered, kept_with
+from balance_sim.model.engine import consents, filtered, probability_kept
 from balance_sim.model.state import Answers, Simulated, joined
 
 
@@ -28,7 +28,7 @@ def direct(
             answers[world.arm] = [Answers.none()]
         moment = opportunities, step.state, step.view, rows
         sides = consents(world, worlds.baseline, *moment)
-        kept = kept_with(opportunities, step.thin, step.state, rows)
+        kept = probability_kept(opportunities, step.thin, step.state, rows)
         opens = filtered(world, opportunities, rows, kept, sides)
         answers[world.arm].append(Answers(rows, opens, kept))
 

@@ -23,10 +23,8 @@ from balance_sim.model.sights import look
 from balance_sim.model.state import (
     Answers,
     BlockState,
-    ClockRows,
     InvalidNumber,
     Simulated,
-    joined,
     note_busy,
     refuse_invalid,
 )
@@ -315,7 +313,7 @@ class BalanceModel(mesa.Model):
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
         agreed, sides = self._answers()
-        kept = engine.kept_with(opportunities, self.thin, state, self._rows)
+        kept = engine.probability_kept(opportunities, self.thin, state, self._rows)
         opens = engine.filtered(world, opportunities, self._rows, kept, sides)
         self.answers.append(Answers(self._rows, opens, kept))
         seekers = accession.seekers_in(world, state, self.at)
@@ -397,14 +395,7 @@ class BalanceModel(mesa.Model):
     def simulated(self) -> Simulated:
         """What the replication leaves behind so far, as `engine.simulate` returns
         it."""
-        return Simulated(
-            self.state.agreements,
-            self.opportunities,
-            joined([Answers.none(), *self.answers]),
-            joined([ClockRows.none(), *self.state.changes]),
-            self.state.accessions,
-            self.state.enacted,
-        )
+        return Simulated.of(self.state, self.opportunities, self.answers)
 
     def _look(self) -> None:
         self.world = engine.take_turn(self._arm, self.state, self.at, self.key)

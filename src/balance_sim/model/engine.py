@@ -38,11 +38,9 @@ from balance_sim.model.state import (
     AgreementRows,
     Answers,
     BlockState,
-    ClockRows,
     Simulated,
     begin_network,
     count_in_force,
-    joined,
     note_busy,
     refresh,
     refuse_invalid,
@@ -91,14 +89,7 @@ class Course:
         network any more."""
         accession.settle_accessions(self.world, state)
         settle(self.world, state)
-        return Simulated(
-            state.agreements,
-            self.opportunities,
-            joined([Answers.none(), *self.answers]),
-            joined([ClockRows.none(), *state.changes]),
-            state.accessions,
-            state.enacted,
-        )
+        return Simulated.of(state, self.opportunities, self.answers)
 
 
 def begin(
@@ -318,7 +309,7 @@ def advance(
         own_sides = sides
         if own_rows is not rows:
             own_sides = sides[np.searchsorted(rows, own_rows)]
-        kept = kept_with(opportunities, course.thin, state, own_rows)
+        kept = probability_kept(opportunities, course.thin, state, own_rows)
         opens = filtered(world, opportunities, own_rows, kept, own_sides)
         by_arm.append(Answers(own_rows, opens, kept))
     seekers = accession.seekers_in(world, state, view.step)
@@ -397,7 +388,7 @@ def filtered(
     return np.asarray(opens * none_yet)
 
 
-def kept_with(
+def probability_kept(
     opportunities: Opportunities, thin: Thinning, state: BlockState, rows: Ints
 ) -> Floats:
     """(K,) probability with which each opportunity was kept. Past the margins a bound

@@ -239,9 +239,9 @@ class ClockRows:
         nowhere = np.zeros(0, dtype=np.int64)
         return ClockRows(nowhere, nowhere, nowhere, nowhere, np.zeros(0))
 
-    def among(self, is_one: Bools) -> ClockRows:
-        """Some of them. is_one: (K,)."""
-        rows = np.flatnonzero(is_one)
+    def among(self, mask: Bools) -> ClockRows:
+        """Some of them. mask: (K,)."""
+        rows = np.flatnonzero(mask)
         return ClockRows(*(column[rows] for column in vars(self).values()))
 
 
@@ -266,6 +266,20 @@ class Simulated:
     changes: ClockRows
     accessions: Accessions | None = None
     enacted: Enacted | None = None
+
+    @staticmethod
+    def of(
+        state: BlockState, opportunities: Opportunities, answers: Sequence[Answers]
+    ) -> Simulated:
+        """What a state has left behind so far. answers: of each step."""
+        return Simulated(
+            state.agreements,
+            opportunities,
+            joined([Answers.none(), *answers]),
+            joined([ClockRows.none(), *state.changes]),
+            state.accessions,
+            state.enacted,
+        )
 
     @cached_property
     def consent(self) -> Floats:

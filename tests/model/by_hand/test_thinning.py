@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Drawn, Opportunities
-from balance_sim.model.engine import consents, filtered, kept_with, open_to_consent, unbarred
+from balance_sim.model.engine import consents, filtered, open_to_consent, probability_kept, unbarred
 from balance_sim.model.thinning import chance_under_way, draw_opportunities, rates_at_start, thinning
 from balance_sim.scenario import load_scenario
 from test_two_programs import HERE
@@ -146,12 +146,12 @@ def test_what_an_opportunity_is_worth(worlds: Worlds) -> None:
 
     sides = np.array([[0.5, 0.4], [0.5, 0.3], [0.5, 0.4], [0.5, 0.4]])
     rows = np.arange(4)
-    kept = kept_with(opportunities, thin, Blank, rows)  # type: ignore[arg-type]
+    kept = probability_kept(opportunities, thin, Blank, rows)  # type: ignore[arg-type]
     found = filtered(world, opportunities, rows, kept, sides)
     p = load_scenario(HERE / "paper.yaml").parameters
     assert found == pytest.approx([0.8, 0.6 * 0.2, 0.8 * p.factor_sanctions, 0.2])
     one = table(worlds, run=np.zeros(4, dtype=np.int64), dyad=np.array([3, 2, 2, 2]))
-    kept = kept_with(one, thin, Blank, rows)  # type: ignore[arg-type]
+    kept = probability_kept(one, thin, Blank, rows)  # type: ignore[arg-type]
     found = filtered(world, one, rows, kept, sides)
     assert found == pytest.approx([0.8, 0.6, 0.8 * 0.4, 0.8 * 0.4 * 0.2])
 

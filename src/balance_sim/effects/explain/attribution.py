@@ -162,7 +162,7 @@ def _worths(
     simulated = along_control(worlds, seed, runs, (arm,), sums.look)
     beside = CoalitionVariates(undrawn, arm, groups)
     rate = np.broadcast_to(drawn_rate(worlds.reference), len(runs))
-    worth = sums.worth + beside.less_what_came(simulated, sums.signed, rate)
+    worth = sums.worth + beside.correction(simulated, sums.signed, rate)
     counted = sums.prospect, sums.windows, sums.direction, len(runs)
     variate = ControlVariates(undrawn).of(worlds.reference.arm)
     control = FilteredSums(worlds.reference, simulated, *counted, variate)

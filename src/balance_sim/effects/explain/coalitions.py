@@ -28,7 +28,7 @@ from balance_sim.model.core import (
     Thinning,
     World,
 )
-from balance_sim.model.engine import filtered, kept_with
+from balance_sim.model.engine import filtered, probability_kept
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import BlockState, ClockRows, Simulated
@@ -156,7 +156,7 @@ class Coalitions:
             is_counted = is_counted & is_counter[opportunities.dyad]
             self.signed = self.prospect.signed[self.windows.longest] * is_counted
             self.worth = np.zeros((runs, 1 << len(self.groups)))
-        kept = kept_with(opportunities, step.thin, step.state, rows)
+        kept = probability_kept(opportunities, step.thin, step.state, rows)
         openings = []
         for sides in consent(mixed(self._arm_terms, terms, self.groups)):
             consents = sides.reshape(2, -1).T
@@ -187,11 +187,9 @@ class CoalitionVariates:
         self._baseline, self._groups = worlds.baseline, groups
         self._worlds = worlds.arms[arm], worlds.reference
 
-    def less_what_came(
-        self, simulated: Simulated, signed: Floats, rate: Floats
-    ) -> Floats:
-        """(R, 2^k) what the variates are expected to add while clocks were idle, less
-        what they add at the opportunities that came.
+    def correction(self, simulated: Simulated, signed: Floats, rate: Floats) -> Floats:
+        """(R, 2^k) what is to be added to the worth: what the variates are expected to
+        add while clocks were idle, less what they add at the opportunities that came.
 
         signed: as in `Coalitions`; rate: (R,) factor on each replication's
         opportunities."""
