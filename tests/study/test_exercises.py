@@ -1,6 +1,7 @@
 """Joint exercises in replications: a margin that follows alarm and feeds nothing back."""
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,20 @@ import pytest
 from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.model import exercises as rates
 from balance_sim.model.baseline import NO_RUN, Worlds, compile_worlds
-from balance_sim.model.engine import begin, perceive
+from balance_sim.model.core import DIRECTIONS, World
+from balance_sim.model.engine import begin, perceive, simulate
+from balance_sim.model.perception import View
+from balance_sim.model.state import BlockState
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import Scenario
 from balance_sim.scenario.defaults import exercise_distribution
+from balance_sim.scenario.schema import Arm, Event
 from balance_sim.study.blocks import Block, simulate_block
 from balance_sim.study.draws import with_draws
 from balance_sim.study.exercises import Exercises
 from balance_sim.study.talks_at_start import focal_windows
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 RUNS = 600
 
@@ -120,3 +128,85 @@ def test_a_window_after_the_scenario_has_no_exercises(worlds: Worlds, tmp_path: 
     longer = scenario.model_copy(update={"report": scenario.report.model_copy(update={"windows": (30, 9000)})})
     outcomes, _ = tables(replace(worlds, scenario=longer), 4)
     assert "exercises_all_30" in outcomes and "exercises_all_9000" not in outcomes
+
+
+# --- between the rates that were seen, whatever the dates -------------------------------------------
+
+
+def of_acts(starter: Scenario, days: list[int], kind: str = "force") -> list[Event]:
+    """Acts by the focal event's first principal at the first target of the shipped one, on days after it."""
+    focal = next(event for event in starter.events if event.id == starter.focal)
+    return [
+        focal.model_copy(
+            update={"id": f"act{number}", "date": focal.date + timedelta(days=day), "kind": kind, "accord": None}
+        )
+        for number, day in enumerate(days)
+    ]
+
+
+def with_arms(scenario: Scenario, **arms: list[Event]) -> Scenario:
+    added = {name: Arm(add=tuple(events)) for name, events in arms.items()}
+    return scenario.model_copy(update={"arms": {**scenario.arms, **added}})
+
+
+def rates_in_every_step(worlds: Worlds, arm: str) -> tuple[np.ndarray, np.ndarray]:
+    """(S, D) exercises a year of the first replication in each step, and (S, 2) the days of the step."""
+    held = Exercises(worlds, worlds.baseline.direction, focal_windows(worlds))
+    seen: list[np.ndarray] = []
+    world = worlds.arms[arm]
+    runs = np.arange(1, dtype=np.uint64)
+    opportunities = draw_opportunities(world, 1, runs, None)
+
+    def look(present: World, state: BlockState, view: View) -> None:
+        seen.append(held.by_class(present, view)[0])
+
+    simulate(world, worlds.baseline, opportunities, thinning(world, opportunities, None), 1, runs, look)
+    return np.stack(seen), np.stack([world.grid[:-1], world.grid[1:]], axis=1)
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(0, 120), min_size=1, max_size=8, unique=True))
+def test_exercises_of_an_arm_lie_between_its_least_and_greatest_rate_times_the_window(
+    starter: Scenario, days: list[int]
+) -> None:
+    """And within 3 % of the sum over all steps, of what the acts add to the control arm within a tenth."""
+    worlds = compile_worlds(with_arms(starter, acts=of_acts(starter, days)))
+    found = simulate_block(worlds, 1, Block(0, 1), sorted(worlds.arms)).runs.to_pandas().set_index("arm")
+    first, stop = focal_windows(worlds).bounds(365)
+    added = {}
+    for arm in ("acts", worlds.scenario.reference_arm):
+        rates, steps = rates_in_every_step(worlds, arm)
+        inside = np.clip(steps, first, stop)
+        length = inside[:, 1] - inside[:, 0]
+        in_window = rates[length > 0]
+        for place, name in enumerate(DIRECTIONS):
+            number = found.loc[arm, f"filtered_exercises_{name}_365"] * 365.25 / (stop - first)
+            assert in_window[:, place].min() - 1e-3 <= number <= in_window[:, place].max() + 1e-3
+        whole = (rates * length[:, None]).sum() / 365.25
+        number = found.loc[arm, "filtered_exercises_all_365"]
+        assert number == pytest.approx(whole, rel=0.03)
+        added[arm] = number, whole
+    ours, sums = np.subtract(added["acts"], added[worlds.scenario.reference_arm])
+    assert ours == pytest.approx(sums, rel=0.1, abs=0.05)
+
+
+def test_the_dates_of_another_arm_do_not_change_an_arms_exercises(starter: Scenario) -> None:
+    """Ten acts in nine days, in an arm of its own: what other arms have moves by less than a thousandth."""
+    alone = compile_worlds(with_arms(starter, one=of_acts(starter, [0])))
+    beside = compile_worlds(with_arms(starter, one=of_acts(starter, [0]), ten=of_acts(starter, [*range(10)])))
+    arms = sorted(alone.arms)
+    few, more = (tables(worlds, 20)[0].set_index(["arm", "run"]) for worlds in (alone, beside))
+    for name in [name for name in few if name.startswith("filtered_exercises")]:
+        for arm in arms:
+            assert more.loc[arm, name].mean() == pytest.approx(few.loc[arm, name].mean(), rel=2e-3), (arm, name)
+    expected = [expected_effect(worlds.scenario, "one").outcomes[1] for worlds in (alone, beside)]
+    assert expected[1]["exercises_all_365"] == pytest.approx(expected[0]["exercises_all_365"], rel=2e-3)
+
+
+def test_an_act_that_nobody_sees_changes_no_exercises(starter: Scenario) -> None:
+    unseen = [event.model_copy(update={"visibility": 0.0}) for event in of_acts(starter, [3, 4, 5, 6])]
+    found = tables(compile_worlds(with_arms(starter, unseen=unseen)), 20)[0].set_index(["arm", "run"])
+    (having,) = [arm for arm in starter.arms if arm != starter.reference_arm]
+    for name in [name for name in found if name.startswith("filtered_exercises")]:
+        as_written = found.loc[having, name]
+        assert found.loc["unseen", name].to_numpy() == pytest.approx(as_written.to_numpy(), rel=1e-3), name

@@ -31,7 +31,12 @@ from balance_sim.model.pipeline import (
     sign_given,
     sign_talks,
 )
-from balance_sim.model.policies import begin_enacted, decided_effort, enact
+from balance_sim.model.policies import (
+    begin_enacted,
+    decided_effort,
+    decided_rise,
+    enact,
+)
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
 from balance_sim.model.state import (
@@ -253,12 +258,7 @@ def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
         sign_given(world, state, np.flatnonzero(world.signings.signed == day), seed)
         accession.join_given(world, state, seed)
     present = world.at(step)
-    if present.decided_effort is not None and step > 0:
-        earlier_effort = world.at(step - 1).decided_effort
-        rise = present.decided_effort - (
-            0.0 if earlier_effort is None else earlier_effort
-        )
-        state.effort = state.effort + rise
+    state.effort = state.effort + decided_rise(world, step)
     enact(present, state, day)
     return present
 

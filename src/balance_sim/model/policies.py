@@ -326,6 +326,16 @@ def ended_by(policies: Policies, enacted: Enacted) -> Bools:
     return np.asarray(policies.ends[enacted.count[0] > 0].any(axis=0))
 
 
+def decided_rise(world: World, step: int) -> Floats | float:
+    """(n,) by how much the effort that dated changes decide on rises as a step begins;
+    0 where none does. world: of the arm, with all its turns."""
+    later = world.at(step).decided_effort
+    if later is None or step == 0:
+        return 0.0
+    earlier = world.at(step - 1).decided_effort
+    return later if earlier is None else later - earlier
+
+
 def decided_effort(world: World, state: BlockState) -> Floats:
     """(R or 1, n) rise of capability that states have decided on, by changes and by
     policies."""

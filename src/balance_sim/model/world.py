@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import partial
@@ -54,7 +54,7 @@ from balance_sim.model.thinning import (
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.scenario.schema import Agreement, Event, Scenario, State
+from balance_sim.scenario.schema import Agreement, Change, Event, Scenario, State
 
 _PARTS = RecentResults[Any](most=64)
 """The last parts of worlds that follow from some sections of a scenario alone: arms and
@@ -422,13 +422,29 @@ def time_grid(scenario: Scenario, arms: list[Scenario]) -> Floats:
 
 def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]:
     """Days from the start on which an event of any arm is dated, sorted."""
-    dates = {event.date for version in [scenario, *arms] for event in version.events}
-    dates |= {event.date for arm in scenario.arms.values() for event in arm.add}
-    changes = [change for version in (scenario, *arms) for change in version.changes]
-    changes += [change for arm in scenario.arms.values() for change in arm.changes]
+    added = [event for arm in scenario.arms.values() for event in arm.add]
+    changes = [change for arm in scenario.arms.values() for change in arm.changes]
+    days = _days_of(scenario, added, changes)
+    for version in (scenario, *arms):
+        days |= _days_of(scenario, version.events, version.changes)
+    return sorted(days)
+
+
+def own_days(version: Scenario) -> list[float]:
+    """Days from the start of an arm's own changes, and events that are seen, sorted.
+    version: the scenario as it is in the arm."""
+    seen = [event for event in version.events if event.visibility > 0]
+    return sorted(_days_of(version, seen, version.changes))
+
+
+def _days_of(
+    scenario: Scenario, events: Iterable[Event], changes: Iterable[Change]
+) -> set[float]:
+    """Days from the start of events, and of what changes begin and end."""
+    dates = {event.date for event in events}
     for change in changes:
         dates |= {change.date, change.until or change.date}
-    return sorted({float((date - scenario.start).days) for date in dates})
+    return {float((day - scenario.start).days) for day in dates}
 
 
 def focal_day(scenario: Scenario) -> float:

@@ -21,6 +21,7 @@ from balance_sim.model.policies import (
     acts_of,
     begin_enacted,
     decided_effort,
+    decided_rise,
     enact,
     ended_by,
     stance,
@@ -403,6 +404,9 @@ def walk(
     for step in range(first, world.steps):
         present, day = world.at(step), world.grid[step]
         give(world, state, day)
+        if state.turned != step:  # a course that goes on from another has it already
+            state.turned = step
+            state.effort = state.effort + decided_rise(world, step)
         enact(present, state, day)
         span_state, view = replace(state), perceive(present, state, step)
         yield span_state, view

@@ -35,7 +35,12 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Floats, Keys, World
 from balance_sim.model.engine import effort_after, open_to_consent, perceive, simulate
 from balance_sim.model.perception import View
-from balance_sim.model.policies import begin_enacted, decided_effort, enact
+from balance_sim.model.policies import (
+    begin_enacted,
+    decided_effort,
+    decided_rise,
+    enact,
+)
 from balance_sim.model.state import BlockState, Simulated, Workspace
 from balance_sim.model.thinning import draw_opportunities, drawn_rate, thinning
 from balance_sim.scenario.errors import OneLine, as_json
@@ -110,7 +115,7 @@ def _along(
                 )
             earlier_state = replace(
                 state,
-                effort=states_by_arm[arm].effort,
+                effort=states_by_arm[arm].effort + decided_rise(worlds.arms[arm], step),
                 enacted=states_by_arm[arm].enacted,
             )
             enact(world, earlier_state, world.grid[step])
