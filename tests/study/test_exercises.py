@@ -169,11 +169,10 @@ def rates_in_every_step(worlds: Worlds, arm: str) -> tuple[np.ndarray, np.ndarra
 def test_exercises_of_an_arm_lie_between_its_least_and_greatest_rate_times_the_window(
     starter: Scenario, days: list[int]
 ) -> None:
-    """And within 3 % of the sum over all steps, of what the acts add to the control arm within a tenth."""
+    """And are the sum over all steps."""
     worlds = compile_worlds(with_arms(starter, acts=of_acts(starter, days)))
     found = simulate_block(worlds, 1, Block(0, 1), sorted(worlds.arms)).runs.to_pandas().set_index("arm")
     first, stop = focal_windows(worlds).bounds(365)
-    added = {}
     for arm in ("acts", worlds.scenario.reference_arm):
         rates, steps = rates_in_every_step(worlds, arm)
         inside = np.clip(steps, first, stop)
@@ -184,10 +183,7 @@ def test_exercises_of_an_arm_lie_between_its_least_and_greatest_rate_times_the_w
             assert in_window[:, place].min() - 1e-3 <= number <= in_window[:, place].max() + 1e-3
         whole = (rates * length[:, None]).sum() / 365.25
         number = found.loc[arm, "filtered_exercises_all_365"]
-        assert number == pytest.approx(whole, rel=0.03)
-        added[arm] = number, whole
-    ours, sums = np.subtract(added["acts"], added[worlds.scenario.reference_arm])
-    assert ours == pytest.approx(sums, rel=0.1, abs=0.05)
+        assert number == pytest.approx(whole)
 
 
 def test_the_dates_of_another_arm_do_not_change_an_arms_exercises(starter: Scenario) -> None:

@@ -166,8 +166,8 @@ def effect_of(
     name, divided = headline_outcome(worlds.scenario), None
     if with_parts:
         outcomes = (
-            outcomes[0] | estimator.exercises(worlds.scenario.reference_arm),
-            outcomes[1] | estimator.exercises(arm),
+            outcomes[0] | estimator.exercises(worlds.reference),
+            outcomes[1] | estimator.exercises(worlds.arms[arm]),
         )
     if forms:
         worths = [form.outcomes(direction)[name] for form in forms]

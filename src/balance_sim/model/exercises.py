@@ -11,9 +11,6 @@ Military Exercises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import pairwise
-
 import numpy as np
 
 from balance_sim.model.core import Floats, Ints, World
@@ -105,51 +102,17 @@ def mutual_alarm(
     return np.divide(np.log(product, out=product), 2.0, out=product)
 
 
-def time_weights(
-    moments: Floats, jumps: Iterable[float], first: float, stop: float
-) -> Floats:
-    """Return (K,) weights by which values at K moments make the integral from first to
-    stop: none below 0, with the sum stop - first, so that no integral lies beyond the
-    least and the largest value.
+def days_within(grid: Floats, first: float, stop: float) -> Floats:
+    """Return (S,) days of each step that lie within first to stop, by which rates that
+    hold in steps make an integral: it lies between the least and the largest rate times
+    the days.
 
-    A straight line leads from moment to moment (the trapezoid rule). Between two
-    moments with a jump, the earlier value holds up to the jump and the later one from
-    it on; the first value holds before its moment, the last after it.
+    grid : (S + 1,) days on which steps begin, and the end
 
-    Parameters
-    ----------
-    moments : (K,)
-        days, sorted
-    jumps : of days on which the rates change at once
-    first, stop : days
-
-    Examples
-    --------
-    >>> time_weights(np.array([0.0, 3.0, 6.0]), [], 0.0, 6.0)
-    array([1.5, 3. , 1.5])
-    >>> time_weights(np.array([0.0, 3.0, 6.0]), [4.0], 0.0, 6.0)
-    array([1.5, 2.5, 2. ])
+    >>> days_within(np.array([0.0, 7.0, 14.0, 21.0]), 5.0, 15.0)
+    array([2., 7., 1.])
     """
-    knots = [(day, place) for place, day in enumerate(moments.tolist())]
-    for jump in sorted(jumps):
-        after = int(np.searchsorted(moments, jump))
-        if 0 < after < len(moments):
-            knots += [(jump, after - 1), (jump, after)]
-    knots.sort()
-    knots = [
-        (min(first, knots[0][0]), knots[0][1]),
-        *knots,
-        (max(stop, knots[-1][0]), knots[-1][1]),
-    ]
-    weights = np.zeros(len(moments))
-    for (begin, earlier), (end, later) in pairwise(knots):
-        low = max(begin, first)
-        high = min(end, stop)
-        if high > low:
-            share = ((low + high) / 2.0 - begin) / (end - begin)
-            weights[earlier] += (high - low) * (1.0 - share)
-            weights[later] += (high - low) * share
-    return weights
+    return np.diff(np.clip(grid, first, stop))
 
 
 def poisson(uniform: Floats, mean: Floats) -> Floats:

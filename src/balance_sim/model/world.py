@@ -430,13 +430,6 @@ def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]
     return sorted(days)
 
 
-def own_days(version: Scenario) -> list[float]:
-    """Days from the start of an arm's own changes, and events that are seen, sorted.
-    version: the scenario as it is in the arm."""
-    seen = [event for event in version.events if event.visibility > 0]
-    return sorted(_days_of(version, seen, version.changes))
-
-
 def _days_of(
     scenario: Scenario, events: Iterable[Event], changes: Iterable[Change]
 ) -> set[float]:

@@ -1,14 +1,13 @@
 """Joint exercises in replications: how many dyads hold within the report's windows, by
 class of dyads, and the expected number given what has happened.
 
-Alarm is looked at on some dates: in `PARTS` of the longest window, and before and after
-each dated event or change of the arm. Rates go from date to date in a straight line,
-and jump on the day of an event. Numbers of a class are drawn from its expected number,
-since sums of Poisson numbers are Poisson; by the same uniform numbers in every arm."""
+Alarm is looked at in every step, and a rate holds in its step. Numbers of a class are
+drawn from its expected number, since sums of Poisson numbers are Poisson; by the same
+uniform numbers in every arm."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -22,9 +21,6 @@ from balance_sim.model.streams import EXERCISES, stream_keys
 from balance_sim.study.outcomes import DECIMALS, Outcome
 from balance_sim.study.talks_at_start import Windows
 
-PARTS = 6
-"""Of the longest window, at whose ends alarm is looked at: of a rate that fades by half
-in 180 days the integral is then wrong by 0.5 % of what fades."""
 FEW = 32
 """Replications looked at together, so that the work stays in the cache; changes no
 result."""
@@ -69,15 +65,15 @@ class Exercises:
                 sums[chunk, place] = rates[:, dyads].sum(axis=1)
         return sums
 
-    def within(self, by_day: Mapping[float, Floats], jumps: Iterable[float]) -> Floats:
+    def within(self, grid: Floats, by_step: Mapping[int, Floats]) -> Floats:
         """(W, R, D) expected exercises from the day after the event to the end of each
-        window. by_day: `by_class`, by day; jumps: days on which rates change at
-        once."""
-        days = np.array([*by_day])
-        rates = np.stack([*by_day.values()])
+        window. grid: (S + 1,) days on which steps begin, and the end; by_step:
+        `by_class`, by each step that lies in a window."""
+        steps = [*by_step]
+        rates = np.stack([*by_step.values()])
         bounds = map(self.windows.bounds, self.windows.days)
-        weights = [exercises.time_weights(days, jumps, *ends) for ends in bounds]
-        by_moment = np.stack(weights)[:, :, None, None] / DAYS_PER_YEAR * rates
+        days = [exercises.days_within(grid, *ends)[steps] for ends in bounds]
+        by_moment = np.stack(days)[:, :, None, None] / DAYS_PER_YEAR * rates
         return np.round(by_moment.sum(axis=1), DECIMALS)
 
     def drawn(self, expected: Floats, seed: int, runs: Keys) -> Floats:
@@ -102,25 +98,3 @@ class Exercises:
                 named[outcome] = by_class[..., place]
             named[Outcome("exercises", "all", window).name] = by_class.sum(axis=-1)
         return named
-
-
-def moments(grid: Floats, first: int, last: int, jumps: Iterable[float]) -> set[int]:
-    """Steps from the first to the last at which rates are looked at: those at the ends
-    of `PARTS` of the time between, and on both sides of each jump; none where the last
-    is before the first.
-
-    grid: (S + 1,) days on which steps begin, and the end; jumps: days.
-
-    >>> weeks = np.arange(0.0, 92.0, 7.0)
-    >>> sorted(moments(weeks, 1, 12, []))
-    [1, 2, 4, 6, 8, 10, 12]
-    >>> sorted(moments(weeks, 1, 12, [35.0])), moments(weeks, 0, -1, [])
-    ([1, 2, 4, 5, 6, 8, 10, 12], set())
-    """
-    if last < first:
-        return set()
-    days = np.linspace(grid[first], grid[last], PARTS + 1)
-    steps = {*(np.searchsorted(grid, days, side="right") - 1).tolist()}
-    after = np.searchsorted(grid, np.array(list(jumps), dtype=float)).tolist()
-    beside = {*after, *(step - 1 for step in after)}
-    return steps | {step for step in beside if first <= step <= last}

@@ -35,8 +35,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.thinning import mean_openness, opportunity_rate
-from balance_sim.model.world import differ_in_evidence, own_days, steps_alike
-from balance_sim.scenario import arm_scenario
+from balance_sim.model.world import differ_in_evidence, steps_alike
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 from balance_sim.study.exercises import Exercises
 from balance_sim.study.outcomes import Outcome, numbers_of_agreements
@@ -459,16 +458,15 @@ class Estimator:
             for expected, of_arm in zip(by_arm, accessions, strict=True)
         ]
 
-    def exercises(self, arm: str) -> dict[str, float]:
+    def exercises(self, world: World) -> dict[str, float]:
         """Expected joint exercises of an arm by the outcomes' names; alarm is looked at
         in every span."""
-        present = in_spans(self._worlds.arms[arm], self.edges)
+        present = in_spans(world, self.edges)
         rates = {
-            view.day: self.joint.by_class(view.world, view)
+            int(view.step): self.joint.by_class(view.world, view)
             for _, view in walk(present, self.baseline, at_start(present))
         }
-        jumps = own_days(arm_scenario(self._worlds.scenario, arm))
-        numbers = self.joint.within(rates, jumps)[:, 0]
+        numbers = self.joint.within(present.grid, rates)[:, 0]
         return {name: float(n) for name, n in self.joint.outcomes(numbers).items()}
 
     @cached_property

@@ -16,13 +16,13 @@ from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds, classes_of
 from balance_sim.model.core import DIRECTIONS, Bools, Floats, Ints, Keys, World
 from balance_sim.model.engine import Observer
+from balance_sim.model.exercises import days_within
 from balance_sim.model.own.modules import CodeReferences
 from balance_sim.model.perception import View
 from balance_sim.model.state import AgreementRows, BlockState
-from balance_sim.model.world import capabilities, own_days
-from balance_sim.scenario import arm_scenario
+from balance_sim.model.world import capabilities
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.exercises import Exercises, moments
+from balance_sim.study.exercises import Exercises
 from balance_sim.study.outcomes import DECIMALS, Outcome, days_after, is_new
 from balance_sim.study.scene import (
     EventRoles,
@@ -89,12 +89,14 @@ class Recorder:
         self._ends = {window: step for window, step in ends.items() if step is not None}
         windows = Windows(cast.day, tuple(self._ends), float(grid[-1]))
         self._exercises = Exercises(worlds, cast.direction, windows)
-        self._rates: dict[str, dict[float, Floats]] = {}  # of exercises by day, (R, D)
-        self._jumps: dict[str, list[float]] = {}
+        self._rates: dict[str, dict[int, Floats]] = {}  # of exercises by step, (R, D)
+        # days of each step on which exercises of the longest window are counted
+        self._days = np.zeros(len(grid) - 1)
+        if self._ends:
+            self._days = days_within(grid, *windows.bounds(windows.longest))
 
     def observer(self, arm: str) -> Observer:
         """What looks on while an arm is simulated."""
-        looked_at = self._looked_at(arm)
 
         def look(world: World, state: BlockState, view: View) -> None:
             due = [window for window, step in self._ends.items() if step == view.step]
@@ -102,24 +104,11 @@ class Recorder:
                 scene = StateMetrics(world, self.worlds.baseline, state, view)
                 for window in due:
                     self._look(arm, window, scene)
-            if view.step in looked_at:
+            if self._days[view.step] > 0:
                 rates = self._rates.setdefault(arm, {})
-                rates[view.day] = self._exercises.by_class(world, view)
+                rates[int(view.step)] = self._exercises.by_class(world, view)
 
         return look
-
-    def _looked_at(self, arm: str) -> set[int]:
-        """Steps at which the rate of exercises is looked at: in all of them where a
-        policy may act on any day, else as the dates of the arm's own events ask for."""
-        grid = self.worlds.reference.grid
-        first = step_at(grid, self.cast.day, 1)
-        last = max(self._ends.values(), default=-1)
-        self._jumps[arm] = own_days(arm_scenario(self.worlds.scenario, arm))
-        if first is None:
-            return set()
-        if self.worlds.arms[arm].policies is not None:
-            return {*range(first, last + 1)}
-        return moments(grid, first, last, self._jumps[arm])
 
     def _look(self, arm: str, window: int, scene: StateMetrics) -> None:
         """Record a scene at the end of a window."""
@@ -142,7 +131,8 @@ class Recorder:
         estimates = self._exercises
         if not self._ends:
             return {}, {}
-        expected = estimates.within(self._rates[arm], self._jumps[arm])
+        grid = self.worlds.reference.grid
+        expected = estimates.within(grid, self._rates[arm])
         drawn = estimates.drawn(expected, seed, runs)
         return estimates.outcomes(drawn), estimates.outcomes(expected)
 

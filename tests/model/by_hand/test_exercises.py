@@ -49,53 +49,28 @@ def test_alarm_of_both_sides_by_hand() -> None:
 
 
 @given(
-    st.lists(st.floats(0.0, 400.0), min_size=1, max_size=12, unique=True),
-    st.lists(st.floats(0.0, 400.0), max_size=6),
+    st.lists(st.floats(0.0, 400.0), min_size=2, max_size=30, unique=True),
     st.floats(0.0, 400.0),
     st.floats(0.1, 400.0),
 )
 def test_an_integral_lies_between_the_least_and_the_largest_rate_times_the_window(
-    days: list[float], jumps: list[float], first: float, length: float
+    grid: list[float], first: float, length: float
 ) -> None:
-    weights = exercises.time_weights(np.array(sorted(days)), jumps, first, first + length)
-    assert (weights >= 0).all()
-    assert weights.sum() == pytest.approx(length)
+    edges = np.array(sorted(grid))
+    days = exercises.days_within(edges, first, first + length)
+    assert (days >= 0).all()
+    inside = np.clip([edges[0], edges[-1]], first, first + length)
+    assert days.sum() == pytest.approx(inside[1] - inside[0])
+    assert (days <= np.diff(edges) + 1e-9).all()
 
 
-def test_straight_lines_are_integrated_exactly_and_the_ends_hold_beyond_the_moments() -> None:
-    moments = np.array([2.0, 90.0, 250.0, 360.0])
-    weights = exercises.time_weights(moments, [], 3.0, 350.0)
-    assert weights @ (5.0 + 0.3 * moments) == pytest.approx(5.0 * 347.0 + 0.15 * (350.0**2 - 3.0**2))
-    beyond = exercises.time_weights(moments, [], 0.0, 2.0)
-    assert beyond.tolist() == [2.0, 0.0, 0.0, 0.0]
-    assert exercises.time_weights(moments, [], 360.0, 370.0).tolist() == [0.0, 0.0, 0.0, 10.0]
-
-
-def test_a_step_is_integrated_exactly_where_it_is_named_as_a_jump() -> None:
-    """A rate of 1 before day 100 and of 4 from it on, seen on four days: 90 x 1 + 200 x 4 from day 10 to day 300."""
-    moments = np.array([0.0, 60.0, 130.0, 300.0])
-    rates = np.where(moments < 100.0, 1.0, 4.0)
-    assert exercises.time_weights(moments, [100.0], 10.0, 300.0) @ rates == pytest.approx(890.0)
-    assert exercises.time_weights(moments, [], 10.0, 300.0) @ rates != pytest.approx(890.0, rel=1e-3)
-
-
-def test_a_fading_rate_with_jumps_is_integrated_to_half_a_per_cent_at_the_dates_that_are_looked_at() -> None:
-    """It fades by half in 180 days, and rises by 1 on days 40 and 41: each term's integral by hand."""
-    grid = np.unique([*np.arange(0.0, 371.0, 5.0), 41.0])
-    jumps = [40.0, 41.0]
-    middles = (grid[1:] + grid[:-1]) / 2
-    looked_at = sorted(study.moments(grid, 0, len(middles) - 1, jumps))
-    assert len(looked_at) <= study.PARTS + 1 + 2 * len(jumps)
-
-    def rate(day: np.ndarray) -> np.ndarray:
-        risen = [np.where(day >= jump, 2 ** (-(day - jump) / 180), 0.0) for jump in jumps]
-        return 1.0 + 2 ** (-day / 180) + np.sum(risen, axis=0)
-
-    days = middles[looked_at]
-    found = exercises.time_weights(days, jumps, 1.0, 366.0) @ rate(days)
-    faded = 180 / math.log(2) * (2 ** (-1 / 180) - 2 ** (-366 / 180))
-    risen = sum(180 / math.log(2) * (1 - 2 ** (-(366 - jump) / 180)) for jump in jumps)
-    assert found == pytest.approx(365.0 + faded + risen, rel=5e-3)
+def test_a_rate_that_holds_in_steps_is_integrated_exactly_however_the_steps_are_cut() -> None:
+    """A rate of 1 before day 100 and of 4 from it on: 90 x 1 + 200 x 4 from day 10 to day 300."""
+    coarse = np.array([0.0, 100.0, 365.0])
+    crowded = np.unique([*np.arange(99.0, 109.0), *coarse, 240.0])
+    for grid in (coarse, crowded):
+        rates = np.where(grid[:-1] < 100.0, 1.0, 4.0)
+        assert exercises.days_within(grid, 10.0, 300.0) @ rates == pytest.approx(890.0)
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.001, 0.7, 12.5, 900.0])
@@ -144,7 +119,8 @@ def test_equal_rates_give_equal_numbers_and_higher_ones_never_fewer(worlds: Worl
 def test_a_constant_rate_makes_days_over_a_year(worlds: Worlds) -> None:
     """36.525 a year for 30 and 90 days after day 11: 3 and 9; all is the sum of the classes."""
     held, rates = counted(worlds), np.full((1, 3), 36.525)
-    numbers = held.within({12.0: rates, 60.0: rates, 110.0: rates}, [60.0])
+    grid = np.array([0.0, 11.0, 60.0, 110.0, 200.0])
+    numbers = held.within(grid, dict.fromkeys(range(4), rates))
     named = held.outcomes(numbers[:, 0])
     assert named["exercises_counter_30"] == pytest.approx(3.0) and named["exercises_other_90"] == pytest.approx(9.0)
     assert named["exercises_all_90"] == pytest.approx(27.0)
