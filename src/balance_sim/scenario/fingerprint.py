@@ -62,12 +62,14 @@ def _identity(value: object) -> object:
 
 LEFT_OUT = (
     "folder",
+    "leveled",
     "name",
     "origin",
     "plugins",
     "posterior",
     "sha256",
     "targets_alternatives",
+    "together",
 )
 """What belongs to a scenario without being a part of what its replications do."""
 WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts", "players")
@@ -91,7 +93,8 @@ def canonical(value: Any) -> Any:
 
 
 def content_digest(scenario: Scenario) -> str:
-    """sha256 of the canonical JSON of everything but the name and the digest itself.
+    """sha256 of the canonical JSON of everything but the name and the digest itself;
+    of a scenario with the level of another, of that one's too.
 
     The texts of parts are kept: only those of changed parts are made again."""
     fields = Scenario.model_fields
@@ -102,6 +105,10 @@ def content_digest(scenario: Scenario) -> str:
     parts = [(name, getattr(scenario, name)) for name in names]
     keyed = tuple((name, part_key(value), value) for name, value in parts)
     digest = _hashed(keyed)[0].copy()
+    if scenario.leveled is not None:
+        source = scenario.level_source
+        level = scenario.leveled if source is None else content_digest(source)
+        digest.update(f',"leveled":"{level}"'.encode())
     digest.update(b"}")
     return str(digest.hexdigest())
 
