@@ -394,7 +394,7 @@ def in_one_order(scenario: Scenario) -> Scenario:
     readings = zip(*(audiences_of(v).of.tolist() for v in versions), strict=True)
     for code, reading in zip(scenario.codes, readings, strict=True):
         together.setdefault(reading, []).append(code)
-    update = {"together": tuple(sorted(map(tuple, together.values())))}
+    update: dict[str, Any] = {"together": tuple(sorted(map(tuple, together.values())))}
     if leveled is not None:
         update["leveled"] = leveled.model_copy(update=update)
     return scenario.model_copy(update=update)

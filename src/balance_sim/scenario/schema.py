@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from datetime import date
 from itertools import pairwise, permutations
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -834,7 +834,7 @@ def _with_control(arms: dict[str, Arm]) -> dict[str, Arm]:
     return arms
 
 
-ANEW = "anew"
+ANEW: Final = "anew"
 """Stands for a scenario whose level was asked for by `base_rate`."""
 
 
@@ -899,7 +899,7 @@ class Scenario(ScenarioHead):
     def level_source(self) -> Self | None:
         """The other scenario at whose start its level is solved; None where that is
         its own."""
-        return self.leveled if isinstance(self.leveled, Scenario) else None
+        return self.leveled if isinstance(self.leveled, type(self)) else None
 
     @property
     def written(self) -> Any:

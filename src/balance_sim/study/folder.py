@@ -19,7 +19,7 @@ from balance_sim.model.own.fingerprint import (
 from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.fingerprint import content_digest, sealed
-from balance_sim.scenario.schema import ANEW, Scenario
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Job, TaskResult
 from balance_sim.study.manifest import FILE as MANIFEST
@@ -283,7 +283,7 @@ def _leveled(manifest: Manifest) -> Scenario | str | None:
     """Return what `leveled` of the manifest's scenario is."""
     if not isinstance(manifest.leveled, dict):
         return manifest.leveled
-    content = json.dumps(manifest.inputs | manifest.leveled)
+    content = json.dumps(_of_level(manifest))
     return sealed(Scenario.model_validate_json(content))
 
 
@@ -336,12 +336,20 @@ def differing_levels(before: Manifest, now: Manifest) -> Iterator[tuple[str, Any
     """Yield the key paths, below `leveled`, in which the scenarios differ at whose
     starts two studies' levels are solved, with both values; none where both are the
     studies' own."""
-    levels = before.leveled, now.leveled
-    if ANEW in levels:
-        yield from differences({"leveled": levels[0]}, {"leveled": levels[1]})
-    elif any(levels):
-        first, second = (m.inputs | (m.leveled or {}) for m in (before, now))
-        yield from differences({"leveled": first}, {"leveled": second})
+    pair: tuple[Any, Any] = None, None
+    kinds = [type(manifest.leveled) for manifest in (before, now)]
+    if str in kinds:
+        pair = before.leveled, now.leveled
+    elif dict in kinds:
+        pair = _of_level(before), _of_level(now)
+    yield from differences({"leveled": pair[0]}, {"leveled": pair[1]})
+
+
+def _of_level(manifest: Manifest) -> dict[str, Any]:
+    """Return the content of the scenario at whose start a study's level is solved."""
+    if isinstance(manifest.leveled, dict):
+        return manifest.inputs | manifest.leveled
+    return manifest.inputs
 
 
 def refuse_code(made: CodeFingerprint) -> None:
