@@ -57,10 +57,10 @@ def settings_of(scenario: Scenario) -> list[tuple[str, object]]:
     return settings
 
 
-def beside(scenario: Scenario, path: str, value: object) -> Scenario:
-    """The scenario with one more arm: the control arm with a value set."""
+def beside(scenario: Scenario, values: dict[str, object]) -> Scenario:
+    """The scenario with one more arm: the control arm with values set."""
     control = scenario.arms[scenario.reference_arm]
-    update = {"reference": False, "set": {**control.set, path: value}}
+    update = {"reference": False, "set": {**control.set, **values}}
     arms = {**scenario.arms, WHAT_IF: control.model_copy(update=update)}
     changed, problems = with_arms(scenario, from_plain(arms, Mark("test", 1, 1)))
     assert changed is not None, problems
@@ -74,30 +74,36 @@ def rows_of(result: Result, arm: str) -> list[pd.DataFrame]:
     return [table.reset_index(drop=True) for table in tables]
 
 
-def assert_alike(scenario: Scenario, path: str, value: object, runs: int = 2, **options: object) -> None:
+def assert_alike(scenario: Scenario, values: dict[str, object], runs: int = 2, **options: object) -> None:
     control = scenario.reference_arm
-    in_arm = run(beside(scenario, path, value), runs=runs, seed=3, arms=[WHAT_IF], **options)
-    by_option = run(with_values(scenario, {path: value}), runs=runs, seed=3, arms=[control], **options)
+    in_arm = run(beside(scenario, values), runs=runs, seed=3, arms=[WHAT_IF], **options)
+    by_option = run(with_values(scenario, values), runs=runs, seed=3, arms=[control], **options)
     for one, other in zip(rows_of(in_arm, WHAT_IF), rows_of(by_option, control), strict=True):
         pd.testing.assert_frame_equal(one, other, check_exact=True)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_set_and_an_arms_set_agree_to_the_last_bit(path: Path) -> None:
+    """All values of `settings_of` at once."""
     scenario = load_scenario(path)
+    assert_alike(scenario, dict(settings_of(scenario)))
+
+
+def test_they_agree_for_each_value_alone() -> None:
+    scenario = load_scenario(ROOT / "scenarios" / "tripartite_1940.yaml")
     for key, value in settings_of(scenario):
-        assert_alike(scenario, key, value, runs=1)
+        assert_alike(scenario, {key: value}, runs=1)
 
 
 @pytest.mark.parametrize("draws", ["posterior", True])
 def test_they_agree_where_parameters_are_drawn(draws: object) -> None:
     scenario = load_scenario(ROOT / "scenarios" / "tripartite_1940.yaml")
-    assert_alike(scenario, "states.USA.autonomy", 3.0, draw_parameters=draws)
+    assert_alike(scenario, {"states.USA.autonomy": 3.0}, draw_parameters=draws)
 
 
 def test_they_agree_where_players_remember_the_start() -> None:
     scenario = load_scenario(PAPER.with_name("policies.yaml"))
-    assert_alike(scenario, "parameters.gamma", 0.8, runs=4)
+    assert_alike(scenario, {"parameters.gamma": 0.8}, runs=4)
 
 
 def test_a_preference_moves_the_level_its_own_way() -> None:
@@ -186,7 +192,7 @@ def test_states_in_other_audiences_keep_their_own_start() -> None:
     scenario = load_scenario(ROOT / "scenarios" / "beijing_2025.yaml")
     heeds = {name: audience.attention["default"] for name, audience in scenario.audiences.items()}
     assert heeds["bloc"] == heeds["west"] != heeds["south"]
-    changed = beside(scenario, "audiences.south.attention.default", heeds["west"])
+    changed = beside(scenario, {"audiences.south.attention.default": heeds["west"]})
     worlds = compile_worlds(changed, (scenario.reference_arm, WHAT_IF), bounded=False)
     world = worlds.arms[WHAT_IF]
     assert world.codes == worlds.reference.codes

@@ -208,7 +208,7 @@ def scenario_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
 
 def with_values(scenario: ScenarioSource, values: Settings) -> Scenario:
     """The scenario with other values at some key paths. Dyads stay in the classes that
-    they have in the scenario as written.
+    they have in the scenario as written, and its level is kept (decision 50).
 
     What is changed is validated, by every rule that reads it and in every arm. Without
     values the whole scenario is validated.
