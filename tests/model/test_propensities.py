@@ -3,7 +3,7 @@
 import balance_sim as bs
 import numpy as np
 import pytest
-from balance_sim.model.baseline import compile_worlds
+from balance_sim.model.baseline import compile_worlds, freeze
 from balance_sim.model.world import propensities
 from balance_sim.scenario.defaults import new_scenario
 from balance_sim.scenario.schema import State
@@ -23,7 +23,8 @@ def test_it_moves_the_consent_of_its_state_to_declarations_and_nothing_else(tmp_
     moved = bs.with_values(plain, {"states.XBE.propensity_declarations": 1.25})
     one, other = (compile_worlds(scenario) for scenario in (plain, moved))
     world = one.reference
-    before, after = (np.log(w.baseline.keen / (1 - w.baseline.keen)) for w in (one, other))
+    keen = [freeze(worlds.reference).keen for worlds in (one, other)]
+    before, after = (np.log(consent / (1 - consent)) for consent in keen)
     mine = np.stack([world.first, world.second], axis=1) == world.codes.index("XBE")
     rise = np.where(mine[:, :, None] & ~world.ladder.security, 1.25, 0.0)
     np.testing.assert_allclose(after - before, rise, atol=1e-9)

@@ -38,7 +38,7 @@ def still(tmp_path: Path, ceiling: float, **lags: float) -> Worlds:
     path.write_text(new_scenario("still"), encoding="utf-8")
     scenario = load_scenario(path)
     values: dict[str, object] = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights}
-    values["parameters.collapse_rate"] = 0.0
+    values |= {"parameters.collapse_rate": 0.0, "base_rate": None}  # a world of its own
     for kind in scenario.kinds:
         values |= {f"kinds.{kind}.intercept": 0.0, f"kinds.{kind}.ceiling": ceiling}
         values |= {f"kinds.{kind}.{name}": value for name, value in lags.items()}

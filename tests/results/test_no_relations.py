@@ -136,7 +136,7 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
     peaceful = replace(other.arms[arm], arm="peace")
     both = one.__class__(
         one.scenario, {arm: one.arms[arm], "peace": peaceful}, one.baseline,
-        {arm: one.bounds[arm], "peace": other.bounds[arm]}, one.classes,
+        {arm: one.bounds[arm], "peace": other.bounds[arm]}, one.classes, one.start,
     )  # fmt: skip
     along, beside = direct(both, 1, RUNS, ("peace",))
     dyad, windows = dyads(one.reference)["XBE-XDO"], simulated(one, arm, RUNS[:1], thinned=False)[0].windows

@@ -31,7 +31,8 @@ RUNS = 400
 def lively() -> Scenario:
     """The small world with more will to sign, so that everything happens within a few hundred runs."""
     eager = {f"states.{code}.propensity": 6.0 for code in SUMMIT.codes}
-    return with_values(SUMMIT, eager | {"parameters.end_rate": 0.3, "parameters.collapse_rate": 1.0})
+    ends = {"parameters.end_rate": 0.3, "parameters.collapse_rate": 1.0}
+    return with_values(SUMMIT, eager | ends | {"base_rate": None})  # talks under way are its own
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ RISING = (("statement", "joint_summit", "exercise", "treaty", LARGEST), ("displa
 def only_alarm(scenario: Scenario, elasticity: float) -> Scenario:
     """Consent at an opportunity is e^-8 on each side, times what alarm makes of it."""
     values: dict[str, object] = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights}
-    values["theory.weights.alarm"] = 1.0
+    values |= {"theory.weights.alarm": 1.0, "base_rate": None}  # a world of its own
     for kind in scenario.kinds:
         values |= {f"kinds.{kind}.intercept": -8.0, f"kinds.{kind}.reaction": elasticity}
     return with_values(scenario, values)

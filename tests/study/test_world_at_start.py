@@ -59,7 +59,7 @@ def test_expected_agreements_a_year_in_the_steady_state(tmp_path: Path) -> None:
     values: dict[str, object] = {f"theory.weights.{name}": 0.0 for name in plain.theory.weights}
     values |= {f"kinds.{kind}.intercept": 0.0 for kind in plain.kinds}
     values |= {f"kinds.{kind}.ceiling": 1e-6 for kind in plain.kinds}
-    values |= {"parameters.collapse_rate": 0.0, "parameters.factor_sanctions": 0.1}
+    values |= {"parameters.collapse_rate": 0.0, "parameters.factor_sanctions": 0.1, "base_rate": None}
     path = tmp_path / "apart.yaml"
     rows = "\nno_relations:\n  - {a: XAR, b: XDO, kind: sanctions}\n"
     path.write_text(new_scenario("apart").replace("\ntrade:", f"{rows}\ntrade:", 1), encoding="utf-8")

@@ -96,6 +96,8 @@ def read_archive(path: Path) -> Archived:
         manifest = manifest_from(files["manifest.json"])
         refuse_other_version(manifest)
         scenario = with_values(scenario_of(manifest), {})
+        if scenario.level_source is not None:
+            with_values(scenario.level_source, {})
         points = _points_of(files, manifest)
         with_values(scenario, dict(points.points[0].values))
     except (KeyError, IndexError, ValueError, StoreDamaged) as error:

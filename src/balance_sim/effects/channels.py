@@ -120,7 +120,7 @@ def forms(worlds: Worlds, arm: str) -> list[World]:
     changed = [version.model_copy(update={"events": events}) for events in versions]
     if not version.changes:
         return [*with_events(world, version, [(arm, c) for c in changed]), world]
-    beside = arm, world.grid, world, worlds.reference
+    beside = arm, world.grid, world, worlds.start
     return [*(compile_beside(form, *beside) for form in changed), world]
 
 

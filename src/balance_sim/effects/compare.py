@@ -31,6 +31,7 @@ from balance_sim.stats.frame import Frame
 from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.differences import differences
 from balance_sim.study.estimates import Estimates
+from balance_sim.study.folder import differing_levels
 from balance_sim.study.frames import Outcomes
 from balance_sim.study.points import PointTable
 from balance_sim.study.result import Result
@@ -169,7 +170,9 @@ def refuse_other_classes(studies: tuple[Result, Result], names: Sequence[str]) -
 
 def differing_inputs(left: ComparedSide, right: ComparedSide) -> list[DifferingInput]:
     """Key paths of the inputs that differ, with both values."""
-    return list(differences(_inputs(left), _inputs(right)))
+    manifests = (Store(side.folder).manifest() for side in (left, right))
+    levels = differing_levels(*manifests)
+    return [*differences(_inputs(left), _inputs(right)), *levels]
 
 
 def _inputs(side: ComparedSide) -> dict[str, Any]:

@@ -135,8 +135,8 @@ def placebos(
         return Placebos(arm, why=f"the focal event is not in {arm}")
     if in_control is not None:
         return Placebos(arm, why="the control arm has the focal event")
-    lacking = by_audience(arm_scenario(scenario, control))
     worlds = compile_worlds(scenario, (control, arm), bounded=False)
+    lacking = by_audience(arm_scenario(worlds.scenario, control))
     participants = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (participants, of_dates(worlds, lacking, event, dates)))
 
@@ -161,7 +161,7 @@ def of_dates(
     chosen = np.unique(places.round().astype(int))
     days = [int(world.focal_day), *(free_days[k] for k in chosen)]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
-    fine = compile_beside(lacking, world.arm, grid, world, world)
+    fine = compile_beside(lacking, world.arm, grid, world, worlds.start)
     dyads = np.flatnonzero(worlds.baseline.direction == COUNTER)
     talks, start = TalksAtStart(worlds, dyads), at_start(fine)
 

@@ -162,8 +162,8 @@ class _World:
     def __init__(self, scenario: Scenario) -> None:
         control = scenario.reference_arm
         focal = next(event for event in scenario.events if event.id == scenario.focal)
-        lacking = _with_kinds(by_audience(arm_scenario(scenario, control)))
         worlds = compile_worlds(scenario, (control,))
+        lacking = _with_kinds(by_audience(arm_scenario(worlds.scenario, control)))
         self.study = study = Participants(worlds, lacking, focal)
         self.actors = study.real or (_most_feared(study),)
         cast, world = study.cast(self.actors), study.control

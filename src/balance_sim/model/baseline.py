@@ -18,7 +18,7 @@ import numpy as np
 from cachetools import LRUCache, cached
 
 from balance_sim.model import threat
-from balance_sim.model.beliefs import members
+from balance_sim.model.beliefs import audiences_of, members
 from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
@@ -50,6 +50,7 @@ from balance_sim.model.willingness import (
     total,
 )
 from balance_sim.model.world import (
+    by_audience,
     compile_with_odds,
     compile_world,
     differ_in_evidence,
@@ -67,6 +68,8 @@ from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import content_digest, part_key
 from balance_sim.scenario.schema import Scenario, Theory
 
+HEARING = ("audiences.", "event_kinds.")
+"""Key paths by which an arm may set who heeds alike."""
 AT_WAR = 0.5
 """Intensity of a dispute's war from which its two states count as being at war."""
 
@@ -290,6 +293,9 @@ class Worlds(OneLine):
     """Upper bound of willingness by arm, (n, n, M); (R, n, n, M) if drawn. Empty
     where nobody needs them."""
     classes: Classes  # of the scenario as written
+    start: World
+    """The control arm at whose start the level was solved, in the order of the
+    reference's arrays: the reference, but where values were set."""
 
     @property
     def reference(self) -> World:
@@ -302,9 +308,9 @@ class Worlds(OneLine):
 
     @cached_property
     def camps(self) -> Camps:
-        """The two camps just before the focal event in the control arm; where runs'
-        camps start from."""
-        world = self.reference
+        """The two camps just before the focal event in the control arm as `start` has
+        it; where runs' camps start from."""
+        world = self.start
         state = begin(world, self.baseline, 0, NO_RUN)
         view = perceive(world, state, step_before(world))
         relation = relations(view.own, view.against)[0]
@@ -324,6 +330,7 @@ def compile_worlds(
 
     Raises ValueError for states without a class in the scenario as written."""
     names = scenario.arms if arms is None else arms
+    scenario = in_one_order(scenario)
     versions = versions_for(scenario, names)
     grid, day = time_grid(scenario, list(versions.values())), focal_day(scenario)
     control = versions[scenario.reference_arm]
@@ -339,30 +346,64 @@ def compile_worlds(
     worlds = {scenario.reference_arm: reference}
     for name in sorted({*names} - {*worlds, *dict(others)}):
         worlds[name] = compile_world(versions[name], name, grid, day)
-    if control.theory.preset != DEFAULT_PRESET:
-        worlds = at_one_base_rate(worlds, control)
-    nats, frozen, _ = beginning(worlds[scenario.reference_arm], control)
-    if nats is not None:
+    leveled = scenario.level_source
+    if leveled is None:
+        start = start_of(reference, control)
+    else:
+        start = _start_as_leveled(leveled)
+    for nats in start.shifts:
         worlds = _shifted(worlds, nats)
     reference = worlds[scenario.reference_arm]
     worlds |= {world.arm: world for world in with_odds(reference, others, odds)}
     worlds = dict(sorted(worlds.items()))
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
-    baseline = replace(frozen, threatened=threatened, direction=direction)
-    worlds = with_sights_at_start(worlds, reference)
+    baseline = replace(start.baseline, threatened=threatened, direction=direction)
+    at_start = reference if leveled is None else start.world
+    worlds = with_sights_at_start(worlds, at_start)
     bounds: dict[str, Floats] = {}
     if bounded:
         worlds = with_bounds_of_threat(worlds)
         for name, world in worlds.items():
             bounds[name] = most_willing(world, baseline)
-    return Worlds(scenario, worlds, baseline, bounds, classes)
+    return Worlds(scenario, worlds, baseline, bounds, classes, at_start)
+
+
+def in_one_order(scenario: Scenario) -> Scenario:
+    """The scenario, states that heed alike kept apart where they do not in each arm or
+    in the scenario that it has the level of, so that the arrays of all have one order.
+
+    As it is where they have so anyway."""
+    leveled = scenario.level_source
+    hearing = [
+        name
+        for name, arm in sorted(scenario.arms.items())
+        if any(path.startswith(HEARING) for path in arm.set)
+    ]
+    if leveled is None and not hearing:
+        return scenario
+    names = {*hearing, scenario.reference_arm}
+    versions = [arm_scenario(scenario, name, sealed=False) for name in sorted(names)]
+    if leveled is not None:
+        control = leveled.reference_arm
+        versions.append(arm_scenario(leveled, control, sealed=False))
+    orders = {by_audience(version).codes for version in versions}
+    if len(orders) == 1:
+        return scenario
+    together: dict[tuple[int, ...], list[str]] = {}
+    readings = zip(*(audiences_of(v).of.tolist() for v in versions), strict=True)
+    for code, reading in zip(scenario.codes, readings, strict=True):
+        together.setdefault(reading, []).append(code)
+    update: dict[str, Any] = {"together": tuple(sorted(map(tuple, together.values())))}
+    if leveled is not None:
+        update["leveled"] = leveled.model_copy(update=update)
+    return scenario.model_copy(update=update)
 
 
 def with_sights_at_start(
     worlds: dict[str, World], reference: World
 ) -> dict[str, World]:
-    """The worlds, with what players see at the start of the control arm in their
+    """The worlds, with what players see at the start of the arm `reference` in their
     policies; arms that have policies in common have them so still."""
     by_arm = {name: arm.policies for name, arm in worlds.items() if arm.policies}
     if not by_arm:
@@ -380,19 +421,20 @@ def with_sights_at_start(
 
 
 def compile_beside(
-    version: Scenario, arm: str, grid: Floats, of: World, reference: World
+    version: Scenario, arm: str, grid: Floats, of: World, start: World
 ) -> World:
     """A world beside those of a study, of another version of its scenario: what players
-    remember of the start is what they saw in the study's control arm.
+    remember of the start is what they saw then.
 
-    of: the study's world whose level it has, at the start and after each turn."""
-    world = compile_world(version, arm, grid, reference.focal_day)
+    of: the study's world whose level it has, at the start and after each turn. start:
+    `Worlds.start`."""
+    world = compile_world(version, arm, grid, of.focal_day)
     turns = tuple(
         (step, replace(turned, ladder=version_of.ladder))
         for (step, turned), (_, version_of) in zip(world.turns, of.turns, strict=True)
     )
     world = replace(world, ladder=of.ladder, turns=turns)
-    return with_sights_at_start({arm: world}, reference)[arm]
+    return with_sights_at_start({arm: world}, start)[arm]
 
 
 def _differs_in_events(version: Scenario, control: Scenario) -> bool:
@@ -451,23 +493,71 @@ def own_theory(theory: Theory, estimated: Mapping[str, float] | None = None) -> 
     return Theory(preset=DEFAULT_PRESET, equal_hostility=None, weights=weights)
 
 
-def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, World]:
-    """Worlds whose intercepts are shifted, kind by kind, so that a theory keeps the
+def at_one_base_rate(world: World, reference: Scenario) -> Floats:
+    """(M,) nats to add to the intercepts, kind by kind, so that a theory keeps the
     scenario's own level.
 
     The expected rate at which talks open at the start of the control arm is that of
     `own_theory`. Theories then differ in who and when, not in how many.
-    docs/decisions/0008-theories-at-one-base-rate.md. reference: the scenario as it is
-    in the control arm."""
-    world = arms[reference.reference_arm]
+    docs/decisions/0008-theories-at-one-base-rate.md. world: the control arm; reference:
+    the scenario as it is there."""
     theory = own_theory(reference.theory, reference.estimated_weights)
     with_theory = reference.model_copy(update={"theory": theory})
     levels = compile_world(with_theory, world.arm, world.grid, world.focal_day)
     rates = levels.frailty * openness_at(levels, 0.0)
     wanted = rates @ freeze(levels).keen.prod(axis=1)
     dyad_weight = world.frailty * openness_at(world, 0.0)
-    shift = shift_to(wanted, freeze(world).keen, dyad_weight)
-    return _shifted(arms, shift)
+    return shift_to(wanted, freeze(world).keen, dyad_weight)
+
+
+@dataclass(frozen=True, repr=False)
+class Start(OneLine):
+    """How a control arm begins.
+
+    world: the arm at its level. shifts: nats, (M,) or all alike, that its intercepts
+    had added for that, one after the other. baseline: of the arm, without classes."""
+
+    world: World
+    shifts: tuple[Floats | float, ...]
+    baseline: Baseline
+
+
+def start_of(world: World, control: Scenario) -> Start:
+    """How a control arm begins at the level that its scenario states. world: its
+    arrays, of the version `control`."""
+    shifts: list[Floats | float] = []
+    if control.theory.preset != DEFAULT_PRESET:
+        shifts.append(at_one_base_rate(world, control))
+        world = _with_shift(world, shifts[0])
+    nats, frozen, _ = beginning(world, control)
+    if nats is not None:
+        shifts.append(nats)
+        world = _with_shift(world, nats)
+    return Start(world, tuple(shifts), frozen)
+
+
+def _start_as_leveled(scenario: Scenario) -> Start:
+    """How the control arm of a scenario begins of which others have the level. The last
+    few are stored, but those with code of the user's own."""
+    names = (*scenario.event_kinds, *scenario.theory.weights)
+    is_own = any(name.startswith(OWN) for name in names)
+    return (_started if is_own else _stored_start)(scenario)
+
+
+def _started(scenario: Scenario) -> Start:
+    """The same, worked out."""
+    control = scenario.reference_arm
+    versions = versions_for(scenario, (control,))
+    grid = time_grid(scenario, list(versions.values()))
+    world = compile_world(versions[control], control, grid, focal_day(scenario))
+    return start_of(world, versions[control])
+
+
+_stored_start = cached(
+    LRUCache(2),
+    key=lambda scenario: (content_digest(scenario), scenario.together),
+    lock=Lock(),
+)(_started)
 
 
 def _shifted(arms: dict[str, World], nats: Floats | float) -> dict[str, World]:
@@ -486,7 +576,7 @@ type Beginning = tuple[float | None, Baseline, Scenario]
 """Nats to add to all intercepts for the base rate that a scenario states, None where it
 states none; and the control arm's baseline then, without classes. With the version of
 the arm that both follow from, held as keys name it."""
-NOT_OF_START = ("arms", "events", "folder", "origin", "sha256")
+NOT_OF_START = ("arms", "events", "folder", "leveled", "origin", "sha256")
 """What the start of an arm does not follow from; of its events it follows row by
 row."""
 

@@ -165,6 +165,7 @@ def audiences_of(scenario: Scenario) -> Audiences:
         id(scenario.event_kinds),
         id(scenario.groups),
         scenario.codes,
+        scenario.together,
     ),
     lock=Lock(),
 )
@@ -190,11 +191,28 @@ def _audiences(scenario: Scenario) -> tuple[Audiences, object]:
             "from `load_scenario` has them; one that is changed by hand has to name "
             "each state in an audience, or a group that holds it"
         )
+    if scenario.together is not None:
+        readings, reading = _kept_apart(scenario.together, readings, reading, roster)
     heeds = np.array([heed for _, heed in readings])
     by_type = {kind: heeds[:, k] for k, kind in enumerate(types)}
     sources = scenario.audiences, scenario.event_kinds, scenario.groups
     named = tuple(names for names, _ in readings)
     return Audiences(named, reading, by_type), sources
+
+
+def _kept_apart(
+    together: Sequence[tuple[str, ...]],
+    readings: list[tuple[tuple[str, ...], tuple[float, ...]]],
+    reading: Ints,
+    roster: dict[str, int],
+) -> tuple[list[tuple[tuple[str, ...], tuple[float, ...]]], Ints]:
+    """The readings, (names, attention) each, and which each state has, (n,), with one
+    for each set of states that stand together, in the order of the sets."""
+    apart = np.full_like(reading, -1)
+    for index, codes in enumerate(together):
+        apart[[roster[code] for code in codes]] = index
+    firsts = [roster[codes[0]] for codes in together]
+    return [readings[reading[first]] for first in firsts], apart
 
 
 def signal_weights(scenario: Scenario, kind: str) -> tuple[float, float]:

@@ -8,7 +8,8 @@ differs at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -116,16 +117,27 @@ def signings(scenario: Scenario, dyad_index: Ints) -> Signings:
     kinds = sorted(scenario.kinds)
     rows = list(_signed(scenario))
     places = [dyad_index[roster[a], roster[b]] for _, a, b, *_ in rows]
-    labels = [f"change-{day}-{a}-{b}-{kind}" for day, a, b, kind, *_ in rows]
+    counts = _counted([(a, b, kind) for _, a, b, kind, *_ in rows])
     in_force = [np.nan if day is None else _day(scenario, day) for *_, day, _ in rows]
     return Signings(
-        keys=np.array([clocks.label(text) for text in labels], dtype=np.uint64),
+        keys=np.array([clocks.label(f"change-{n}") for n in counts], dtype=np.uint64),
         dyad=np.array(places, dtype=np.int64),
         kind=np.array([kinds.index(kind) for *_, kind, _, _ in rows], dtype=np.int64),
         signed=np.array([_day(scenario, day) for day, *_ in rows]),
         in_force=np.array(in_force),
+        count=np.array(counts, dtype=np.int64),
         bilateral=np.array([is_bilateral for *_, is_bilateral in rows], dtype=bool),
     )
+
+
+def _counted(names: Sequence[Hashable]) -> list[int]:
+    """Return how many of its name come before each: what an agreement is told by, and
+    never by its day."""
+    seen, counts = Counter[Hashable](), []
+    for name in names:
+        counts.append(seen[name])
+        seen[name] += 1
+    return counts
 
 
 def _day(scenario: Scenario, day: date) -> float:

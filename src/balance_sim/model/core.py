@@ -305,6 +305,7 @@ class Signings:
     signed: Floats  # days from the start
     in_force: Floats  # NaN: after the lag of the kind
     bilateral: Bools  # else one of those by which a state joins a pact
+    count: Ints  # of the same dyad and kind before it
 
 
 @dataclass(frozen=True)

@@ -333,9 +333,8 @@ def sign_given(world: World, state: BlockState, rows: Ints, seed: int) -> None:
     over = np.flatnonzero(is_given & (agreements.stage == 0))
     agreements.stage[over], agreements.ended[over] = 3, state.day
     key = agreement_keys(world, state.runs, seed, run, dyad, kind, signings.keys[row])
-    signed = AgreementRows.begun(
-        SCHEDULED, run, dyad, kind, row, key, signings.signed[row]
-    )
+    count, day = signings.count[row], signings.signed[row]
+    signed = AgreementRows.begun(SCHEDULED, run, dyad, kind, count, key, day)
     signed.signed = signings.signed[row]
     signed.stage = np.ones(len(row), dtype=np.int64)
     signed.in_force = entry_into_force(

@@ -1,7 +1,8 @@
 """Every stream of random numbers, in one table: the seed becomes streams here.
 
-A stream is keyed by its name, never by an order of drawing, so that a further stream,
-state, replication or arm changes no number of another. Within a stream of replications
+A stream is keyed by its name, never by an order of drawing, a date or a step, so that a
+further stream, state, replication or arm changes no number of another, nor does another
+calendar. Within a stream of replications
 a key absorbs, one after the other, seed, replication, stream, the states' codes, the
 agreement type and a count; what is drawn from that key has a number of its own
 (`OpportunityDraw`, `AccessionDraw`, `AssumedDraw`, `AgreementDraw`).

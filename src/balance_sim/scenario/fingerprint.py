@@ -60,19 +60,24 @@ def _identity(value: object) -> object:
 
 # --- contents -------------------------------------------------------------------------
 
-LEFT_OUT = (
-    "folder",
-    "name",
-    "origin",
+LEFT_OUT = ("folder", "leveled", "name", "origin", "sha256", "together")
+"""What belongs to a scenario without being a part of its content."""
+WHERE_GIVEN = (
+    "frailties",
+    "calibration",
+    "base_rate",
+    "changes",
+    "pacts",
+    "players",
     "plugins",
     "posterior",
-    "sha256",
     "targets_alternatives",
 )
-"""What belongs to a scenario without being a part of what its replications do."""
-WHERE_GIVEN = ("frailties", "calibration", "base_rate", "changes", "pacts", "players")
 """Parts that count where they say something, so that a scenario without them keeps the
 number it had."""
+OF_POSTERIOR = "values"
+"""What counts of a posterior: the values in use. Its draws have a sha256 of their own,
+which a study that draws from them has beside this one."""
 
 
 def canonical(value: Any) -> Any:
@@ -91,17 +96,23 @@ def canonical(value: Any) -> Any:
 
 
 def content_digest(scenario: Scenario) -> str:
-    """sha256 of the canonical JSON of everything but the name and the digest itself.
+    """sha256 of the canonical JSON of everything but the name and the digest itself;
+    of a scenario with the level of another, of that one's too.
 
     The texts of parts are kept: only those of changed parts are made again."""
     fields = Scenario.model_fields
-    silent = {
-        name for name in WHERE_GIVEN if getattr(scenario, name) == fields[name].default
-    }
-    names = sorted({*fields} - {*LEFT_OUT} - silent)
-    parts = [(name, getattr(scenario, name)) for name in names]
+    content = {name: getattr(scenario, name) for name in {*fields} - {*LEFT_OUT}}
+    silent = {name for name in WHERE_GIVEN if content[name] == fields[name].default}
+    values = getattr(scenario.posterior, OF_POSTERIOR)
+    content["posterior"] = values
+    silent |= set() if values else {"posterior"}
+    parts = [(name, content[name]) for name in sorted({*content} - silent)]
     keyed = tuple((name, part_key(value), value) for name, value in parts)
     digest = _hashed(keyed)[0].copy()
+    if scenario.leveled is not None:
+        source = scenario.level_source
+        level = scenario.leveled if source is None else content_digest(source)
+        digest.update(f',"leveled":"{level}"'.encode())
     digest.update(b"}")
     return str(digest.hexdigest())
 

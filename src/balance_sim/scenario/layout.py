@@ -36,7 +36,10 @@ LIMITS["players"] = 100
 FROM_FILES = ("calibration", "posterior")
 PLAIN = tuple(schema.ScenarioHead.model_fields)
 NAMES = ("outside", "groups")
-_INTERNAL = ("schema_version", "name", "sha256", "origin", "folder")
+_INTERNAL = (
+    *("schema_version", "name", "sha256"),
+    *("origin", "folder", "leveled", "together"),
+)
 PARTS = tuple(
     name for name in schema.Scenario.model_fields if name not in (*NAMES, *_INTERNAL)
 )

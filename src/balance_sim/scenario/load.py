@@ -27,6 +27,7 @@ from balance_sim.scenario.errors import checked_type
 from balance_sim.scenario.files import Sources
 from balance_sim.scenario.fingerprint import sealed as with_digest
 from balance_sim.scenario.layout import SECTIONS, row_path
+from balance_sim.scenario.level import leveled_of
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.reading import (
     Places,
@@ -207,7 +208,7 @@ def scenario_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
 
 def with_values(scenario: ScenarioSource, values: Settings) -> Scenario:
     """The scenario with other values at some key paths. Dyads stay in the classes that
-    they have in the scenario as written.
+    they have in the scenario as written, and its level is kept (decision 50).
 
     What is changed is validated, by every rule that reads it and in every arm. Without
     values the whole scenario is validated.
@@ -254,8 +255,9 @@ def with_changes(
         return None, editor.problems
     if not changes:
         arms = from_plain(scenario.arms, mark).fields
+    leveled = leveled_of(editor.scenario, scenario, changes)
     checked = _checked(
-        editor.scenario,
+        editor.scenario.model_copy(update={"leveled": leveled}),
         places,
         editor.problems,
         arms=arms,

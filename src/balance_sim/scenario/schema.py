@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Mapping
 from datetime import date
 from itertools import pairwise, permutations
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -834,6 +834,10 @@ def _with_control(arms: dict[str, Arm]) -> dict[str, Arm]:
     return arms
 
 
+ANEW: Final = "anew"
+"""Stands for a scenario whose level was asked for by `base_rate`."""
+
+
 class Scenario(ScenarioHead):
     """A checked scenario with all its values, as `load_scenario` gives it. `name` is
     the file's name without its ending; `sha256` is that of the content, whatever its
@@ -882,6 +886,20 @@ class Scenario(ScenarioHead):
     origin: Any = Field(default=None, exclude=True, repr=False)
     folder: str = Field(default="", exclude=True, repr=False)
     """Where the files stand that are read when they are asked for."""
+    leveled: Any = Field(default=None, exclude=True, repr=False)
+    """The scenario at whose start the level is solved, as it was before values were
+    set; None: this one; ANEW: this one, whatever else is set.
+    docs/decisions/0050-level-solved-once.md."""
+
+    together: Any = Field(default=None, exclude=True, repr=False)
+    """Codes of states that stand together in arrays, set by set; None: those that heed
+    alike."""
+
+    @property
+    def level_source(self) -> Self | None:
+        """The other scenario at whose start its level is solved; None where that is
+        its own."""
+        return self.leveled if isinstance(self.leveled, type(self)) else None
 
     @property
     def written(self) -> Any:
@@ -893,18 +911,20 @@ class Scenario(ScenarioHead):
         return self if self.origin is None else self.origin
 
     def counted_as(self, written: Any) -> Self:
-        """A copy whose classes are those of another scenario, or these; None: its
-        own."""
+        """A copy whose classes are those of another scenario, or these; None: its own,
+        and its own level."""
         is_scenario = isinstance(written, Scenario)
         origin = written.written if is_scenario else written
         folder = self.folder or (written.folder if is_scenario else "")
-        return self.model_copy(update={"origin": origin, "folder": folder})
+        leveled = None if written is None else self.leveled
+        update = {"origin": origin, "folder": folder, "leveled": leveled}
+        return self.model_copy(update=update)
 
     def __eq__(self, other: object) -> bool:
         """The same content; what it was before it was changed does not count."""
         if not isinstance(other, Scenario):
             return False
-        not_content = {"origin": None, "folder": None}
+        not_content = {"origin": None, "folder": None, "together": None}
         return {**self.__dict__, **not_content} == {**other.__dict__, **not_content}
 
     __hash__ = None  # type: ignore[assignment]

@@ -22,7 +22,7 @@ from balance_sim.scenario.validation import read_piece
 SETTABLE = {*PARTS} - {*FROM_FILES}
 OPEN = ("weights", "attention", "positions", "set", "players", "policies")
 """Mappings that take other keys than those they have."""
-_PRESET = "theory.preset"
+PRESET = "theory.preset"
 _ROW_TYPES = frozenset(SECTIONS.values())
 
 
@@ -72,9 +72,7 @@ class Editor:
         fixed : collection of str
             First parts of paths that cannot be set here.
         """
-        order = sorted(
-            changes, key=lambda change: (change.path != _PRESET, change.path)
-        )
+        order = sorted(changes, key=lambda change: (change.path != PRESET, change.path))
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
             if head in SETTABLE - {*fixed}:
                 self.parts.add(head)
@@ -110,7 +108,7 @@ class Editor:
         if head == "audiences" and "rest" in part:  # those that no other names
             empty = part["rest"].model_copy(update={"members": ()})
             part = {**part, "rest": empty}
-        if changes[0].path == _PRESET:
+        if changes[0].path == PRESET:
             part, *changes = _other_preset(part, changes[0].node), *changes[1:]
         tree = from_plain({head: part}, mark)
         for change in changes:  # of an arm the key path in its `set` is one step

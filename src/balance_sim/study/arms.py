@@ -87,7 +87,7 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     world = worlds.reference
     arms = {worlds.scenario.reference_arm: world}
     for arm in wanted:
-        beside = arm.name, world.grid, worlds.arms[arm.of], world
+        beside = arm.name, world.grid, worlds.arms[arm.of], worlds.start
         arms[arm.name] = compile_beside(arm.scenario, *beside)
     arms = with_bounds_of_threat(arms)
     bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}

@@ -124,11 +124,19 @@ class DrawnScenarios:
     def __init__(self, scenario: Scenario, draws: Draws) -> None:
         self._scenario, self._draws = scenario, draws
         self._by_coding: dict[int, Scenario] = {0: scenario}
+        source = scenario.level_source
+        self._leveled = None if source is None else DrawnScenarios(source, draws)
         heads = {path.split(".")[0] for path in draws.paths}
         self._rules = [rule for rule in RULES if rule.reads & heads]
 
     def __getitem__(self, k: int) -> Scenario:
-        """The scenario in draw k."""
+        """The scenario in draw k. It states a level of its own, which is solved for the
+        draw; where values were set, for the draw without them."""
+        leveled = None if self._leveled is None else self._leveled[k]
+        return self._drawn(k).model_copy(update={"leveled": leveled})
+
+    def _drawn(self, k: int) -> Scenario:
+        """The scenario in draw k, whatever its level."""
         draws = self._draws
         row = dict(zip(draws.paths, map(float, draws.values[k]), strict=True))
         coded = self._coded(int(row.pop(CODING, 0)))
@@ -423,8 +431,8 @@ def with_draws(worlds: Worlds, seed: int, runs: Keys) -> Worlds:
     arms = {}
     for name, world in worlds.arms.items():
         arms[name] = replace(world, drawn=drawn_for(world, moved, level))
-    reference = arms[scenario.reference_arm]
-    keen = keen_at_start(reference, worlds.baseline, runs)
+    start = replace(worlds.start, drawn=drawn_for(worlds.start, moved, level))
+    keen = keen_at_start(start, worlds.baseline, runs)
     baseline = replace(worlds.baseline, keen=keen)
     bounds = {name: most_willing(world, baseline) for name, world in arms.items()}
     return replace(worlds, arms=arms, baseline=baseline, bounds=bounds)

@@ -18,7 +18,7 @@ from balance_sim.model.own.fingerprint import (
 )
 from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
-from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.fingerprint import content_digest, sealed
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Job, TaskResult
@@ -214,10 +214,16 @@ def manifest_of(
     CodeDiffers : where code of one's own was edited after it was imported
     """
     scenario = job.scenario
+    inputs, source = _content(scenario), scenario.level_source
+    leveled = scenario.leveled
+    if source is not None:
+        parts = _content(source).items()
+        leveled = {name: part for name, part in parts if part != inputs.get(name)}
     plain = {
         "study": study,
         "scenario": {"name": scenario.name, "sha256": scenario.sha256},
-        "inputs": scenario.model_dump(mode="json", exclude={"sha256"}),
+        "inputs": inputs,
+        "leveled": leveled,
         "classes": classes_of(scenario).as_dict(),
         "arms": sorted(job.arms),
         "seed": job.seed,
@@ -235,8 +241,13 @@ def manifest_of(
     return Manifest.model_validate(plain | entries)
 
 
+def _content(scenario: Scenario) -> dict[str, Any]:
+    """Return the content of a scenario as plain data."""
+    return scenario.model_dump(mode="json", exclude={"sha256"})
+
+
 def scenario_of(manifest: Manifest) -> Scenario:
-    """Return the scenario a manifest holds, with its class table.
+    """Return the scenario a manifest holds, with its class table and its level.
 
     Raises
     ------
@@ -245,9 +256,16 @@ def scenario_of(manifest: Manifest) -> Scenario:
     classes, declared = Classes.read(manifest.classes), manifest.scenario.sha256
     try:
         scenario = Scenario.model_validate_json(json.dumps(manifest.inputs))
+        scenario = scenario.model_copy(update={"leveled": _leveled(manifest)})
+        source = scenario.level_source
+        if source is not None and (
+            (source.codes, *source.kinds) != (scenario.codes, *scenario.kinds)
+        ):
+            raise ValueError("`leveled` has other states or kinds")
         if content_digest(scenario) != declared:
             raise ValueError("not the scenario of that sha256")
-        if any(CONTROL.search(text) for text in _texts(manifest.inputs)):
+        content = [manifest.inputs, manifest.leveled or {}]
+        if any(CONTROL.search(text) for text in _texts(content)):
             raise ValueError("characters that are not printable")
         if all(event.id != scenario.focal for event in scenario.events):
             raise ValueError("no focal event")
@@ -259,6 +277,14 @@ def scenario_of(manifest: Manifest) -> Scenario:
             f"manifest.json: `inputs` is no scenario: {why}. Restore it."
         ) from None
     return scenario.model_copy(update={"sha256": declared}).counted_as(classes)
+
+
+def _leveled(manifest: Manifest) -> Scenario | str | None:
+    """Return what `leveled` of the manifest's scenario is."""
+    if not isinstance(manifest.leveled, dict):
+        return manifest.leveled
+    content = json.dumps(_of_level(manifest))
+    return sealed(Scenario.model_validate_json(content))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -295,6 +321,7 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
     if before.scenario.sha256 != now.scenario.sha256:
         pairs = [pair for pair in pairs if pair[0] != "scenario"]
         pairs += differences(before.inputs, now.inputs)
+        pairs += differing_levels(before, now)
     programs = before.versions[-1].programs, now.versions[-1].programs
     for name, count in COUNTED_PARTS.items():
         old, new = (versions.get(name, "") for versions in programs)
@@ -303,6 +330,26 @@ def differing(before: Manifest, now: Manifest, *, is_mended: bool = False) -> li
     return lines + [
         f"{key}: {shown(old)} there, {shown(new)} asked for" for key, old, new in pairs
     ]
+
+
+def differing_levels(before: Manifest, now: Manifest) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the key paths, below `leveled`, in which the scenarios differ at whose
+    starts two studies' levels are solved, with both values; none where both are the
+    studies' own."""
+    pair: tuple[Any, Any] = None, None
+    kinds = [type(manifest.leveled) for manifest in (before, now)]
+    if str in kinds:
+        pair = before.leveled, now.leveled
+    elif dict in kinds:
+        pair = _of_level(before), _of_level(now)
+    yield from differences({"leveled": pair[0]}, {"leveled": pair[1]})
+
+
+def _of_level(manifest: Manifest) -> dict[str, Any]:
+    """Return the content of the scenario at whose start a study's level is solved."""
+    if isinstance(manifest.leveled, dict):
+        return manifest.inputs | manifest.leveled
+    return manifest.inputs
 
 
 def refuse_code(made: CodeFingerprint) -> None:

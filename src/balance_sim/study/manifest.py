@@ -34,7 +34,7 @@ from balance_sim.study.machine import cpu_type, version
 from balance_sim.study.recorder import FurtherOutcomes
 
 FILE = "manifest.json"
-MANIFEST_VERSION = 5
+MANIFEST_VERSION = 6
 LARGEST = 64 << 20
 """Bytes that are read at most."""
 PACKAGES = ("numpy", "pandas", "pyarrow", "scipy")
@@ -154,6 +154,8 @@ class Manifest(Sealed):
     Attributes
     ----------
     inputs : content of the scenario
+    leveled : of the scenario at whose start its level is solved the parts that differ;
+        `anew`: its own level was asked for
     classes : its class table, with the table's sha256
     runs : replications asked for, of every arm and point
     model : `module:Class` of agents of one's own
@@ -172,6 +174,7 @@ class Manifest(Sealed):
     study: Literal["run", "sweep"]
     scenario: ScenarioNamed
     inputs: dict[str, Any]
+    leveled: dict[str, Any] | Literal["anew"] | None = None
     classes: Annotated[dict[str, Any], AfterValidator(_is_table)]
     arms: list[Name]
     seed: StrictInt = Field(ge=0, lt=2**64)

@@ -65,7 +65,7 @@ def test_expected_agreements_a_year(scenario: Scenario) -> None:
 
 
 def test_intercepts_are_shifted_to_the_rate_that_is_stated(scenario: Scenario) -> None:
-    wanted = plain_consent(scenario).model_copy(update={"base_rate": 20.0})
+    wanted = plain_consent(scenario).counted_as(None).model_copy(update={"base_rate": 20.0})
     worlds = compile_worlds(wanted)
     before = compile_worlds(plain_consent(scenario)).reference.ladder.intercept
     shifts = worlds.reference.ladder.intercept - before

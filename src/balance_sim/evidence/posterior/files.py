@@ -11,7 +11,7 @@ from balance_sim.evidence.posterior.priors import LEVEL
 from balance_sim.scenario import with_values
 from balance_sim.scenario.calibration import given_in
 from balance_sim.scenario.defaults import TREES
-from balance_sim.scenario.fingerprint import posterior_digest, priors_digest
+from balance_sim.scenario.fingerprint import posterior_digest, priors_digest, sealed
 from balance_sim.scenario.layout import CAPABILITY
 from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.schema import Posterior, Scenario
@@ -58,7 +58,8 @@ def at_values_in_use(scenario: Scenario, values: dict[str, float]) -> Scenario:
     """The scenario as it is read with a posterior of these means."""
     changed = with_values(scenario, values) if values else scenario
     posterior = Posterior(values=values)
-    return changed.model_copy(update={"posterior": posterior, "origin": None})
+    in_use = changed.model_copy(update={"posterior": posterior})
+    return sealed(in_use.counted_as(None))
 
 
 def posterior_head(

@@ -290,7 +290,7 @@ def level_of(scenario: Scenario) -> float | None:
     from balance_sim.model.baseline import compile_worlds, expected_a_year
 
     worlds = compile_worlds(scenario, [scenario.reference_arm])
-    return float(f"{expected_a_year(worlds.reference, worlds.baseline):.4g}")
+    return float(f"{expected_a_year(worlds.start, worlds.baseline):.4g}")
 
 
 # --- from factors to parameters -------------------------------------------------------
