@@ -495,8 +495,8 @@ RULES = tuple(
         (_joins, "changes groups pacts"),
         (_pacts, "pacts groups"),
         (_players, "players groups states event_kinds"),
-        (idle_weapons, "states start arms"),
-        (idle_parts, "events event_kinds groups"),
+        (idle_weapons, "states start arms parameters"),
+        (idle_parts, "events event_kinds start focal states"),
         (idle_hazards, "provocations event_kinds"),
         (idle_roles, "players arms"),
     )

@@ -27,7 +27,7 @@ def idle_weapons(scenario: Scenario) -> Iterator[Finding]:
     before = [code for code, day in armed.items() if day is not None and day <= start]
     moved_in = [name for name, arm in scenario.arms.items() if OFFENCE in arm.set]
     if before and scenario.parameters.nuclear_offence == 1 and not moved_in:
-        why = f"of {listed(before)} it changes nothing: `{OFFENCE}` is 1 in the file"
+        why = f"of {listed(before)} it changes nothing where `{OFFENCE}` is 1"
         hint = f"give `{OFFENCE}`, or draw it by --draws"
         yield Finding(IDLE, f"states.{before[0]}.nuclear_since", why, hint)
 
