@@ -40,7 +40,7 @@ players:
       - {outcome: agreements_against, weight: -1, source: assumed}
   corvia:
     states: [XCO]
-    strategies: {rest: {}, meet: {cost: 0.2, set: {parameters.tau: 0.02}}}
+    strategies: {rest: {}, meet: {cost: 0.2, set: {parameters.s0: 0.02}}}
     payoff:
       - {outcome: agreements_with, weight: 1, source: assumed}
       - {outcome: insecurity, weight: 0, source: "shown, pays nothing"}
@@ -121,7 +121,7 @@ def test_break_even_weights(game: Game) -> None:
 def test_a_choice_is_set_against_what_was_observed_and_that_against_the_next_best(tmp_path: Path) -> None:
     """Corvia may trade as well, at 0.1: to meet brings 0.6 - 0.2, to trade 0.35 - 0.1. Over rest, which was observed, the gain
     is 0.4 and not 0.15. Where partners are lost by meeting and 0.05 are won by trade, rest is best, and trade next."""
-    trade = PAIR.replace("tau: 0.02}}}", "tau: 0.02}}, trade: {cost: 0.1, set: {parameters.tau: 0.03}}}")
+    trade = PAIR.replace("s0: 0.02}}}", "s0: 0.02}}, trade: {cost: 0.1, set: {parameters.s0: 0.03}}}")
     wide, effects = load_game(game_in(tmp_path, trade)), np.zeros((1, 6, 4))
     effects[0, :3, 2] = 0.0, 0.6, 0.35
     found = recommendations(wide, effects)["corvia"]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from balance_sim.archive.verify import verify
 from balance_sim.effects.compare import compare
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.run import run
 from balance_sim.model.baseline import classes_of, compile_worlds, with_classes
 from balance_sim.model.classes import Classes
@@ -65,7 +66,7 @@ def test_a_table_that_is_none_is_refused(small: Scenario, change) -> None:
 # --- what carries it -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("setting", [INDIA_TOO, "parameters.tau=0.9", "events.parade.date=2025-09-10"])
+@pytest.mark.parametrize("setting", [INDIA_TOO, "parameters.beta=0.9", "events.parade.date=2025-09-10"])
 def test_no_setting_moves_a_class(beijing: Scenario, setting: str) -> None:
     changed = load_scenario(BEIJING, set=[setting])
     assert changed.sha256 != beijing.sha256
@@ -73,10 +74,36 @@ def test_no_setting_moves_a_class(beijing: Scenario, setting: str) -> None:
     assert classes_of(changed.counted_as(None)) != classes_of(beijing) or "date" in setting
 
 
+def test_the_share_from_which_a_threat_counts_is_a_part_of_the_measure(small: Scenario) -> None:
+    """Another share counts the scenario as written from there on, with whatever else is changed; it moves no level
+    of all agreements, and what a study carries it keeps."""
+    alone, nobody = (with_values(small, {"parameters.tau": tau}) for tau in (1e-6, 1.0))
+    assert classes_of(nobody).threatened == () != classes_of(small).threatened
+    assert {*classes_of(small).threatened} <= {*classes_of(alone).threatened}
+    for one in (with_values(nobody, OTHERS), with_values(with_values(small, OTHERS), {"parameters.tau": 1.0})):
+        assert classes_of(one) == classes_of(nobody)
+    own = small.model_copy(update={"parameters": nobody.parameters}).counted_as(None)
+    assert classes_of(own) == classes_of(nobody)
+    as_small, counted_anew = (expected_effect(one).outcomes[0] for one in (small, nobody))
+    assert counted_anew["accords_all_300"] == as_small["accords_all_300"]
+    assert counted_anew["accords_counter_300"] == 0.0 < as_small["accords_counter_300"]
+    carried = with_values(with_classes(small), {"parameters.tau": 1.0})
+    assert classes_of(carried) == classes_of(small)
+
+
+def test_no_arm_and_no_factor_has_a_share_of_its_own(small: Scenario, lab) -> None:
+    """All arms and points are measured alike, so it is refused there, by its name."""
+    with pytest.raises(ScenarioError, match=r"arms\.summit\.set\.parameters\.tau.*which dyads count"):
+        with_values(small, {"arms.summit.set": {"parameters.tau": 0.5}})
+    lab.edit("  parameters.beta: [0.2, 0.4]\n", "  parameters.tau: [0.05, 0.9]\n")
+    with pytest.raises(ScenarioError, match=r"E401.*parameters\.tau"):
+        load_experiment(lab.path)
+
+
 def test_copies_pickles_values_and_arms_keep_it(small: Scenario) -> None:
     table = classes_of(small)
     changed = with_values(small, OTHERS)
-    twice = with_values(changed, {"parameters.tau": 0.9})
+    twice = with_values(changed, {"parameters.beta": 0.9})
     by_hand = changed.model_copy(update={"title": "another"})
     for one in (changed, twice, by_hand, pickle.loads(pickle.dumps(twice)), arm_scenario(twice, "summit")):
         assert classes_of(one) == table
@@ -151,7 +178,7 @@ def test_the_control_arm_among_others_sees_nothing_of_what_it_drops(beijing: Sce
 
 def test_a_sweep_over_participants_has_one_table(lab) -> None:
     lab.edit("  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n")
-    lab.edit("  parameters.beta: [0.2, 0.4]\n", "  parameters.tau: [0.05, 0.9]\n")
+    lab.edit("  parameters.beta: [0.2, 0.4]\n", "")
     lab.edit("runs: 24", "runs: 6")
     result = sweep(load_experiment(lab.path), out=lab.folder / "out")
     assert result is not None

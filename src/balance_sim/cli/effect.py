@@ -71,10 +71,9 @@ def effect(
         in_short,
         stored_uncertainty,
     )
-    from balance_sim.scenario import load_scenario
 
     began = time.monotonic()
-    loaded = load_scenario(scenario, set=settings, theory=theory)
+    loaded = options.telling(scenario, settings, theory, Steps(["reading"]).say)
     expected = expected_effect(loaded, arm)
     uncertainty = stored_uncertainty(loaded, expected.arm)
     if draws is not None:

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.cli.program import AS_JSON, ExitCode
+
+if TYPE_CHECKING:
+    from balance_sim.scenario import Scenario
 
 MOST_WORKERS = 512
 PATH = click.Path(path_type=Path)
@@ -170,6 +173,29 @@ def answer(
         return
     for line in lines() if callable(lines) else lines:
         click.echo(line)
+
+
+def telling(
+    scenario: str,
+    settings: tuple[str, ...],
+    theory: str | None,
+    say: Callable[[Iterable[str]], None],
+) -> Scenario:
+    """Return the scenario, once it is said what is given in it and changes nothing.
+
+    Raises
+    ------
+    ScenarioError : as `load_scenario`
+    """
+    from balance_sim.scenario.diagnostics import ScenarioError, errors_in
+    from balance_sim.scenario.idle import IDLE
+    from balance_sim.scenario.load import check_scenario
+
+    loaded, problems = check_scenario(scenario, set=settings, theory=theory)
+    if loaded is None:
+        raise ScenarioError(errors_in(problems))
+    say(problem.text() for problem in problems if problem.code == IDLE)
+    return loaded
 
 
 def require_package(name: str) -> None:

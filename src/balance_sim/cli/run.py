@@ -101,10 +101,10 @@ def run(
     steps_names = STEPS if figures else STEPS[:-1]
     with resumable(), Steps(steps_names) as steps:
         from balance_sim.model.own.modules import entered_modules
-        from balance_sim.scenario import load_scenario, scenario_files
+        from balance_sim.scenario import scenario_files
         from balance_sim.show.finished import answering_run, request_digest
 
-        loaded = load_scenario(scenario, set=settings, theory=theory)
+        loaded = options.telling(scenario, settings, theory, steps.say)
         files = scenario_files(scenario)
         request = ""
         if not (model or own or entered_modules()):  # whose text is not looked at

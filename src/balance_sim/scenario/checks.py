@@ -25,6 +25,12 @@ from balance_sim.scenario.actors import code_table, known, successor
 from balance_sim.scenario.conditions import observables_in, parsed
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import listed, unknown
+from balance_sim.scenario.idle import (
+    idle_hazards,
+    idle_parts,
+    idle_roles,
+    idle_weapons,
+)
 from balance_sim.scenario.players import (
     LISTS_OF_ACT,
     ROLES_OF_PLAYER,
@@ -156,6 +162,18 @@ def _event_dates(scenario: Scenario) -> Findings:
         if event.date > last >= scenario.start:
             why = f"{event.date} is outside ..{last}: events lie before `end`"
             yield Finding("E203", f"{event.path}.date", why, "", f"..{last}")
+
+
+def _kept(scenario: Scenario) -> Findings:
+    """What is kept is a reassurance: an event of a kind that lowers hostile intent. A
+    design may take that of the shipped kind to 0."""
+    for event in scenario.events:
+        intent = scenario.event_kinds[event.kind].intent
+        is_word = intent < 0 and not event.kind.startswith(OWN)
+        is_word |= intent == 0 and event.kind == "reassurance"
+        if event.kept and not is_word:
+            why = f"`{event.kind}` is no reassurance: its `intent` is not below 0"
+            yield Finding("E212", f"{event.path}.kept", why, "leave `kept` out")
 
 
 # --- states ---------------------------------------------------------------------------
@@ -437,11 +455,19 @@ def _kind_of_act(scenario: Scenario, deed: Deed, path: str) -> Findings:
     elif not (deed.targets or deed.guests):
         why = f"`{deed.kind}` is aimed at nobody and shows nobody together"
         yield Finding("E212", f"{path}.do.kind", why, "add `targets` or `guests`")
+    elif deed.guests and kind.alignment == 0:
+        why = f"`{deed.kind}` shows nobody together: its `alignment` is 0"
+        hint = f"leave `guests` out, or give `event_kinds.{deed.kind}.alignment`"
+        yield Finding("E212", f"{path}.do.guests", why, hint)
+    elif deed.targets and kind.intent == 0:
+        why = f"`{deed.kind}` is aimed at nobody: its `intent` is 0"
+        hint = f"leave `targets` out, or give `event_kinds.{deed.kind}.intent`"
+        yield Finding("E212", f"{path}.do.targets", why, hint)
 
 
 # --- all of them ---------------------------------------------------------------------
 
-_NOT_OF_ARMS = (_focal, _gaps, _money, _codings)
+_NOT_OF_ARMS = (_focal, _gaps, _money, _codings, idle_weapons, idle_roles)
 _ROWS_OF = {_changes: "changes", _joins: "changes", _pacts: "pacts"}
 RULES = tuple(
     Rule(
@@ -456,6 +482,7 @@ RULES = tuple(
         (_focal, "focal events start"),
         (_references, "plugins report groups events accords"),
         (_event_dates, "events start end"),
+        (_kept, "events event_kinds"),
         (_years, "start"),
         (_shares, "states"),
         (_gaps, "states capability"),
@@ -468,6 +495,10 @@ RULES = tuple(
         (_joins, "changes groups pacts"),
         (_pacts, "pacts groups"),
         (_players, "players groups states event_kinds"),
+        (idle_weapons, "states start arms parameters"),
+        (idle_parts, "events event_kinds start focal states"),
+        (idle_hazards, "provocations event_kinds"),
+        (idle_roles, "players arms"),
     )
 )
 

@@ -46,6 +46,8 @@ PARTS = tuple(
 """Keys of the top level that are fields of a scenario, but for names."""
 TOP = ("schema", "extends", *NAMES, *PARTS)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
+OF_THE_COUNT = ("parameters.tau",)
+"""Key paths that say which dyads count: the same in all arms and at all points."""
 FIXED_IN_ARMS = (
     "schema",
     "extends",
@@ -57,6 +59,7 @@ FIXED_IN_ARMS = (
     "report",
     "frailties",
     "targets_alternatives",
+    *OF_THE_COUNT,
 )
 
 LADDERS = ("alignment", "intent")

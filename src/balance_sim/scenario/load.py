@@ -208,7 +208,8 @@ def scenario_files(path: str | os.PathLike[str]) -> dict[str, bytes]:
 
 def with_values(scenario: ScenarioSource, values: Settings) -> Scenario:
     """The scenario with other values at some key paths. Dyads stay in the classes that
-    they have in the scenario as written, and its level is kept (decision 50).
+    they have in the scenario as written, or with another `parameters.tau` in those that
+    they would have there; its level is kept (decision 50).
 
     What is changed is validated, by every rule that reads it and in every arm. Without
     values the whole scenario is validated.
@@ -262,10 +263,20 @@ def with_changes(
         editor.problems,
         arms=arms,
         changes=changes,
-        origin=scenario,
+        origin=_counted_at(editor.scenario.parameters.tau, scenario),
         changed=changed,
     )
     return checked, editor.problems
+
+
+def _counted_at(tau: float, scenario: Scenario) -> Scenario:
+    """The scenario, counted as from this share on: a value of `tau` says which dyads
+    count and moves nothing else. A study that carries its classes keeps them."""
+    written = scenario.written
+    if tau == scenario.parameters.tau or not isinstance(written, Scenario):
+        return scenario
+    parameters = written.parameters.model_copy(update={"tau": tau})
+    return written.model_copy(update={"parameters": parameters})
 
 
 def with_arms(scenario: Scenario, arms: Node) -> tuple[Scenario | None, Diagnostics]:

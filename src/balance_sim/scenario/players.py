@@ -91,6 +91,8 @@ FORMS_OF_ACT = ("kind", "seek", "end", "effort", "stance")
 LISTS_OF_ACT = ("targets", "guests", "with", "toward")
 WHOM = {"seek": "with", "end": "with", "stance": "toward"}
 """Key that says with whom, by what a policy does."""
+OF_FORM = {"kind": ("targets", "guests", "visibility"), "seek": ("nats",)}
+"""Further keys that one form of an act alone has."""
 
 
 class Deed(Strict):
@@ -126,6 +128,11 @@ def _one_form(deed: Any) -> Any:
             why = f"`{forms[0]}` has {'a' if name == whom else 'no'} list `{name}`"
             hint = "name states or groups" if name == whom else f"leave `{name}` out"
             raise refusal("E212", why, hint, place=forms[0])
+    for form, names in OF_FORM.items():
+        for name in names if form != forms[0] else ():
+            if getattr(deed, name) != Deed.model_fields[name].default:
+                why = f"`{forms[0]}` has no `{name}`: that is of `{form}`"
+                raise refusal("E212", why, f"leave `{name}` out", field=name)
     return deed
 
 

@@ -13,7 +13,13 @@ from typing import Any
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
 from balance_sim.scenario.fields import Strict
-from balance_sim.scenario.layout import FROM_FILES, NAMES, PARTS, SECTIONS
+from balance_sim.scenario.layout import (
+    FROM_FILES,
+    NAMES,
+    OF_THE_COUNT,
+    PARTS,
+    SECTIONS,
+)
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.reading import ValueChange, names_in, read_part
 from balance_sim.scenario.schema import Scenario, Theory, sorted_rows
@@ -70,21 +76,30 @@ class Editor:
         changes : iterable of ValueChange
             That are made; what is refused goes to `problems`.
         fixed : collection of str
-            First parts of paths that cannot be set here.
+            First parts of paths that cannot be set here, and paths.
         """
         order = sorted(changes, key=lambda change: (change.path != PRESET, change.path))
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
-            if head in SETTABLE - {*fixed}:
+            allowed = []
+            for change in group:
+                if head in fixed or change.path in fixed:
+                    self._refuse_fixed(change)
+                elif head in SETTABLE:
+                    allowed.append(change)
+                else:
+                    self.refuse(change, f"unknown key `{head}`")
+            if allowed:
                 self.parts.add(head)
                 set_values = self._set_rows if head in SECTIONS else self._set_part
-                set_values(head, [*group])
-                continue
-            for change in group:
-                if head not in fixed:
-                    self.refuse(change, f"unknown key `{head}`")
-                else:
-                    label, why = change.label or change.path, "it cannot be set here"
-                    self.problems.add(change.key, label, "E110", why, "edit the file")
+                set_values(head, allowed)
+
+    def _refuse_fixed(self, change: ValueChange) -> None:
+        """Report a key path that leads to what cannot be set here."""
+        why, hint = "it cannot be set here", "edit the file"
+        if change.path in OF_THE_COUNT:
+            why = "it says which dyads count, in all arms and at all points alike"
+            hint = f"give `{change.path}` to the scenario: in its file, or by --set"
+        self.problems.add(change.key, change.label or change.path, "E110", why, hint)
 
     def refuse(self, change: ValueChange, why: object) -> None:
         """Report a key path that leads nowhere."""
@@ -174,9 +189,10 @@ def _put(node: Node, steps: Sequence[str], value: Node, above: str = "") -> Node
 
 
 def check_path(scenario: Scenario, path: str, mark: Mark) -> Diagnostics:
-    """What is wrong with a key path as such; nothing where a value can be set."""
-    editor = Editor(scenario)
-    editor.apply([ValueChange(path, Node(REFUSED, mark), mark)])
+    """What is wrong with a key path as such; nothing where points of a study may differ
+    in its value."""
+    editor, nothing = Editor(scenario), Node(REFUSED, mark)
+    editor.apply([ValueChange(path, nothing, mark)], (*NAMES, *OF_THE_COUNT))
     return editor.problems
 
 
