@@ -19,6 +19,7 @@ from cachetools import LRUCache, cached
 
 from balance_sim.model import threat
 from balance_sim.model.beliefs import members
+from balance_sim.model.changes import AT_WAR
 from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
@@ -66,9 +67,6 @@ from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
 from balance_sim.scenario.errors import OneLine
 from balance_sim.scenario.fingerprint import content_digest, part_key
 from balance_sim.scenario.schema import Scenario, Theory
-
-AT_WAR = 0.5
-"""Intensity of a dispute's war from which its two states count as being at war."""
 
 
 def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
