@@ -45,11 +45,12 @@ def improve(error: click.ClickException, words: Sequence[str]) -> None:
         meant = OPTIONS.get(error.option_name)
         offered = _options_of(error.ctx)
         if meant in offered:
-            error.possibilities = [meant]
+            vars(error)["possibilities"] = [meant]
     elif isinstance(error, click.UsageError) and "extra argument" in error.message:
         settings = settings_meant(words)
         if settings:
-            error.message += f". A value stands behind `=`: {settings}"
+            advice = f"{error.message}. A value stands behind `=`: {settings}"
+            vars(error)["message"] = advice
 
 
 def settings_meant(words: Sequence[str]) -> str:
