@@ -17,6 +17,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working directory with w.yaml; nothing in it is written to."""
     place = tmp_path_factory.mktemp("mistakes")
     (place / "w.yaml").write_text(WORLD, encoding="utf-8")
+    (place / "states.csv").write_bytes(b"PK\x03\x04 a workbook")
     return place
 
 
@@ -25,6 +26,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 USAGE = [
     ("rum w.yaml", "balance-sim run"),
     ("fit x", "balance-sim evidence fit"),
+    ("simulate w.yaml", "balance-sim run"),
+    ("execute w.yaml", "balance-sim run"),
+    ("validate w.yaml", "balance-sim check"),
+    ("init w", "balance-sim new"),
+    ("estimate x", "balance-sim evidence fit"),
+    ("run w.yaml --replications 10", "--runs"),
+    ("run w.yaml --reps 10", "--runs"),
+    ("run w.yaml --output x", "--out"),
+    ("run w.yaml --jobs 2", "--workers"),
+    ("sweep smoke --replications 10", "--runs"),
+    ("run w.yaml --set parameters.beta 0.3", "--set parameters.beta=0.3"),
+    ("effect w.yaml --set parameters.beta = 0.3", "--set parameters.beta=0.3"),
+    ("sweep smoke --set parameters.beta 0.3 --runs 1", "--set parameters.beta=0.3"),
+    ("run w.yaml --set parameters.beta=0.3 parameters.s0=0.1", "--set parameters.beta=0.3 --set parameters.s0=0.1"),
+    ("explain w.yaml", "balance-sim run w.yaml"),
+    ("explain beijing_2025", "balance-sim run beijing_2025"),
+    ("plot smoke", "balance-sim sweep smoke"),
+    ("sensitivity smoke", "balance-sim sweep smoke"),
+    ("brief security_dilemma", "balance-sim game security_dilemma"),
     ("calibrate w.yaml", "balance-sim evidence calibrate"),
     ("evidence fits x", "balance-sim evidence fit"),
     ("run", "SCENARIO"),
@@ -110,6 +130,8 @@ INPUT = [
     ("run w.yaml --set events.summit.visibility=50%", "--set[0]:1:26: error[E205] events.summit.visibility: "),
     ("run w.yaml --set start=2025-13-01", "--set[0]:1:7: error[E209] start: "),
     ("run w.yaml --set parameters.beta=0 --set parameters.beta=1", "--set[1]:1:1: error[E014] parameters.beta: "),
+    ("run w.yaml --set states.Corvia.autonomy=1", "--set[0]:1:1: error[E101] states.Corvia.autonomy: "),
+    ("run states.csv", "states.csv:1:1: error[E006] "),
     ("new a/b", "NAME:1:1: error[E106] "),
     ("new gulf --states SAU", "--states:1:1: error[E212] states: "),
     ("new gulf --states SAU,IRN,XXX --year 2024", "--states:1:9: error[E301] states[2]: "),
@@ -122,6 +144,28 @@ def test_a_name_or_a_value(line: str, place: str, folder: Path, monkeypatch: pyt
     monkeypatch.chdir(folder)
     code, out, err = answered(*line.split())
     assert (code, out) == (4, "") and err.startswith(place), err
+
+
+NAMED = [
+    ("run beijing_2025", "states.Germany.autonomy", "states.DEU.autonomy"),
+    ("run beijing_2025", "states.South Korea.autonomy", "states.KOR.autonomy"),
+    ("effect beijing_2025", "states.UK.autonomy", "states.GBR.autonomy"),
+    ("check beijing_2025 --no-world", "trade.Japan-China.share", "trade.JPN-CHN.share"),
+    ("check beijing_2025 --no-world", "disputes.Japan-China.claim", "disputes.CHN-JPN.claim"),
+    ("check w.yaml --no-world", "states.Corvia.autonomy", "states.XCO.autonomy"),
+    ("check beijing_2025 --no-world", "states.Nauru.autonomy", "NRU"),
+]
+
+
+@pytest.mark.parametrize(("line", "path", "meant"), NAMED)
+def test_a_state_by_its_name_is_answered_with_its_code(
+    line: str, path: str, meant: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no other state is proposed in its place: Germany is not Malaysia."""
+    monkeypatch.chdir(folder)
+    code, _, err = answered(*line.split(), "--set", f"{path}=0.1")
+    (hint,) = [text for text in err.splitlines() if text.startswith("  help: ")]
+    assert code == 4 and f"`{meant}`" in hint, err
 
 
 # -- in a file: text to replace, its replacement, and code and key path of the one answer, on the line of the text ----

@@ -98,7 +98,7 @@ BAD_ARGUMENTS = [
     (("run", "{scenario}", "--runs", "0"), 2, "1<=x<=10000000"),
     (("\x1b]0;x\x07",), 2, "'\\x1b]0;x\\x07'"),
     (("sweep", "x" * 5000), 4, "`xxx"),
-    (("verify", "{scenario}"), 2, "manifest.json"),
+    (("verify", "{scenario}"), 2, "balance-sim run "),
     (("reproduce", "/proc/self/mem"), 4, "/proc/self/mem: "),
     (("verify", "a\x1b[31m"), 2, "a\\x1b[31m"),
     (("check", "{scenario}", "--set", "title=\u202eabc"), 4, "error[E007]"),

@@ -150,6 +150,13 @@ def test_errors_have_code_place_value_and_next_step(tmp_path: Path, reader, text
     assert error.next_step and str(path) in str(error)
 
 
+def test_a_workbook_that_is_called_csv_is_no_table(tmp_path: Path) -> None:
+    path = tmp_path / "accords.csv"
+    path.write_bytes(b"PK\x03\x04\x14\x00 id,iso3_a,iso3_b,kind,stage,date\n")
+    with pytest.raises(DataError, match="CSV"):
+        read_agreements(path)
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     for path in (tmp_path / "pipe.csv", Path("/dev/zero"), tmp_path):

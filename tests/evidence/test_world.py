@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from balance_sim.cli import main
 from balance_sim.effects.scale import scale
+from balance_sim.evidence.cases.tables import actor, is_state_in
 from balance_sim.evidence.cases.world import EXTRACTS, FIRST_YEAR, LAST_YEAR, build_world
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.agreements import AGREEMENTS
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.scenario import ScenarioError, check_scenario, load_scenario
+from balance_sim.scenario.actors import code_table
 from balance_sim.scenario.schema import Scenario
 from click.testing import CliRunner
 
@@ -194,3 +196,43 @@ def test_a_world_s_own_treaties_are_calibrated_and_compared(tmp_path: Path, monk
     assert count == 1 and load_scenario("eurasia.yaml").calibration.weights
     study = json.loads(answer(compared, QUICK["gof"]))
     assert study["about"]["ahead"] is True and study["agreements"] == in_span > 0
+
+
+def of_everybody(year: int) -> str:
+    """Codes of all states of a year that the series know."""
+    day, found = date(year, 1, 1), dict[str, str]()
+    for code in code_table():
+        state = actor(code, day)
+        if state is not None and is_state_in(code, year) is None:
+            found.setdefault(state.iso3, code)
+    return ",".join(found.values())
+
+
+def test_a_world_of_all_states_has_an_example_and_lines_that_can_be_read(tmp_path: Path) -> None:
+    """At whom the example is aimed have a quarrel of weight with one of the actors, and are few; what the series lack is
+    said by series and not by state."""
+    codes = of_everybody(2024)
+    assert codes.count(",") > 190
+    files, _ = build_world("all", codes, 2024, None)
+    for path, text in files.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    lines = files["all.yaml"].splitlines()
+    assert max(map(len, lines)) < 300 and len(lines) < 80
+    world = load_scenario(tmp_path / "all.yaml")
+    (event,) = world.events
+    assert 1 <= len(event.targets) <= 8
+    p = world.parameters
+    nats = {
+        frozenset((row.a, row.b)): p.eta_rivalry * row.rivalry
+        + p.eta_claim * row.claim
+        + p.eta_militarised * row.militarised
+        + p.eta_war * row.war
+        for row in world.disputes
+    }
+    apart = {frozenset((row.a, row.b)) for row in world.no_relations}
+    for target in event.targets:
+        dyads = [frozenset((target, one)) for one in event.principals]
+        assert any(nats.get(dyad, 0.0) >= p.eta_claim or dyad in apart for dyad in dyads), target
+    capability = {state.id: state.capability or 0.0 for state in world.states}
+    assert min(capability[code] for code in event.targets) > 1e-4  # no Andorra

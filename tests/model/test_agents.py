@@ -11,7 +11,7 @@ FIELDS = ("dyad", "kind", "origin", "opened", "signed", "in_force", "ended", "st
 
 @pytest.fixture(scope="module")
 def scenario():
-    return bs.load_scenario("scenarios/beijing_2025.yaml", set=["end=2025-12-31"])
+    return bs.load_scenario("scenarios/beijing_2025.yaml", set=["end=2025-12-31", "report.windows=[30, 90]"])
 
 
 @pytest.fixture(scope="module")

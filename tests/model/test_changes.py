@@ -222,3 +222,104 @@ def test_check_says_what_changes(tmp_path: Path) -> None:
         *("2000-03-01", "2000-05-01", "2000-06-01", "2000-07-01", "2000-08-01", "2000-10-01")
     ]
     assert "Belmar and Corvia" in sentences[1] and "2000-09-01" in sentences[1]
+
+
+WAR = "{date: 2000-05-01, dyad: [XCO, XBE], war: true}"
+FORCE = {
+    "nobody's": "",
+    "one side's": "{id: attack, date: 2000-05-01, kind: force, principals: [XBE], targets: [XCO]}",
+    "the other's": "{id: attack, date: 2000-05-01, kind: force, principals: [XCO], targets: [XBE]}",
+    "a part of one's": "{id: attack, date: 2000-05-01, kind: force, principals: [XBE], targets: [XCO], visibility: 0.3}",
+    "a group's": "{id: attack, date: 2000-05-01, kind: force, principals: [XBE], targets: [North]}",
+}
+
+
+def at_war(folder: Path, act: str = "", changes: str = WAR) -> Worlds:
+    arm = f"\n  changed:\n    drop: [parade]\n    add: [{act}]\n    changes: [{changes}]\nreport:"
+    return compile_worlds(load_scenario(with_arm(folder, arm)))
+
+
+def test_a_war_that_starts_is_force_used(tmp_path: Path) -> None:
+    """By each side at the other, so that a third state learns of both: `force` times attention, what is left of it in the
+    middle of a step, and the share that follows from nearness and pacts. A quarrel with the actor adds its own."""
+    worlds = at_war(tmp_path)
+    world, control, scenario = worlds.arms["changed"], worlds.reference, worlds.scenario
+    p, kind = scenario.parameters, scenario.event_kinds["force"]
+    km, depth = control.distance_km, np.zeros((control.n, control.n))
+    depth[control.first, control.second] = control.at_start.depth
+    depth = np.maximum(depth, depth.T)
+    quarrel = {frozenset((row.a, row.b)) for row in scenario.disputes}
+    heed = {"XAR": 0.5, "XBE": 0.5, "XCO": 0.9, "XDO": 0.9, "XEL": 0.9}
+    for step in range(control.steps):
+        begins, ends = control.grid[step : step + 2]
+        rise = np.log(world.at(step).intent_odds[step] / control.intent_odds[step])
+        left = kind.intent * 2 ** (-((begins + ends) / 2 - 121) / kind.half_life_days) if begins >= 121 else 0.0
+        for actor, target in (("XBE", "XCO"), ("XCO", "XBE")):
+            j, k = control.codes.index(target), control.codes.index(actor)
+            between = p.eta_war + p.eta_no_relations if begins >= 121 else 0.0
+            assert rise[j, k] == pytest.approx(between + left * heed[target], abs=1e-9)
+            for i, third in enumerate(control.codes):
+                if third in (actor, target):
+                    continue
+                share = p.spread_near / (1 + km[i, j] / 500) + p.spread_ally * (depth[i, j] >= 0.5)
+                share = min(share + p.spread_quarrel * (frozenset((third, actor)) in quarrel), 1.0)
+                assert rise[i, k] == pytest.approx(left * heed[third] * kind.spreads * share, abs=1e-9)
+
+
+@pytest.mark.parametrize("whose", [*FORCE])
+def test_force_that_is_written_too_is_one_act(tmp_path: Path, whose: str) -> None:
+    """A war without an event of force, with one of either side, and with one that few have seen: the same beliefs."""
+    alone, written = at_war(tmp_path), at_war(tmp_path, FORCE[whose])
+    for step in range(alone.reference.steps):
+        for name in EVIDENCE:
+            world, other = (worlds.arms["changed"] for worlds in (alone, written))
+            sides = [world.codes.index("XBE"), world.codes.index("XCO")]
+            mine, theirs = (getattr(one.at(step), name)[step] for one in (world, other))
+            if name == "intent_odds":  # of each other alone: the group's other member is attacked as well
+                mine, theirs = (odds[np.ix_(sides, sides)] for odds in (mine, theirs))
+            np.testing.assert_allclose(mine, theirs, rtol=1e-9)
+
+
+def test_who_is_at_war_already_begins_none(tmp_path: Path) -> None:
+    """Nobody else learns anything from a war that goes on; from one that begins anew after a peace, once more."""
+    path = with_arm(tmp_path, f"\n  changed:\n    drop: [parade]\n    changes: [{WAR}]\nreport:")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("\ndisputes:\n", "\ndisputes:\n  - {a: XBE, b: XCO, war: 1}\n")
+    )
+    worlds = compile_worlds(load_scenario(path))
+    outside = [i for i, code in enumerate(worlds.reference.codes) if code not in ("XBE", "XCO")]
+    world, control = worlds.arms["changed"], worlds.reference
+    last = control.steps - 1
+    np.testing.assert_array_equal(world.at(last).intent_odds[last][outside], control.intent_odds[last][outside])
+    anew = f"{WAR.replace('true', 'true, until: 2000-06-01')}, {WAR.replace('05-01', '08-01')}"
+    once, twice = at_war(tmp_path), at_war(tmp_path, changes=anew)
+    third, actor = (once.reference.codes.index(code) for code in ("XDO", "XBE"))
+    control_odds = once.reference.intent_odds[-1][third, actor]
+    rises = [
+        np.log(worlds.arms["changed"].at(last).intent_odds[-1][third, actor] / control_odds) for worlds in (once, twice)
+    ]
+    assert rises[1] > 1.9 * rises[0] > 0
+
+
+def test_a_change_leaves_the_quarrels_of_others(tmp_path: Path) -> None:
+    """Spells of the record count as at the start, in an arm with a change as in one without: Belmar and Elland break in
+    April, Arden and Corvia make up in September, and it is Dorn that arms."""
+    worlds = at_war(tmp_path, changes="{date: 2000-10-01, state: XDO, effort: 0.2}")
+    world, control = worlds.arms["changed"], worlds.reference
+    assert world.turns
+    for step in range(control.steps):
+        np.testing.assert_array_equal(world.at(step).intent_odds[step], control.intent_odds[step])
+
+
+def test_players_see_a_war_that_starts_as_force(tmp_path: Path) -> None:
+    """An act of each side at the other, known to players as an event is."""
+    path = with_arm(tmp_path, f"\n  changed:\n    drop: [parade]\n    changes: [{WAR}]\nreport:")
+    policy = (
+        "players:\n  arden: {state: XAR, policies: [{id: arm, when: insecurity > 0.99, do: {effort: 0.1}}]}\nreport:"
+    )
+    path.write_text(path.read_text(encoding="utf-8").replace("\nreport:", f"\n{policy}", 1))
+    worlds = compile_worlds(load_scenario(path))
+    acts, world = worlds.arms["changed"].dated_acts, worlds.reference
+    assert acts is not None
+    seen = {(d, world.codes[a], world.codes[t]) for d, a, t in zip(acts.day, acts.actor, acts.target, strict=True)}
+    assert {(121.0, "XBE", "XCO"), (121.0, "XCO", "XBE")} <= seen

@@ -13,6 +13,7 @@ from balance_sim.model import baseline
 from balance_sim.model import world as compiled
 from balance_sim.model.baseline import Worlds, _all_prospects, compile_worlds, unfrozen
 from balance_sim.model.beliefs import audiences_of, decay, members, prior_alignment, prior_intent, relative_gap
+from balance_sim.model.changes import with_force
 from balance_sim.model.core import OddsByStep, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, willingness
@@ -93,7 +94,7 @@ def test_beliefs_before_accords_are_those_of_whole_matrices(path):
     scenario = with_values(given, {f"event_kinds.{kind}.spreads": 0.0 for kind in ("force", "annexation")})
     worlds, p = compile_worlds(scenario), scenario.parameters
     for arm, world in worlds.arms.items():
-        version = by_audience(arm_scenario(scenario, arm))
+        version = by_audience(with_force(arm_scenario(scenario, arm)))
         align, intent, lost = plain_evidence(version, world.grid)
         prior = prior_alignment(world.gap, p.alpha0, p.alpha_x)
         odds = np.exp(-(prior + align)[..., world.first, world.second])

@@ -284,6 +284,25 @@ WARNINGS = [
     ("no distance", "latitude: 37.57, longitude: 126.98, ", "", "W303"),
     ("a gap", "democracy: 0.63,\n", "\n", "W303"),
     ("millions for billions", "gdp_bn: 1870", "gdp_bn: 970000", "W304"),
+    (
+        "one event, two ids",
+        AID,
+        f"{AID}\n  {AID.replace('id: aid', 'id: help').replace('[NATO]', '[FRA, USA]')}",
+        "W306",
+    ),
+    (
+        "an arm's event is there already",
+        "reassured:\n    add:\n",
+        f"reassured:\n    add:\n      {AID.replace('id: aid', 'id: help')}\n",
+        "W306",
+    ),
+    (
+        "kind words and force on one day",
+        "reassured:\n    add:\n",
+        "reassured:\n    add:\n      - {id: raid, date: 2025-10-03, kind: force, principals: [CHN], targets: [FRA]}\n",
+        "W307",
+    ),
+    ("a window beyond the end", "windows: [30, 90, 365]", "windows: [30, 90, 366]", "W305"),
 ]
 
 
@@ -292,6 +311,32 @@ def test_worth_saying_and_no_reason_to_refuse(world, old, new, code):
     scenario, found = world.edit(old, new).check()
     assert scenario is not None, report(found)
     assert code in {one.code for one in found}, report(found)
+
+
+NEAR_MISSES = [
+    ("another day", AID, f"{AID}\n  {AID.replace('id: aid, date: 2025-10-01', 'id: help, date: 2025-10-02')}"),
+    ("another target", AID, f"{AID}\n  {AID.replace('id: aid', 'id: help').replace('[RUS]', '[CHN]')}"),
+    (
+        "force at somebody else",
+        "reassured:\n    add:\n",
+        "reassured:\n    add:\n      - {id: raid, date: 2025-10-03, kind: force, principals: [CHN], targets: [JPN]}\n",
+    ),
+    ("a window up to the end", "windows: [30, 90, 365]", "windows: [30, 90, 364, 365]"),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), [n[1:] for n in NEAR_MISSES], ids=[n[0] for n in NEAR_MISSES])
+def test_what_only_looks_doubtful_is_not_warned_of(world, old, new):
+    scenario, found = world.edit(old, new).check()
+    assert scenario is not None and not {one.code for one in found} & {"W305", "W306", "W307"}, report(found)
+
+
+def test_a_window_longer_than_the_world_is_refused_with_the_bound(world):
+    """367 days from start to end: 367 is the last that is taken."""
+    assert world.edit("windows: [30, 90, 365]", "windows: [30, 90, 367]").load()
+    (found,) = world.edit("windows: [30, 90, 367]", "windows: [30, 90, 368]").errors()
+    assert (found.code, found.path, found.allowed) == ("E203", "report.windows[2]", "1..367")
+    assert found.line == world.line_of("report:") and "2026-09-06" in found.suggestion
 
 
 # --- no more work than the file is worth ------------------------------------------------------------

@@ -132,3 +132,18 @@ def test_more_force_calls_forth_more(name: str, arms: tuple[str, ...]) -> None:
     scenario = load_scenario(FOLDER / f"{name}.yaml")
     effects = [effect(scenario, arm=arm).effect for arm in arms]
     assert effects == sorted(effects) and effects[0] > 0
+
+
+def test_a_war_is_no_less_than_the_force_with_which_it_begins() -> None:
+    """An arm in which the war alone is written has the effect of the one that has the attack beside it, and each of the two
+    more than the attack without a war."""
+    given = load_scenario(FOLDER / "ukraine_2022.yaml")
+    invasion = given.arms["invasion"]
+    alone = invasion.model_copy(update={"drop": (given.focal,)})
+    scenario = given.model_copy(update={"arms": given.arms | {"alone": alone}})
+    rise = {}
+    for arm in ("alone", "invasion", "attack_without_war"):
+        found = effect(scenario, arm)
+        rise[arm] = found.outcomes[1][found.outcome] - found.outcomes[0][found.outcome]
+    assert rise["alone"] == pytest.approx(rise["invasion"], rel=1e-6)
+    assert rise["invasion"] > rise["attack_without_war"] > 0

@@ -1,5 +1,6 @@
 """The same command on a run that is finished: nothing to do, or what was spoilt is made again."""
 
+import json
 from multiprocessing import active_children
 from pathlib import Path
 
@@ -40,6 +41,29 @@ def two_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(figures, "run_figures", lambda: few)
 
 
+def untimed(text: str) -> dict[str, object]:
+    """A document of `run --json` without its timing, which is of this call alone."""
+    document: dict[str, object] = json.loads(text)
+    assert document.pop("timing")
+    return document
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_timing_is_printed_and_not_kept(command, lab) -> None:
+    """Seconds, arms of replications a second, and workers: none a second where all were there already."""
+    words = (command, lab.scenario_path) if command == "run" else (command, "smoke")
+    words = [
+        str(word) for word in (*words, "--runs", "2", "--no-figures", "--workers", "1", "--out", command, "--json")
+    ]
+    first, again = (json.loads(lab.ask(*words).stdout) for _ in range(2))
+    for document in (first, again):
+        timing = document.pop("timing")
+        assert [*timing] == ["seconds", "runs_per_second", "workers"]
+        assert timing["seconds"] > 0 and timing["workers"] == 1
+        assert (timing["runs_per_second"] > 0) == (document is first)
+    assert first == again and "timing" not in (lab.folder / command / "summary.json").read_text()
+
+
 @pytest.mark.usefixtures("two_figures")
 def test_a_finished_run_answers_from_its_folder_until_something_is_another(lab, simulations, monkeypatch) -> None:
     out, text = lab.folder / "out", lab.scenario_path.read_text()
@@ -47,7 +71,7 @@ def test_a_finished_run_answers_from_its_folder_until_something_is_another(lab, 
     files = digests(out)
     assert {"report.html", "summary.json", "figures/arms.png"} <= {*files}
     assert (lab.ask(*WORDS).stdout, lab.ask(*WORDS, "--no-figures").stdout) == (first.stdout,) * 2
-    document = lab.ask(*WORDS, "--json").stdout
+    document = untimed(lab.ask(*WORDS, "--json").stdout)
     with monkeypatch.context() as patch:
         patch.setenv("COLUMNS", "100")
         in_wide = lab.ask(*WORDS).stdout
@@ -60,7 +84,7 @@ def test_a_finished_run_answers_from_its_folder_until_something_is_another(lab, 
         (out / name).unlink()
     assert (lab.ask(*WORDS).stdout, len(simulations)) == (first.stdout, 2)
     assert digests(out) == files
-    assert lab.ask(*WORDS, "--json").stdout == document
+    assert untimed(lab.ask(*WORDS, "--json").stdout) == document == json.loads((out / "summary.json").read_text())
 
     lab.scenario_path.write_text(f"{text}\n# a note\n")
     assert (lab.ask(*WORDS).stdout, len(simulations)) == (first.stdout, 3)

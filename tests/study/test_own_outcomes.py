@@ -125,18 +125,25 @@ def test_a_module_that_is_none_is_a_wrong_request(mine: str, code: str | None, s
         (
             "return [1, 2, 3]",
             1,
-            "gave numbers of shape (3,) for 1 replications\n  help: return one number a replication",
+            "gave list of 3 for 1 replications\n  help: return one number a replication",
         ),
         (
             "return history.first(history.agreements['securty'])",
             2,
             "KeyError: 'securty'\n  help: did you mean `security`?",
         ),
+        ("pass", 1, "gave None (has it a `return`?)"),
+        ("return 'three'", 1, "gave text, `three`, no numbers, for 1 replications"),
+        ("return history.agreements", 1, "gave Frame of shape ("),
         ("raise SystemExit(0)", 2, "ends in SystemExit: 0"),
         ("return history.weighted_count([1.0])", 2, "ends in ValueError: weights"),
         ("return history.weighted_count(history.dyad_types['a'] == 'XOC')", 2, "none counts"),
         ("return history.weighted_count(history.dyad_types['security'], 7)", 2, "[300]"),
-        ("import numpy; return 1j * numpy.ones(len(history.runs))", 1, "ends in TypeError: complex numbers"),
+        (
+            "import numpy; return 1j * numpy.ones(len(history.runs))",
+            1,
+            "gave ndarray of shape (1,) of complex128, no numbers, for 1 replications",
+        ),
         ("return history.runs * 0 + len(history.runs)", 1, "gave 1.0 for a replication alone, and 2.0 beside another"),
     ],
 )

@@ -1,5 +1,6 @@
 """What a person writes at a Python prompt: taken where it can only mean one thing, else refused as at the command line."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,39 @@ class Capricious(bs.StateAgent):
         if self.model.state.runs[0] == 1:
             raise LookupError("no such treaty")
         return super().willingness(prospects)
+
+
+class Short(bs.StateAgent):
+    def probabilities(self, prospects: Any) -> Any:
+        return [0.5] * (len(prospects.alter) + 2)
+
+
+class Undecided(bs.StateAgent):
+    def consents(self, prospects: Any, needs: Any) -> Any:
+        return needs
+
+
+class Talkative(bs.StateAgent):
+    def consents(self, prospects: Any, needs: Any) -> Any:
+        return ["yes"] * len(needs)
+
+
+class Arming(bs.StateAgent):
+    def effort_after(self, share: float) -> Any:
+        return share, share
+
+
+class Steady(bs.StateAgent):
+    """Decides as the states of the package, in forms that can only mean that."""
+
+    def willingness(self, prospects: Any) -> Any:
+        return super().willingness(prospects).tolist()
+
+    def consents(self, prospects: Any, needs: Any) -> Any:
+        return (needs < self.probabilities(prospects)).astype(int)
+
+    def effort_after(self, share: float) -> Any:
+        return [super().effort_after(share)]
 
 
 def pacts(history: bs.ArmHistory) -> Any:
@@ -145,13 +179,45 @@ def test_every_name_of_the_front_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("agent", "named"),
-    [(Raising, "LookupError"), (Missing, "InvalidNumber"), (NoNumber, "ValueError"), (Misshapen, "Error")],
+    [(Raising, "LookupError"), (Missing, "InvalidNumber"), (NoNumber, "InvalidNumber"), (Misshapen, "InvalidNumber")],
 )
 def test_where_all_replications_fail_nothing_is_returned(agent: type[bs.StateAgent], named: str) -> None:
     with pytest.raises(bs.FailedReplications) as caught:
         run(model=agent)
     text = str(caught.value)
     assert caught.value.exit_code == 3 and "2 of 2" in text and named in text, text
+
+
+@pytest.mark.parametrize(
+    ("agent", "method", "came", "wanted"),
+    [
+        (Missing, "willingness", r"None", r"shape \(\d+,\)"),
+        (NoNumber, "willingness", r"text, `yes`", r"shape \(\d+,\)"),
+        (Misshapen, "willingness", r"ndarray of shape \(\d+,\)", r"shape \(\d+,\)"),
+        (Short, "probabilities", r"list of \d+", r"shape \(\d+,\)"),
+        (Undecided, "consents", r"ndarray of shape \(\d+,\) of float64", r"True or False .*shape \(\d+,\)"),
+        (Talkative, "consents", r"list of \d+", r"True or False .*shape \(\d+,\)"),
+        (Arming, "effort_after", r"tuple of 2", r"one number"),
+    ],
+)
+def test_a_method_that_gives_something_else_is_named(
+    agent: type[bs.StateAgent], method: str, came: str, wanted: str
+) -> None:
+    """With its line, what came and what is wanted, and without what NumPy says of it."""
+    with pytest.raises(bs.FailedReplications) as caught:
+        run(model=agent)
+    text, line = str(caught.value), getattr(agent, method).__code__.co_firstlineno
+    place = rf"{agent.__name__}\.{method} \({FILE}:{line}\)"
+    assert re.search(rf"{place} gave {came}.*; it has to give .*{wanted}", text), text
+    assert "broadcast" not in text and "operand" not in text
+
+
+def test_what_can_only_mean_one_thing_is_taken() -> None:
+    steady, ours = (
+        bs.BalanceModel(SMALL, arm="summit", agent_class=agent).run_until_end() for agent in (Steady, bs.StateAgent)
+    )
+    assert len(ours.agreements) and steady.agreements.equals(ours.agreements)
+    assert [agent.effort for agent in steady.agents] == [agent.effort for agent in ours.agents]
 
 
 def test_the_command_line_says_why_the_first_failed(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ Answer = tuple[dict[str, Any], list[str]]
 
 
 @click.command()
-@click.argument("results", type=options.FOLDER)
+@click.argument("results", type=options.PATH)
 @click.option(
     "--dyad",
     metavar="A-B",
@@ -126,13 +126,15 @@ def _states(dyad: str, result: Result) -> tuple[str, str]:
     ------
     click.UsageError : where there is no such pair of words
     """
-    codes = {state.name.casefold(): state.id for state in result.scenario.states}
+    from balance_sim.scenario.actors import code_of
+
+    called = {state.name: state.id for state in result.scenario.states if state.name}
     names = [word.strip() for word in dyad.split("-")]
     if len(names) != 2:
         example = "two codes or names, as in JPN-AUS or Japan-Australia"
         raise click.UsageError(f"--dyad takes {example}, got `{dyad}`")
     a, b = names
-    return codes.get(a.casefold(), a.upper()), codes.get(b.casefold(), b.upper())
+    return code_of(a, called) or a.upper(), code_of(b, called) or b.upper()
 
 
 def _by_dyad(explanations: Iterable[Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balance_sim.cli.advice import COMMANDS, improve
 from balance_sim.registry import EXTRAS, ROOMS, load, places
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ GROUPS = {"evidence": "Fit, calibrate, forecast and score: what the numbers rest
 """Groups of commands of the upper storey, each with the role of the same name."""
 FRONT = ("run", "check", "new", "plot", "explain", "app")
 """Commands that are shown where none is given."""
+WORDS = "balance_sim.words"
+"""In a context's meta: the words of the command line."""
 AS_JSON = "balance_sim.json"
 """In a context's meta: whether the command was given --json."""
 
@@ -122,6 +125,8 @@ class Commands(click.Group):
             evidence = [f"evidence {subcommand}" for subcommand in places("evidence")]
             commands = {line.rpartition(" ")[2]: line for line in [*names, *evidence]}
             near = difflib.get_close_matches(name, commands, n=1)
+            if name in COMMANDS:
+                near = [COMMANDS[name].rpartition(" ")[2]]
             hint = f" Did you mean 'balance-sim {commands[near[0]]}'?" if near else ""
             ctx.fail(f"No such command '{name}'.{hint}")
         bare = [word for word in args if word.startswith("--") and word.endswith("=")]
@@ -164,6 +169,7 @@ class Program(Commands):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; an empty one shows where to begin."""
+        ctx.meta[WORDS] = tuple(args)
         if not args and not ctx.resilient_parsing:
             formatter = ctx.make_formatter()
             self._write(ctx, formatter, "Begin with", FRONT)
@@ -187,6 +193,7 @@ class Program(Commands):
             sys.stdout.flush()
             return result
         except click.ClickException as error:
+            improve(error, ctx.meta.get(WORDS, ()))
             vars(error)["message"] = _printable(error.message)
             raise
         except (click.exceptions.Exit, click.Abort):

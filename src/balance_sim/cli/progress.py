@@ -8,6 +8,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -128,6 +129,44 @@ class Steps:
         """Return what work calls that says, so many times, what it does next."""
         done = itertools.count()
         return lambda words: self.tell(next(done), wanted, words)
+
+
+class Stopwatch:
+    """How long a command takes, and how fast it simulates.
+
+    Attributes
+    ----------
+    began : on the clock of the machine
+    moments : of the first and the last report: time, and replications that are there
+    """
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.moments: list[tuple[float, float]] = []
+
+    def counting(self, count: Callable[..., None]) -> Callable[..., None]:
+        """Return what work calls that says how many replications there are, of how
+        many, and perhaps how many failed; it passes that on."""
+
+        def counted(done: float, wanted: int, failed: int = 0) -> None:
+            self.moments = [*self.moments[:1], (time.monotonic(), done)]
+            count(done, wanted, failed)
+
+        return counted
+
+    def timing(self, arms: int, workers: int) -> dict[str, float]:
+        """Return for JSON: seconds of the command so far; arms of replications
+        simulated a second, 0 where all were there already; and worker processes."""
+        now = time.monotonic()
+        rate = 0.0
+        if len(self.moments) > 1:
+            (first, there), (last, done) = self.moments
+            rate = arms * (done - there) / max(last - first, 1e-9)
+        return {
+            "seconds": round(now - self.began, 3),
+            "runs_per_second": round(rate, 3),
+            "workers": workers,
+        }
 
 
 def _bar() -> Progress:

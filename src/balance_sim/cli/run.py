@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.progress import Steps, resumable
+from balance_sim.cli.progress import Steps, Stopwatch, resumable
 from balance_sim.show.wording import page_width, paragraph_lines, place_words
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def run(
     SCENARIO is a path, or a name as `balance-sim list` gives it. The same command
     resumes where it stopped."""
     steps_names = STEPS if figures else STEPS[:-1]
+    watch = Stopwatch()
     with resumable(), Steps(steps_names) as steps:
         from balance_sim.model.own.modules import entered_modules
         from balance_sim.scenario import scenario_files
@@ -112,7 +113,7 @@ def run(
             request = request_digest(loaded, files, asked)
         finished = answering_run(loaded.name, out, request, figures=figures)
         if finished is not None:
-            _answer_from(*finished)
+            _answer_from(*finished, watch, workers)
             return
         from balance_sim.effects.ahead import simulated
         from balance_sim.show.save import keep_out_of_home
@@ -122,7 +123,7 @@ def run(
             "arms": arms,
             "workers": workers,
             "command": options.command_line(),
-            "progress": steps.counter("replications"),
+            "progress": watch.counting(steps.counter("replications")),
             "model": model,
             "run_timeout": run_timeout,
             "files": {
@@ -145,7 +146,8 @@ def run(
             _write(result, summary, request, steps, pictures, figures=figures)
     from balance_sim.show.headline import headline_lines
 
-    options.answer(summary, lambda: headline_lines(result, page_width()))
+    document = summary | {"timing": watch.timing(len(result.arms), workers)}
+    options.answer(document, lambda: headline_lines(result, page_width()))
     options.leave_if_failed(result.failed, result.runs, folder)
 
 
@@ -168,14 +170,20 @@ def _begun_pictures(
     return begun_pictures(result, first)
 
 
-def _answer_from(folder: Path, run: FinishedRun) -> None:
-    """Print what the record of a folder has kept."""
+def _answer_from(
+    folder: Path, run: FinishedRun, watch: Stopwatch, workers: int
+) -> None:
+    """Print what the record of a folder has kept; nothing was simulated."""
+
+    def document() -> dict[str, Any]:
+        summary: dict[str, Any] = json.loads((folder / "summary.json").read_bytes())
+        return summary | {"timing": watch.timing(len(summary["arms"]), workers)}
 
     def lines() -> Iterator[str]:
         yield from paragraph_lines(run.paragraphs, page_width())
         yield place_words(folder, is_finished=True)
 
-    options.answer(lambda: json.loads((folder / "summary.json").read_bytes()), lines)
+    options.answer(document, lines)
 
 
 def _write(

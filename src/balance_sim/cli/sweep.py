@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balance_sim.cli import options
-from balance_sim.cli.progress import Steps, resumable
+from balance_sim.cli.progress import Steps, Stopwatch, resumable
 from balance_sim.show.wording import page_width, said
 
 if TYPE_CHECKING:
@@ -95,10 +95,11 @@ def sweep(
         steps.begin("simulation")
 
     def show(done: int, wanted: int, failed: int) -> None:
-        steps.counter("replications")(done, wanted, failed)
+        watch.counting(steps.counter("replications"))(done, wanted, failed)
         if done == wanted:
             steps.begin("tables")
 
+    watch = Stopwatch()
     names = ("reading", "simulation", "tables")
     with resumable(), Steps(names) as steps:
         from balance_sim.scenario.experiment import experiment_files, load_experiment
@@ -130,7 +131,12 @@ def sweep(
             save_study(result, folder)
     if result is None:
         return
-    options.answer(result.summary, lambda: sweep_lines(result, folder))
+
+    def document() -> dict[str, Any]:
+        timing = watch.timing(len(result.arms), workers)
+        return result.summary() | {"timing": timing}
+
+    options.answer(document, lambda: sweep_lines(result, folder))
     options.leave_if_failed(result.failed, result.wanted, folder)
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 from balance_sim.model import accession, engine
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
+from balance_sim.model.own import answers
 from balance_sim.model.own.modules import object_named
 from balance_sim.model.perception import View
 from balance_sim.model.policies import decided_effort
@@ -119,12 +120,15 @@ class StateAgent(mesa.Agent):
         """Answer this step's opportunities, all at once, and set next step's effort."""
         prospects, needs = self.model.opportunities_of(self.index)
         if type(self).consents is StateAgent.consents:
-            self.chances = self.probabilities(prospects)
+            given = self.probabilities(prospects)
+            self.chances = answers.numbers(self, "probabilities", given, len(needs))
             self.answers = needs < self.chances
         else:  # of a way of its own the answer is all that is known
-            self.answers = self.consents(prospects, needs)
+            said = self.consents(prospects, needs)
+            self.answers = answers.flags(self, "consents", said, len(needs))
             self.chances = self.answers.astype(float)
-        self.effort = self.effort_after(self.model.share_of_effort)
+        effort = self.effort_after(self.model.share_of_effort)
+        self.effort = answers.number(self, "effort_after", effort)
 
     def willingness(self, prospects: Prospects) -> Floats:
         """(C,) u_ij in nats for each prospect. Override this for another theory of what
@@ -141,8 +145,7 @@ class StateAgent(mesa.Agent):
 
     def probabilities(self, prospects: Prospects) -> Floats:
         """(C,) probability to consent to each prospect. NaN raises InvalidNumber."""
-        given = np.asarray(self.willingness(prospects), dtype=float)
-        wanted = np.broadcast_to(given, prospects.alter.shape)
+        wanted = self.wanted(prospects)
         if np.isnan(wanted).any():
             alter = self.model.world.codes[prospects.alter[np.isnan(wanted)][0]]
             day = self.model.day
@@ -151,6 +154,12 @@ class StateAgent(mesa.Agent):
                 "the start"
             )
         return consent(wanted)
+
+    def wanted(self, prospects: Prospects) -> Floats:
+        """(C,) what `willingness` gives. Raises InvalidNumber where that is no number a
+        prospect."""
+        given = self.willingness(prospects)
+        return answers.numbers(self, "willingness", given, len(prospects.alter))
 
     def effort_after(self, share: float) -> float:
         """Effort after this step: part of the way to a target that rises with
@@ -379,7 +388,7 @@ class BalanceModel(mesa.Model):
                 if len(rows):
                     places = ballots.run[rows], egos[rows], alters[rows]
                     prospects = Prospects(*moment, *places, ballots.kind[rows])
-                    willing[side, rows] = agent.willingness(prospects)
+                    willing[side, rows] = agent.wanted(prospects)
         return willing
 
     def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:

@@ -19,6 +19,7 @@ from cachetools import LRUCache, cached
 
 from balance_sim.model import threat
 from balance_sim.model.beliefs import audiences_of, members
+from balance_sim.model.changes import AT_WAR
 from balance_sim.model.classes import LISTS, Classes
 from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
@@ -70,8 +71,6 @@ from balance_sim.scenario.schema import Scenario, Theory
 
 HEARING = ("audiences.", "event_kinds.")
 """Key paths by which an arm may set who heeds alike."""
-AT_WAR = 0.5
-"""Intensity of a dispute's war from which its two states count as being at war."""
 
 
 def classes_of(scenario: Scenario, world: World | None = None) -> Classes:

@@ -10,27 +10,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 
 from balance_sim.model import clocks
+from balance_sim.model.beliefs import members
 from balance_sim.model.core import Floats, Ints, Signings
 from balance_sim.scenario.schema import (
     Change,
     Dispute,
+    Event,
     GivenAgreement,
     NoRelations,
     Scenario,
+    sorted_rows,
 )
 
 FACTS = ("democracy", "ideal_point", "reliability")
 """Facts of a state that a version of the scenario holds."""
 
 
-def with_spells(scenario: Scenario) -> Scenario:
-    """Return the scenario with the spells without relations that its changes begin."""
+def spells_begun(scenario: Scenario) -> tuple[NoRelations, ...]:
+    """Return the spells without relations that a scenario's changes begin."""
     spells = []
     for change in scenario.changes:
         kind = "war" if change.war else change.no_relations
@@ -39,6 +42,11 @@ def with_spells(scenario: Scenario) -> Scenario:
             until = change.until or _peace_after(scenario, change)
             fields = {"a": a, "b": b, "kind": kind, "from": change.date, "until": until}
             spells.append(NoRelations.model_validate(fields))
+    return tuple(spells)
+
+
+def with_spells(scenario: Scenario, spells: tuple[NoRelations, ...]) -> Scenario:
+    """Return the scenario with further spells without relations."""
     if not spells:
         return scenario
     return scenario.model_copy(
@@ -54,6 +62,65 @@ def _peace_after(scenario: Scenario, war: Change) -> date | None:
         if change.war is False and change.sides == war.sides and change.date > war.date
     ]
     return min(ends, default=None) if war.war else None
+
+
+AT_WAR = 0.5
+"""Intensity of a dispute's war from which its two states count as being at war."""
+FORCE = ("force", "annexation")
+"""Kinds of event in which force is used; a war begins with an act of the first."""
+
+
+def with_force(scenario: Scenario) -> Scenario:
+    """Return the scenario with the acts of force with which its wars begin: one of each
+    side at the other, as visible as the events of that day leave it.
+
+    Both sides of a war use force (Gibler, Miller, Little 2016). Who writes that force
+    as an event too has one act, and not two."""
+    if FORCE[0] not in scenario.event_kinds:
+        return scenario
+    acts = []
+    for change in scenario.changes:
+        if change.war and change.sides is not None and _is_peace(scenario, change):
+            a, b = change.sides
+            acts.append(_act_of_force(scenario, change.date, a, b))
+            acts.append(_act_of_force(scenario, change.date, b, a))
+    acts = [act for act in acts if act.visibility > 0]
+    if not acts:
+        return scenario
+    events = sorted_rows((*scenario.events, *acts))
+    return scenario.model_copy(update={"events": events})
+
+
+def _is_peace(scenario: Scenario, war: Change) -> bool:
+    """Whether the two were not at war on the eve of a war."""
+    eve = version_on(scenario, war.date - timedelta(days=1))
+    rows = {(row.a, row.b): row.war for row in eve.disputes}
+    return war.sides is not None and rows.get(war.sides, 0.0) < AT_WAR
+
+
+def _act_of_force(scenario: Scenario, day: date, actor: str, target: str) -> Event:
+    """Return the act of force at a target with which a war begins: what no event of
+    that day shows of it."""
+    seen = 0.0
+    for event in scenario.events:
+        is_force = event.date == day and event.kind in FORCE and event.accord is None
+        if is_force and _acts(scenario, event, actor, target):
+            seen = max(seen, event.visibility)
+    return Event(
+        id=f"war-{day}-{actor}-{target}",
+        date=day,
+        kind=FORCE[0],
+        visibility=1.0 - seen,
+        principals=(actor,),
+        targets=(target,),
+    )
+
+
+def _acts(scenario: Scenario, event: Event, actor: str, target: str) -> bool:
+    """Whether an event is an act of one state at another."""
+    roster = {actor: 0, target: 1}
+    actors = members(event.principals, scenario.groups, roster)
+    return 0 in actors and 1 in members(event.targets, scenario.groups, roster)
 
 
 def turning_days(scenario: Scenario) -> list[date]:

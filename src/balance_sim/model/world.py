@@ -25,8 +25,10 @@ from balance_sim.model.changes import (
     efforts_on,
     ends_of,
     signings,
+    spells_begun,
     turning_days,
     version_on,
+    with_force,
     with_spells,
 )
 from balance_sim.model.core import (
@@ -54,7 +56,14 @@ from balance_sim.model.thinning import (
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.fingerprint import RecentResults
-from balance_sim.scenario.schema import Agreement, Change, Event, Scenario, State
+from balance_sim.scenario.schema import (
+    Agreement,
+    Change,
+    Event,
+    NoRelations,
+    Scenario,
+    State,
+)
 
 _PARTS = RecentResults[Any](most=64)
 """The last parts of worlds that follow from some sections of a scenario alone: arms and
@@ -83,15 +92,16 @@ def compile_with_odds(
     if not scenario.changes:
         world, odds = _compiled(scenario, arm, grid, focal_day, scenario.start, others)
         return _with_players(replace(world, pacts=pacts), ordered), odds
-    dated = with_spells(scenario)
+    begun = spells_begun(scenario)
+    dated = with_force(with_spells(scenario, begun))
     fixed = dated.model_copy(update={"changes": ()})
-    world, _ = _compiled(fixed, arm, grid, focal_day, scenario.start)
+    world, _ = _compiled(fixed, arm, grid, focal_day, scenario.start, (), begun)
     turns = []
     for day in turning_days(scenario):
         since = float((day - scenario.start).days)
         step = int(np.searchsorted(grid, since))
         version = version_on(dated, day)
-        later, _ = _compiled(version, arm, grid, focal_day, day)
+        later, _ = _compiled(version, arm, grid, focal_day, day, (), begun)
         effort = efforts_on(ordered, day)
         turns.append((step, replace(later, decided_effort=effort, pacts=pacts)))
     ended, ends = world.initial.ended.copy(), ends_of(scenario)
@@ -105,7 +115,7 @@ def compile_with_odds(
         turns=tuple(turns),
         pacts=pacts,
     )
-    return _with_players(changing, ordered), []
+    return _with_players(changing, with_force(ordered)), []
 
 
 def _with_players(world: World, scenario: Scenario) -> World:
@@ -133,9 +143,10 @@ def _compiled(
     focal_day: float,
     on: date,
     others: Sequence[tuple[Event, ...]] = (),
+    begun: tuple[NoRelations, ...] = (),
 ) -> tuple[World, list[Odds]]:
     """Arrays of one version of an arm, with the quarrels of a day; and the odds with
-    other lists of events."""
+    other lists of events. begun: spells that changes begin."""
     audiences = audiences_of(scenario)
     rules = _rules(scenario, signal_weights(scenario, "treaty")[0])
     scenario = by_audience(scenario, audiences.of)
@@ -170,7 +181,7 @@ def _compiled(
     projected = capability * reached
     offensive = offence(scenario.states, scenario.start, parameters.nuclear_offence)
     at_start = AtStart(in_force, *deepest(ladder, in_force))
-    quarrel = quarrels(scenario, on)
+    quarrel = quarrels(scenario, on, begun)
     like = None
     if parameters.spread_near or parameters.spread_ally or parameters.spread_quarrel:
         depth = np.zeros((n, n))
@@ -527,10 +538,12 @@ def lesser(values: list[float | None]) -> Floats:
     return _fill_with_mean(np.minimum(x[:, None], x))
 
 
-def quarrels(scenario: Scenario, on: date) -> Floats:
+def quarrels(
+    scenario: Scenario, on: date, begun: tuple[NoRelations, ...] = ()
+) -> Floats:
     """(n, n) nats, symmetric: disputes weighted by kind, eta_d . disputes_ij, and
     `eta_no_relations` for dyads at war, without diplomatic relations or under sanctions
-    on a day.
+    at the start, or by a change on a day. begun: spells that changes begin.
 
     Breaking off relations and imposing sanctions cost the one who does it, so they tell
     its intent (costly signals: Fearon 1997, JCR 41(1)). Who is not recognised by a
@@ -547,7 +560,8 @@ def quarrels(scenario: Scenario, on: date) -> Floats:
         + p.eta_war * war
     )
     broken: Bools = _PARTS.get(
-        ("broken", scenario.no_relations, codes, on), partial(_broken, scenario, on)
+        ("broken", scenario.no_relations, codes, scenario.start, on, begun),
+        partial(_broken, scenario, on, begun),
     )
     return nats + p.eta_no_relations * broken
 
@@ -565,13 +579,15 @@ def _disputes(scenario: Scenario) -> tuple[Ints, Floats, Floats, Floats, Floats]
     )
 
 
-def _broken(scenario: Scenario, on: date) -> Bools:
-    """(n, n) dyads at war, without diplomatic relations or under sanctions on a day."""
+def _broken(scenario: Scenario, on: date, begun: tuple[NoRelations, ...] = ()) -> Bools:
+    """(n, n) dyads at war, without diplomatic relations or under sanctions: at the
+    start, and by spells that changes have begun on a day."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     broken = np.zeros((len(roster), len(roster)), dtype=bool)
     for spell in scenario.no_relations:
-        has_begun = (spell.since or date.min) <= on
-        holds = has_begun and on < (spell.until or date.max)
+        day = on if spell in begun else scenario.start
+        has_begun = (spell.since or date.min) <= day
+        holds = has_begun and day < (spell.until or date.max)
         if holds and spell.kind != "not_recognised":
             a, b = roster[spell.a], roster[spell.b]
             broken[a, b] = broken[b, a] = True

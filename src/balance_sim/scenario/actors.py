@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -172,6 +172,31 @@ def explain(written: object, names: Collection[str]) -> tuple[str, str, str]:
         options = f"one of {listed(sorted(names))}"
     hint = f"use `{near}`" if near else f"use {options}"
     return error, f"unknown state `{text}`", hint
+
+
+def code_of(word: str, names: Mapping[str, str] | None = None) -> str | None:
+    """The code of a state that is called so, in a scenario or elsewhere; None where
+    none is.
+
+    Parameters
+    ----------
+    word : a code or a name, in whatever case
+    names : codes by name of the scenario's own states; what stands behind in brackets
+        may be left out
+
+    Examples
+    --------
+    >>> code_of("South Korea"), code_of("UK"), code_of("Atlantis")
+    ('KOR', 'GBR', None)
+    """
+    folded = " ".join(word.replace("_", " ").split()).casefold()
+    own = {}
+    for name, code in (names or {}).items():
+        own[name.casefold()] = code
+        own.setdefault(name.partition(" (")[0].casefold(), code)
+    if folded in own:
+        return own[folded]
+    return _spellings().get(folded, ("", None))[1]
 
 
 # --- the names of a scenario ----------------------------------------------------------

@@ -25,6 +25,7 @@ from balance_sim.scenario.actors import code_table, known, successor
 from balance_sim.scenario.conditions import observables_in, parsed
 from balance_sim.scenario.defaults import OWN
 from balance_sim.scenario.diagnostics import listed, unknown
+from balance_sim.scenario.doubtful import same_event, windows, word_and_force
 from balance_sim.scenario.idle import (
     idle_hazards,
     idle_parts,
@@ -467,7 +468,7 @@ def _kind_of_act(scenario: Scenario, deed: Deed, path: str) -> Findings:
 
 # --- all of them ---------------------------------------------------------------------
 
-_NOT_OF_ARMS = (_focal, _gaps, _money, _codings, idle_weapons, idle_roles)
+_NOT_OF_ARMS = (_focal, windows, _gaps, _money, _codings, idle_weapons, idle_roles)
 _ROWS_OF = {_changes: "changes", _joins: "changes", _pacts: "pacts"}
 RULES = tuple(
     Rule(
@@ -483,6 +484,9 @@ RULES = tuple(
         (_references, "plugins report groups events accords"),
         (_event_dates, "events start end"),
         (_kept, "events event_kinds"),
+        (windows, "report start end focal events"),
+        (same_event, "events groups"),
+        (word_and_force, "events groups event_kinds"),
         (_years, "start"),
         (_shares, "states"),
         (_gaps, "states capability"),

@@ -35,14 +35,6 @@ class WrongRequest(StudyError):
     exit_code = 2
 
 
-def no_results(folder: Path | str) -> WrongRequest:
-    """The fault of a folder without a manifest."""
-    return WrongRequest(
-        f"{shown(str(folder), 200)} holds no results: give a folder that holds "
-        "manifest.json"
-    )
-
-
 def checked_name(what: str, name: str, names: Iterable[str]) -> str:
     """The name itself, where it is one of `names`.
 

@@ -166,10 +166,18 @@ class Sources:
         return _package_scenarios() if name in self.of_package else self.folder
 
 
+ZIPPED = b"PK\x03\x04"
+"""First bytes of a zipped file, as of every .xlsx."""
+
+
 def decoded(data: bytes, file: str) -> str:
     """UTF-8 text, a byte order mark dropped. Raises ScenarioError for anything else."""
     hint = "save it as text (CSV, YAML) in UTF-8"
     line, column, why = 1, 1, "this is no text in UTF-8"
+    if data.startswith(ZIPPED):
+        why = "this is a workbook or another zipped file, whatever its name says"
+        hint = "rename it to `.xlsx`, or save the sheet as CSV in UTF-8"
+        raise refused(Mark(file, line, column), "", "E006", why, hint)
     try:
         if not _BINARY.match(data):
             return data.decode("utf-8-sig")

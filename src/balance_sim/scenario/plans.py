@@ -13,8 +13,10 @@ from balance_sim.scenario.diagnostics import (
     ScenarioError,
     in_order,
     refused,
+    shown,
 )
 from balance_sim.scenario.documents import read_document, read_mapping
+from balance_sim.scenario.errors import WrongRequest
 from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.files import (
     EXPERIMENTS,
@@ -111,6 +113,27 @@ def kind_of_file(path: str | os.PathLike[str]) -> FileKind | None:
     except ScenarioError:
         return None
     return file_kind(tree.fields)
+
+
+def no_results(folder: Path) -> WrongRequest:
+    """The fault of a folder without a manifest; of a file, or the name of one, what
+    makes results of it."""
+    name, kind = shown(str(folder), 200), None
+    if not folder.is_dir():
+        kind = kind_of_file(folder) or _kind_of_name(str(folder))
+    if kind is not None:
+        makes = kind.command.format(name)
+        why = f"{name} is {kind.description}, and this reads results: give the folder "
+        return WrongRequest(f"{why}that `{makes}` writes")
+    return WrongRequest(
+        f"{name} holds no results: give a folder that holds manifest.json"
+    )
+
+
+def _kind_of_name(name: str) -> FileKind | None:
+    """The kind of file that commands find by this name."""
+    kinds = {offer.kind for offer in offered_files() if offer.name == name}
+    return next((kind for kind in FILE_KINDS if kind.name in kinds), None)
 
 
 def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:

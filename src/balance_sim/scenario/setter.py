@@ -10,8 +10,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from balance_sim.scenario.actors import code_of
 from balance_sim.scenario.defaults import presets, weights_under
-from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, shown
+from balance_sim.scenario.diagnostics import (
+    Diagnostics,
+    Mark,
+    did_you_mean,
+    listed,
+    shown,
+)
 from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import (
     FROM_FILES,
@@ -263,6 +270,24 @@ def _paths(value: Any, path: str) -> Iterator[str]:
         yield path
 
 
+def _with_codes(scenario: Scenario, path: str) -> str:
+    """The path with codes in place of the names of states that name a row."""
+    head, *rest = path.split(".")
+    if head not in SECTIONS or not rest:
+        return path
+    if head != "states" and len(SECTIONS[head].KEYS) != 2:  # it goes by ids
+        return path
+    names = {state.name: state.id for state in scenario.states if state.name}
+    whole = code_of(rest[0], names)
+    if head == "states":
+        key = whole or rest[0]
+    else:
+        words = rest[0].split("-")
+        codes = [code_of(word, names) or word for word in words]
+        key = "-".join(codes if SECTIONS[head].IS_DIRECTED else sorted(codes))
+    return ".".join([head, key, *rest[1:]])
+
+
 def path_meant(scenario: Scenario, path: str) -> str:
     """For a path that leads nowhere the one that was meant: it is misspelt, or its
     front is missing."""
@@ -272,6 +297,12 @@ def path_meant(scenario: Scenario, path: str) -> str:
         for key_path in _paths(getattr(scenario, head), head)
         if ".add." not in key_path and key_path != path
     ]
+    path = _with_codes(scenario, path)
+    if path in paths:
+        return f"did you mean `{path}`?"
+    head, key, *_ = [*path.split("."), ""]
+    if head == "states" and code_of(key) == key and key not in scenario.codes:
+        return f"`{key}` is none of the states here: {listed(scenario.codes)}"
     matches = [key_path for key_path in paths if key_path.endswith(f".{path}")]
     matches.sort(key=lambda match: f".{scenario.focal}." not in match)
     return did_you_mean([*matches, path][0], paths)

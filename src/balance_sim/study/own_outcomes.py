@@ -28,6 +28,7 @@ import numpy as np
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Floats, Ints, Keys
+from balance_sim.model.own.answers import described
 from balance_sim.model.own.modules import (
     CodeReferences,
     module_named,
@@ -259,7 +260,6 @@ def _evaluated(
         given = function(history)
         if isinstance(given, WeightedCount):
             return given
-        values = numbers_of(given)
     except (Exception, SystemExit) as error:
         hint = "repair the function"
         if isinstance(error, KeyError) and error.args:
@@ -269,9 +269,14 @@ def _evaluated(
             hint = "return weighted_count as it is: factors belong into its weights"
         why = f"ends in {type(error).__name__}: {error}"
         raise _fault(where_raised(error, mark), name, why, hint) from error
-    if values.shape != (count,):
-        why = f"gave numbers of shape {values.shape} for {count} replications"
-        hint = "return one number a replication: an array of len(history.runs)"
+    hint = "return one number a replication: an array of len(history.runs)"
+    try:
+        values = numbers_of(given)
+    except (TypeError, ValueError) as error:
+        why = f"gave {described(given)}, no numbers, for {count} replications"
+        raise _fault(mark, name, why, hint) from error
+    if given is None or values.shape != (count,):
+        why = f"gave {described(given)} for {count} replications"
         raise _fault(mark, name, why, hint)
     if np.isinf(values).any():
         raise _fault(mark, name, "gave an infinite number", "what is missing is NaN")

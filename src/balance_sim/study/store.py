@@ -27,7 +27,6 @@ from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import (
     FolderBusy,
     StoreDamaged,
-    no_results,
     write_fault,
 )
 from balance_sim.scenario.files import bytes_if_any
@@ -140,6 +139,8 @@ class Store:
                 ", or give a new folder."
             )
         if manifest is None:
+            from balance_sim.scenario.plans import no_results
+
             raise no_results(self.folder)
         return manifest
 

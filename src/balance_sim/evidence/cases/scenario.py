@@ -39,7 +39,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.series import SOURCES
 from balance_sim.evidence.estimation.calibration import FEWEST
 from balance_sim.evidence.estimation.choices import years_before
-from balance_sim.scenario.diagnostics import CONTROL, IDENTIFIER
+from balance_sim.scenario.diagnostics import CONTROL, IDENTIFIER, listed
 from balance_sim.scenario.files import shipped_text
 
 RECORD_YEARS = 20
@@ -257,18 +257,31 @@ def _gaps(record: Record, states: pd.DataFrame) -> list[str]:
             notes.append(f"{field}: missing for all states; no pair differs in it.")
         elif missing:
             notes.append(
-                f"{field}: missing for {', '.join(missing)}; their pairs take the mean "
-                "of the others."
+                f"{field}: missing for {listed(missing)}; their pairs take "
+                "the mean of the others."
             )
+    return [*notes, *_gaps_in_capability(states, year)]
+
+
+def _gaps_in_capability(states: pd.DataFrame, year: int) -> list[str]:
+    """Whose capability is in no series, or that of another year, in words."""
+    unknown = list[str]()
+    by_year: dict[int, list[str]] = {}
     for code, source in zip(states["id"], states["source"], strict=True):
         match = re.search(r"COW NMC (\d{4})", source)
         if match is None:
-            notes.append(
-                f"Capability of {code}: in no series; the least of the other states "
-                "stands in."
-            )
+            unknown.append(code)
         elif int(match[1]) != year - 1:
-            notes.append(f"Capability of {code} is that of {match[1]}.")
+            by_year.setdefault(int(match[1]), []).append(code)
+    notes = []
+    if unknown:
+        notes.append(
+            f"Capability of {listed(unknown)}: in no series; the least of "
+            "the other states stands in."
+        )
+    for of_year in sorted(by_year):
+        codes = listed(by_year[of_year])
+        notes.append(f"Capability of {codes} is that of {of_year}.")
     return notes
 
 

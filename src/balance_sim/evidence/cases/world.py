@@ -24,9 +24,10 @@ from balance_sim.evidence.cases.tables import Actor, actor, is_state_in
 from balance_sim.evidence.data.extracts import EXTRACTS
 from balance_sim.model.baseline import compile_worlds, fear_of, standing, step_before
 from balance_sim.model.classes import LISTS
-from balance_sim.model.core import Bools
+from balance_sim.model.core import Bools, Floats, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.perception import View
+from balance_sim.model.world import by_audience, quarrels
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.actors import code_table, explain, successor
 from balance_sim.scenario.diagnostics import (
@@ -45,6 +46,8 @@ from balance_sim.study.spans import at_start
 FIRST_YEAR, LAST_YEAR = 1947, 2026
 """Years before whose first day the extracts hold a year."""
 FEWEST_STATES = 3
+MOST_TARGETS = 8
+"""Targets of the example's event."""
 A_DYAD = 0.024
 """Agreements a dyad and year where none are stated: 29.3 a year among the 1,225 dyads
 of Beijing 2025, by its calibration."""
@@ -177,8 +180,8 @@ def _example(name: str, files: Mapping[str, str], allies: Sequence[Pair]) -> Exa
     """The state whose strategic rivalries join most strength, the sum over its rivals
     of both capabilities multiplied, and of equals the more feared; where there are any,
     of those against which some dyad of the others can count as counter-balancing at the
-    start. With an ally where more dyads can count against both. Aimed at who is
-    threatened or wary, else at its rivals.
+    start. With an ally where more dyads can count against both. Aimed at those with
+    whom they have quarrels of weight.
 
     files: of the scenario with any other example."""
     with TemporaryDirectory() as folder:
@@ -204,11 +207,34 @@ def _example(name: str, files: Mapping[str, str], allies: Sequence[Pair]) -> Exa
     lead = max(can_count or everyone, key=watch)
     teams = [(lead,), *(pact for pact in pacts if lead in pact)]
     actors = max(teams, key=lambda team: _counted(view, team))
-    threatened, wary = _heeding(view, actors)
-    others = [i for i in everyone if i not in actors]
-    rivals = [i for i in others if rivalry[i, list(actors)].any()]
-    aimed = sorted({*threatened, *wary}) or rivals or others[:1]
+    aimed = _targets(scenario, world, actors) or _fearful(view, actors)
     return Example(tuple(codes[i] for i in actors), tuple(codes[i] for i in aimed))
+
+
+def _targets(scenario: Scenario, world: World, actors: tuple[int, ...]) -> list[int]:
+    """Those with whom some actors have a quarrel of weight, as much as a claim or more:
+    at most so many, of those whose quarrels join most strength."""
+    ordered, acting = by_audience(scenario), list(actors)
+    nats = quarrels(ordered, ordered.start)[:, acting]
+    nats[acting] = 0.0
+    is_large = nats.max(axis=1) >= scenario.parameters.eta_claim
+    joined = world.capability * (nats @ world.capability[acting])
+    return _first(np.where(is_large, joined, 0.0))
+
+
+def _fearful(view: View, actors: tuple[int, ...]) -> list[int]:
+    """The others that fear some actors most, at most so many; the first other state
+    where nobody does."""
+    fear = fear_of(view, actors)
+    fear[list(actors)] = 0.0
+    others = [i for i in range(len(fear)) if i not in actors]
+    return _first(fear) or others[:1]
+
+
+def _first(weights: Floats) -> list[int]:
+    """Positions of the largest weights above 0, sorted."""
+    largest = np.argsort(-weights, kind="stable")[:MOST_TARGETS]
+    return sorted(int(i) for i in largest if weights[i] > 0)
 
 
 def _rivalries(scenario: Scenario, codes: Sequence[str]) -> Bools:

@@ -26,7 +26,7 @@ from balance_sim.evidence.data.errors import (
     DataError,
 )
 from balance_sim.scenario.diagnostics import ScenarioError, listed
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import ZIPPED, regular_bytes
 from balance_sim.scenario.tables import csv_rows
 
 LARGEST = 1 << 31
@@ -290,6 +290,12 @@ def _read_text(path: Path) -> str:
             path,
             code=NO_FILE,
         ) from None
+    if content.startswith(ZIPPED):
+        raise DataError(
+            "this is a workbook or another zipped file, whatever its name says",
+            "Save the sheet as CSV in UTF-8, or unpack the file",
+            path,
+        )
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
