@@ -51,7 +51,7 @@ def with_only(way: str, folder: Path) -> dict[str, str]:
     programs = folder / "programs"
     programs.mkdir()
     (programs / "python3.13").symlink_to(sys.executable)
-    for name in "sh sed cat cksum cut dirname readlink grep tr find mkdir rm".split():
+    for name in ["sh", "sed", "cat", "cksum", "cut", "dirname", "readlink", "grep", "tr", "find", "mkdir", "rm"]:
         (programs / name).symlink_to(shutil.which(name) or name)
     if way == "uv":
         found = shutil.which("uv")
@@ -87,7 +87,7 @@ balance-sim = "stand_in:main"
 
 [tool.hatch.build.targets.wheel]
 """
-BACKEND = '''
+BACKEND = """
 import zipfile
 
 NAME = "balance_sim-0.1.0"
@@ -109,7 +109,7 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
             wheel.writestr(path, text)
         wheel.writestr(record, "".join(f"{path},,\\n" for path in [*FILES, record]))
     return name
-'''
+"""
 
 
 @pytest.mark.slow
@@ -140,7 +140,7 @@ USES = {
     "cluster": "from distributed import Client; Client(processes=False, dashboard_address=None).close()",
     "evidence": "from balance_sim.evidence.forecast import baselines; import sklearn.ensemble, sklearn.gaussian_process",
     "excel": "from openpyxl import load_workbook",
-    "games": "from nashpy import Game; import sklearn.tree",
+    "games": "from balance_sim.games.boxes import require_trees; require_trees(); import sklearn.tree",
     "sensitivity": "from SALib.sample import morris",
 }
 """By extra, what a Python with it can do; None: a command below shows it."""

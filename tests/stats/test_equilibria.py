@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from balance_sim.games.equilibria import Equilibrium, nash_equilibria
 from balance_sim.games.normal_form import expected_payoffs
+from nashpy import Game
 
 from .test_games import any_order, permuted
 
@@ -83,6 +84,26 @@ def test_two_players_have_the_equilibria_of_all_supports() -> None:
         check(game, found)
         assert not has_ties(found) and len(found) % 2 == 1
         assert same(mixed(found), by_supports(game))
+
+
+def test_two_players_have_the_equilibria_that_nashpy_finds() -> None:
+    """A second program; up to six strategies each, as many as a game may have."""
+    rng = np.random.default_rng(15)
+    for _ in range(15):
+        game = rng.uniform(1.0, 2.0, size=(*rng.integers(2, 7, 2), 2))
+        theirs = Game(game[..., 0], game[..., 1]).vertex_enumeration()
+        assert same(mixed(nash_equilibria(game)), table([*theirs]))
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_against_one_strategy_the_best_replies_are_the_equilibria(side: int) -> None:
+    replies_to_it = np.array([0.2, 0.9, 0.4, 0.9])
+    game = np.zeros((1, 4, 2)) if side else np.zeros((4, 1, 2))
+    game[..., side] = replies_to_it[None] if side else replies_to_it[:, None]
+    found = nash_equilibria(game)
+    check(game, found)
+    assert has_ties(found)
+    assert sorted(int(one.strategies[side].argmax()) for one in found) == [1, 3]
 
 
 def test_extreme_equilibria_of_games_with_ties() -> None:

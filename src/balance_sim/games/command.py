@@ -105,6 +105,7 @@ def game(
         return
     began = time.monotonic()
     with resumable(), Steps(SECONDS) as steps:
+        from balance_sim.games.boxes import require_trees
         from balance_sim.games.keep import FILE, PlayedGame, document, keep, kept
         from balance_sim.games.page import first_lines, game_lines
         from balance_sim.games.plan import game_files, load_game
@@ -122,6 +123,8 @@ def game(
                 f"set --draws to {LEAST_DISCOVERED} or more"
             )
         loaded = load_game(file, set=settings, theory=theory)
+        if discover:
+            require_trees()
         parameters = _draws(loaded.scenario, draws)
         folder = out or default_folder(loaded, seed)
         if not (folder / FILE).is_file():
