@@ -15,7 +15,6 @@ from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import open_sweep
 
-
 OF_ONE = "outcomes: [accords_all_300]\n"
 
 
