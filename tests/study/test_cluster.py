@@ -29,21 +29,21 @@ class DaskProcesses:
         self.scheduler = self.start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")
         self.address = ""
 
-    def start(self, program: str, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, program: str, *words: str, folder: Path | None = None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{program}", *words, "--no-dashboard"], stdout=self.log,
-            stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
+            stderr=subprocess.STDOUT, cwd=folder or self.folder, start_new_session=True,
         )  # fmt: skip
         self.started.append(process)
         return process
 
-    def worker(self) -> subprocess.Popen[bytes]:
+    def worker(self, folder: Path | None = None) -> subprocess.Popen[bytes]:
         until = time.monotonic() + 60
         while not self.address and time.monotonic() < until:
             said = re.search(r"Scheduler at:\s+(tcp://[\d.:]+)", (self.folder / "scheduler.log").read_text())
             self.address = said[1] if said else time.sleep(0.05) or ""
         assert self.address, (self.folder / "scheduler.log").read_text()
-        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-nanny")
+        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-nanny", folder=folder)
 
 
 @pytest.fixture
