@@ -115,7 +115,7 @@ def game(
         from balance_sim.scenario.errors import WrongRequest
         from balance_sim.show.report import save_study
         from balance_sim.study.shards import REPORT
-        from balance_sim.study.store import Store
+        from balance_sim.study.store import MOST_WAITING, Store
 
         if discover and draws < LEAST_DISCOVERED:
             raise WrongRequest(
@@ -155,7 +155,7 @@ def game(
             counter, is_new = steps.counter("futures"), True
             solution.update(_discovered(loaded, parameters, workers, counter))
         played = PlayedGame(study, solution)
-        with Store(folder).lock() as store:
+        with Store(folder).lock(MOST_WAITING) as store:
             keep(played, store)
             write_plans(played, store)
             if figures and (is_new or not (folder / REPORT).is_file()):
