@@ -1,6 +1,7 @@
 """The core needs no extra: `run` and its kin work where none is installed, and what needs one names it."""
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -86,6 +87,34 @@ def test_a_score_asks_for_its_extra_before_it_simulates(tmp_path: Path) -> None:
 def test_a_scenario_that_is_not_there_is_named_before_an_extra(tmp_path: Path) -> None:
     done = without_extras(tmp_path, ("app", "nowhere.yaml"))
     assert done.returncode == 4 and "nowhere.yaml:1:1: error[E001]" in done.stderr, done.stderr
+
+
+NOWHERE_TO_GO = {"BALANCE_SIM_EXTRAS": "none", "PYTHONPATH": str(ROOT / "tests" / "shared")}
+
+
+def tests_without_extras(*words: str) -> str:
+    """What pytest says of our tests in a process in which no package of an extra can be imported."""
+    command = [sys.executable, "-m", "pytest", "-p", "extras", "-q", "-n", "0", "-p", "no:cacheprovider", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | NOWHERE_TO_GO)
+    assert done.returncode == 0, done.stdout[-5000:]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_tests_of_an_extra_are_skipped_where_it_is_not_installed() -> None:
+    """All files are read; of some with tests of an extra all others pass."""
+    assert "tests collected" in tests_without_extras("--collect-only", "tests")
+    said = tests_without_extras(
+        "tests/game/test_boxes.py", "tests/stats/test_smooth_process.py", "tests/scenario/test_excel.py"
+    )
+    assert "passed" in said and "skipped" in said
+    for package in ("sklearn", "openpyxl"):
+        assert package in said
+
+
+@pytest.mark.long
+def test_every_test_passes_or_is_skipped_without_extras() -> None:
+    assert "passed" in tests_without_extras("-n", "2", "--deselect", "tests/project/test_extras.py", "tests")
 
 
 def test_every_extra_is_declared_and_every_room_has_its_own() -> None:

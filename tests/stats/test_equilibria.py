@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from balance_sim.games.equilibria import Equilibrium, nash_equilibria
 from balance_sim.games.normal_form import expected_payoffs
-from nashpy import Game
 
 from .test_games import any_order, permuted
 
@@ -88,10 +87,11 @@ def test_two_players_have_the_equilibria_of_all_supports() -> None:
 
 def test_two_players_have_the_equilibria_that_nashpy_finds() -> None:
     """A second program; up to six strategies each, as many as a game may have."""
+    nashpy = pytest.importorskip("nashpy")
     rng = np.random.default_rng(15)
     for _ in range(15):
         game = rng.uniform(1.0, 2.0, size=(*rng.integers(2, 7, 2), 2))
-        theirs = Game(game[..., 0], game[..., 1]).vertex_enumeration()
+        theirs = nashpy.Game(game[..., 0], game[..., 1]).vertex_enumeration()
         assert same(mixed(nash_equilibria(game)), table([*theirs]))
 
 

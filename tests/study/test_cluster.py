@@ -16,7 +16,6 @@ from balance_sim.games.study import play
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study import cluster as dask_cluster
 
-pytest.importorskip("distributed")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -70,6 +69,7 @@ def swept_without(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes],
     return done
 
 
+@pytest.mark.needs("distributed")
 @pytest.mark.fault("F13", "F14")
 @pytest.mark.slow
 def test_a_cluster_loses_a_worker_then_all_and_then_its_scheduler(lab, cluster, undisturbed, monkeypatch) -> None:
@@ -102,6 +102,7 @@ def lost_as_told(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes], 
     assert len(lab.blocks(f"without-{process.pid}")) >= 2
 
 
+@pytest.mark.needs("distributed")
 def test_a_scheduler_that_does_not_answer_is_a_wrong_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(WrongRequest, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):

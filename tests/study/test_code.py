@@ -158,6 +158,7 @@ def test_an_edit_while_a_study_runs_is_told_of_as_it_ends(mine: Path, lab, small
         bs.run(small, 4, 1, outcomes="mine", progress=edit)
 
 
+@pytest.mark.needs("distributed")
 @pytest.mark.slow
 def test_a_dask_worker_that_holds_a_module_as_it_was_refuses(lab, mine: Path, cluster, monkeypatch) -> None:  # noqa: F811
     """A cluster on which a module was edited between two studies, and one with other rules under the same version."""
@@ -229,6 +230,7 @@ def test_modules_that_another_process_lacks_are_sent_to_it(tmp_path: Path, monke
     assert done.returncode != 0 and "a worker has other code than the study: ours " in done.stderr.decode()
 
 
+@pytest.mark.needs("distributed")
 @pytest.mark.slow
 def test_a_dask_worker_is_sent_a_module_and_named_where_that_does_not_do(
     lab,
