@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from extras import skip_without
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True)
@@ -22,6 +23,13 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 MEMORY, ROOM = "/dev/shm", 2**31  # bytes; a run holds some hundred million at a time
 if os.path.ismount(MEMORY) and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test of an extra that is not installed is skipped, before its fixtures."""
+    for mark in item.iter_markers("needs"):
+        skip_without(*mark.args)
 
 
 def pytest_collection_finish() -> None:

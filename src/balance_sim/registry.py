@@ -134,9 +134,9 @@ ROOMS = (
 )
 EXTRAS = {
     "SALib": "sensitivity",
+    "altair": "app",
     "dask": "cluster",
     "distributed": "cluster",
-    "nashpy": "games",
     "openpyxl": "excel",
     "pptx": "brief",
     "sklearn": "evidence",

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-import solara
-from balance_sim.app import mesa_view, page
-from balance_sim.app.server import LoopbackOnly, listen
 from balance_sim.app.what_if import Setting, setting_of
 from balance_sim.model.agents import BalanceModel
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import WrongRequest
+
+solara = pytest.importorskip("solara")
+from balance_sim.app import mesa_view, page  # noqa: E402 - they import it
+from balance_sim.app.server import LoopbackOnly, listen  # noqa: E402
 
 SMOKE = "experiments/smoke/what_if.yaml"
 

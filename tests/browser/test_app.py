@@ -23,7 +23,7 @@ from looking import hurdles, ink, pixels
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser"), pytest.mark.needs("solara")]
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 300_000  # that nothing here should take, in thousandths
 WORLD = """

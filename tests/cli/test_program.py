@@ -180,6 +180,25 @@ def test_a_reader_that_leaves_is_no_error():
         assert (process.wait(), said) == (0, b"")
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_run_whose_streams_are_closed_does_its_work(tmp_path: Path, closed: str) -> None:
+    """Closed, not at their end: Python has no stream then, and the next file that is opened would be one of them."""
+    run = ("run", str(SUMMIT), "--runs", "4", "--workers", "2", "--no-figures", "--out", "out")
+    command = ["sh", "-c", f'"$@" {closed}', "sh", sys.executable, "-m", "balance_sim", *run]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "error" not in done.stderr
+    assert ("4 replications" in done.stdout) == (closed == "2>&-")
+    assert answered("verify", str(tmp_path / "out"))[0] == 0
+
+
+@pytest.mark.parametrize(("words", "code"), [(("schema",), 0), (("check", "nowhere.yaml", "--json"), 4)])
+def test_a_closed_stdout_changes_no_exit_code(words: tuple[str, ...], code: int) -> None:
+    command = ["sh", "-c", '"$@" >&-', "sh", sys.executable, "-m", "balance_sim", *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert done.returncode == code and "internal error" not in done.stderr
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_full_disk_ends_with_7():
     with open("/dev/full", "w") as full:

@@ -48,6 +48,7 @@ def test_what_cannot_be_calibrated_says_what_to_do(copy: Path) -> None:
     assert "lies after the scenario's start" in late.output
 
 
+@pytest.mark.needs("sklearn")
 def test_a_forecast_is_scored_beside_baselines_of_a_scenarios_record(tmp_path: Path) -> None:
     frozen, outcomes = tmp_path / "f.json", tmp_path / "o.csv"
     dyads = (("AUS", "JPN"), ("CHN", "USA"), ("IND", "JPN"))

@@ -160,6 +160,7 @@ def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:
         calibrate(own_record(none, 5), prior_of(none, fitted_distribution()))
 
 
+@pytest.mark.needs("sklearn")
 def test_baselines_of_a_window_come_from_the_scenarios_record(beijing: Scenario) -> None:
     """The base rate is the share of dyads and years before the start that signed, brought to the window's length."""
     pairs = (("AUS", "JPN"), ("QMA", "QMB"))

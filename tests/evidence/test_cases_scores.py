@@ -23,7 +23,6 @@ from balance_sim.scenario import load_scenario
 from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.stats.intervals import t_quantile
 from click.testing import CliRunner
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 SCENARIO = """
 schema: 1
@@ -107,7 +106,10 @@ def test_every_agreement_weighs_one(scenario, table):
     assert (per_cluster == 1).all()
 
 
+@pytest.mark.needs("sklearn")
 def test_measures_against_their_definitions(scenario, table):
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     rows = scored_rows(table, scenario)
     found = scored_table(scenario, rows)
     p = np.array([P.get(dyad, 0.0) for dyad in found.pairs])

@@ -79,6 +79,7 @@ def small_chain(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(chain_calibration, name, value)
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.long
 @pytest.mark.usefixtures("small_chain")
 def test_a_record_is_made_again_to_the_bit() -> None:
@@ -86,6 +87,7 @@ def test_a_record_is_made_again_to_the_bit() -> None:
     assert first == again
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_chain")
 def test_a_record_tells_what_it_can() -> None:

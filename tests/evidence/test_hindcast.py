@@ -69,6 +69,7 @@ def found(made: History) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.needs("sklearn")
 def test_the_model_beats_the_base_rate_on_its_own_record(found: dict[str, Any]) -> None:
     """And expects about as many agreements as there were: within 4 standard deviations of a Poisson count."""
     one = found[WAY]["model"]
@@ -76,6 +77,7 @@ def test_the_model_beats_the_base_rate_on_its_own_record(found: dict[str, Any]) 
     assert abs(one["expected"] - one["events"]) < 4.0 * np.sqrt(one["expected"])
 
 
+@pytest.mark.needs("sklearn")
 def test_bins_hold_all_agreements_and_a_folder_of_another_study_is_refused(
     found: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -86,6 +88,7 @@ def test_bins_hold_all_agreements_and_a_folder_of_another_study_is_refused(
         pass
 
 
+@pytest.mark.needs("sklearn")
 def test_later_outcomes_change_no_earlier_forecast(made: History, found: dict[str, Any]) -> None:
     """Everything signed in the last year taken away, and something else signed: the fit and the scores of the
     year before stay to the last bit, those of the last year do not."""
@@ -99,6 +102,7 @@ def test_later_outcomes_change_no_earlier_forecast(made: History, found: dict[st
         assert changed["about"]["log_skill_by_year"][way][2001] != by_year[2001]
 
 
+@pytest.mark.needs("sklearn")
 def test_the_first_year_forecast_is_in_no_fit_and_no_baseline(made: History, found: dict[str, Any]) -> None:
     """Three times as many dyads sign in it: the same weights, and the same forecasts of the base rate and of
     gravity, which read no agreement. Known a year ahead, it moves all others of the year after."""
@@ -142,6 +146,7 @@ def test_half_a_year_at_risk_has_half_the_odds(made: History) -> None:
     assert p / (1.0 - p) == pytest.approx([3.0 * np.exp(2.0), 3.0, 1.5 * np.exp(2.0), 1.5])
 
 
+@pytest.mark.needs("sklearn")
 def test_the_same_fit_left_as_it_was_stands_beside_it(found: dict[str, Any]) -> None:
     assert found["about"]["one_year_ahead_as_fitted"]["log_skill"] != found["one_year_ahead"]["model"]["log_skill"]
 
@@ -186,6 +191,7 @@ def outsiders(files: Path) -> tuple[list[str], Result]:
     return command, done
 
 
+@pytest.mark.needs("sklearn")
 def test_hindcast_from_files_as_an_outsider_runs_it(
     files: Path, outsiders: tuple[list[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

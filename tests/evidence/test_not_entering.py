@@ -128,6 +128,7 @@ def test_a_forecast_looks_at_the_years_before_it_alone(record: OwnRecord, prior:
         assert not np.allclose(p, forecast_from(with_other_counts(record, year), prior, window, origin)[1])
 
 
+@pytest.mark.needs("sklearn")
 def test_a_skill_card_expects_the_same_whatever_came(scenario: Scenario, record: OwnRecord, prior: Prior) -> None:
     """Of the model and of every baseline: what came in the year forecast changes scores, and no forecast."""
     origin = record.years[-1]
@@ -153,6 +154,7 @@ def test_a_skill_card_expects_the_same_whatever_came(scenario: Scenario, record:
             assert gain != 0.0
 
 
+@pytest.mark.needs("sklearn")
 def test_an_eleventh_year_is_in_no_baseline_of_ten(scenario: Scenario, record: OwnRecord) -> None:
     """Outcomes of the eleventh year back are exchanged, then those of the tenth."""
     last = record.years[-1]

@@ -125,6 +125,7 @@ def record_from(height: np.ndarray, spread: np.ndarray, points: np.ndarray) -> A
     return record_of(told, {})
 
 
+@pytest.mark.needs("sklearn")
 def test_draws_stay_where_the_likelihood_is_known() -> None:
     """With the likelihood that is expected of a normal log-likelihood they leave for where its variance is large."""
 
@@ -139,6 +140,7 @@ def test_draws_stay_where_the_likelihood_is_known() -> None:
     assert found.mean(axis=0) == pytest.approx(exact.mean(axis=0), abs=0.5)
 
 
+@pytest.mark.needs("sklearn")
 def test_weights_follow_the_spread_of_their_term() -> None:
     """A spread that differs by a factor of 20: peak and error at points between are right to a hundredth."""
 
@@ -216,6 +218,7 @@ def test_coders_that_agree_by_chance_alone_have_kappa_0() -> None:
 # --- the whole --------------------------------------------------------------------------------------
 
 
+@pytest.mark.needs("sklearn")
 def test_silent_parameters_keep_the_draws_of_their_priors(small: Drawn) -> None:
     prior = prior_draws(load_scenario(SOLOMON), 120)
     draws, made = small
@@ -226,6 +229,7 @@ def test_silent_parameters_keep_the_draws_of_their_priors(small: Drawn) -> None:
         assert draws.column(path) == pytest.approx(prior.column(path), rel=6e-3, abs=6e-3), path
 
 
+@pytest.mark.needs("sklearn")
 def test_parameters_that_data_inform_are_narrower_than_their_priors(small: Drawn) -> None:
     scenario, (draws, made) = load_scenario(SOLOMON), small
     prior, declared, wider = prior_draws(scenario, 2000), drawn_priors(scenario), []
@@ -241,6 +245,7 @@ def test_parameters_that_data_inform_are_narrower_than_their_priors(small: Drawn
     assert {INFORMED, NOT_EVALUATED} <= {*words} <= {*FINDINGS}
 
 
+@pytest.mark.needs("sklearn")
 def test_a_measurement_is_a_likelihood_and_no_prior(small: Drawn) -> None:
     """The elasticity in alarm, 0 (1.6) before and 1 (0.33) measured: the conjugate posterior, in multiples of 0.32."""
     weight = 0.33**-2 / (0.33**-2 + 1.6**-2)
@@ -251,6 +256,7 @@ def test_a_measurement_is_a_likelihood_and_no_prior(small: Drawn) -> None:
         assert small[1]["informed"][path][0] == INFORMED, path
 
 
+@pytest.mark.needs("sklearn")
 def test_draws_keep_signs_and_order_and_can_be_simulated(small: Drawn) -> None:
     draws, _ = small
     for path in fitted_distribution().at_least_zero:
@@ -261,6 +267,7 @@ def test_draws_keep_signs_and_order_and_can_be_simulated(small: Drawn) -> None:
     assert at(load_scenario(SOLOMON), draws, 7).parameters.beta == draws.column("parameters.beta")[7]
 
 
+@pytest.mark.needs("sklearn")
 def test_weights_are_those_of_the_fit_where_its_data_are_alone(small: Drawn) -> None:
     """The prior is so wide that the fit's standard error decides."""
     fitted = fitted_distribution()
@@ -271,6 +278,7 @@ def test_weights_are_those_of_the_fit_where_its_data_are_alone(small: Drawn) -> 
     assert 0.8 * error < found.std() < 2 * error
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.parametrize("sd", [0.5, 5.0])
 def test_weights_are_integrated_out_of_what_the_record_says_of_beliefs(sd: float) -> None:
     """One weight, above 0 by theory: its normal likelihood at draws of beliefs times its prior, by quadrature."""
@@ -294,6 +302,7 @@ def told_at(evidence: Evidence, name: str, z: np.ndarray) -> tuple[np.ndarray, n
     return peaks[:, at_of], errors[:, at_of]
 
 
+@pytest.mark.needs("sklearn")
 def test_a_weight_is_drawn_with_the_error_that_it_has_where_beliefs_are() -> None:
     """Of 200 draws of beliefs those with the smallest and the largest error: the cut normal distribution of each, with a
     prior too wide to count."""
@@ -309,6 +318,7 @@ def test_a_weight_is_drawn_with_the_error_that_it_has_where_beliefs_are() -> Non
         assert stats.kstest(drawn, wanted.cdf).pvalue > 0.01
 
 
+@pytest.mark.needs("sklearn")
 def test_event_data_pull_weights_to_their_multipliers() -> None:
     """Data that say twice the weight with an error of 5 % leave no doubt, of that kind; its neighbours follow."""
     path = "event_kinds.exercise.alignment"
@@ -325,6 +335,7 @@ def test_event_data_pull_weights_to_their_multipliers() -> None:
 # --- what is shipped --------------------------------------------------------------------------------
 
 
+@pytest.mark.needs("sklearn")
 def test_the_shipped_evaluations_are_told_well_by_their_surrogate() -> None:
     """The last points, draws of the posterior, by those before them: as far off as the table says, below 1 nat."""
     table, record = shipped_yaml("beliefs.yaml"), shipped_record()
@@ -353,6 +364,7 @@ def test_shipped_draws_are_of_the_shipped_scenario_priors_and_fits(name: str) ->
 # --- the commands -----------------------------------------------------------------------------------
 
 
+@pytest.mark.needs("sklearn")
 def test_the_command_writes_what_the_scenario_then_reads(copy: Path) -> None:
     scenario = load_scenario(copy)
     assert scenario.posterior.command.endswith("solomon_2022.yaml --draws 120")

@@ -156,6 +156,7 @@ def answer(line: str, extra: list[str]) -> str:
     return done.stdout
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.slow
 def test_the_record_that_ships_is_fitted_and_forecast(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The commands of docs/own_case.md. The fit counts the declarations in the folder that its states signed; dyads

@@ -41,6 +41,7 @@ def bounded(factors: Factors, box: Bounds) -> set[str]:
     return {factors.names[factor] for factor in box.factors(factors)}
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_a_planted_box_of_numbers_is_found(factors: Factors, method) -> None:
     x = factors.values
@@ -53,6 +54,7 @@ def test_a_planted_box_of_numbers_is_found(factors: Factors, method) -> None:
     assert (box.lower[7], box.upper[7]) == pytest.approx((0.2, 0.7), abs=0.07)
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_two_planted_boxes_of_which_one_is_of_categories_are_found(factors: Factors, method) -> None:
     x = factors.values
@@ -67,6 +69,7 @@ def test_two_planted_boxes_of_which_one_is_of_categories_are_found(factors: Fact
     assert {*np.unique(x[held, place])} == {1.0, 3.0}
 
 
+@pytest.mark.needs("sklearn")
 def test_where_chance_alone_decides_no_condition_is_named(factors: Factors) -> None:
     half = factors.draw % 2 == 0
     for seed in range(3):
@@ -76,6 +79,7 @@ def test_where_chance_alone_decides_no_condition_is_named(factors: Factors) -> N
         assert conditions(factors, fails, half).boxes == ()
 
 
+@pytest.mark.needs("sklearn")
 def test_boxes_are_judged_by_draws_that_they_were_not_found_from(factors: Factors) -> None:
     """Failures that follow a rule in one half of the draws and chance in the other: what is found there holds not."""
     half = factors.draw % 2 == 0
@@ -88,6 +92,7 @@ def test_boxes_are_judged_by_draws_that_they_were_not_found_from(factors: Factor
     assert everywhere.held_out.f1 > 0.95 and len(everywhere.boxes) == 1
 
 
+@pytest.mark.needs("sklearn")
 def test_a_box_in_which_most_do_well_is_none(factors: Factors) -> None:
     """Of futures with x0 > 0.7 four in ten fail, of others one in fifty: a box tells more than `it always fails`, 0.4 of it
     though fails. Where seven in ten do it is named."""
@@ -140,6 +145,7 @@ def test_peeling_ends_where_the_box_would_hold_too_few() -> None:
     assert sizes[0] == 100 and sizes == sorted(sizes, reverse=True) and sizes[-1] == 10
 
 
+@pytest.mark.needs("sklearn")
 def test_each_future_lies_in_one_leaf(factors: Factors) -> None:
     fails = factors.values[:, 0] + factors.values[:, 1] > 1.2
     leaves = _leaves(factors, fails, 20, 0)
@@ -195,6 +201,7 @@ def test_the_workbench_finds_the_same_box(factors: Factors) -> None:
         assert quasi_p_values(same, numbers, fails)[factor] == pytest.approx(box.p_values[best][name][side], rel=1e-6)
 
 
+@pytest.mark.needs("sklearn")
 def test_a_tree_does_not_hang_on_the_scale_of_a_factor(factors: Factors) -> None:
     """Ranks are what it grows on: numbers that single precision cannot tell apart are told apart."""
     x = factors.values[:, :2]

@@ -221,6 +221,7 @@ def test_a_bad_menu_is_refused_with_its_place(tmp_path: Path, old: str, new: str
     assert new.rpartition(":")[-1].strip(" ,{}[]")[:6] in changed.splitlines()[line - 1]
 
 
+@pytest.mark.needs("sklearn")
 def test_the_command_writes_conditions_signposts_and_plans(tmp_path: Path) -> None:
     words = ["game", str(ROOT / "games" / "neighbours.yaml"), "--runs", "2", "--draws", "14", "--workers", "1"]
     folder = tmp_path / "g"

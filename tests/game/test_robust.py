@@ -38,6 +38,7 @@ def test_each_draw_is_under_the_next_theory(dilemma) -> None:
         np.testing.assert_allclose(futures.effects[k], expected_effects(game, scenario), atol=1e-15)
 
 
+@pytest.mark.needs("sklearn")
 def test_the_dilemma_comes_out_as_by_hand(dilemma) -> None:
     """To hold manoeuvres is worth 0.1 and is dominant: to restrain fails everywhere, by 0.1; to hold them nowhere."""
     game, futures = dilemma
@@ -61,6 +62,7 @@ def made(payoffs_by_future: list[list[float]]) -> Prospects:
     return Prospects(factors, paid, regret, 1e-9, np.zeros((count, 1, paid.shape[1], 1)))
 
 
+@pytest.mark.needs("sklearn")
 def test_what_fails_and_what_does_well_enough_by_hand() -> None:
     """Four futures; the second strategy was observed. The first pays less than it in futures 1 and 4, less than nothing
     in 1; another pays more than the observed one in 2 and 3; the third ties with it in 4."""

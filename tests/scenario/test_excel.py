@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario import check_scenario
-from openpyxl import Workbook
 
+Workbook = pytest.importorskip("openpyxl").Workbook
 TABLES = {"states": "states.csv", "accords": "accords.csv"}
 
 

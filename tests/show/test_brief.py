@@ -14,8 +14,6 @@ from balance_sim.effects.run import run
 from balance_sim.show.headline import finding
 from balance_sim.show.save import style
 from click.testing import CliRunner
-from pptx import Presentation
-from pptx.util import Inches
 
 SMALL = "experiments/smoke/five_states.yaml"
 
@@ -33,7 +31,11 @@ def brief(*words: object) -> tuple[int, str]:
     return answer.exit_code, answer.stderr
 
 
+@pytest.mark.needs("pptx")
 def test_the_page_says_the_finding_in_every_format(results: Path, tmp_path: Path) -> None:
+    from pptx import Presentation
+    from pptx.util import Inches
+
     for folder, formats in (("a", ("html", "pdf", "pptx")), ("b", ("html", "pdf"))):
         words = (word for name in formats for word in ("--format", name))
         assert brief(results, "--out", tmp_path / folder, *words)[0] == 0

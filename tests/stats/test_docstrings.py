@@ -16,7 +16,18 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("name", MODULES)
+NEEDS = {
+    "balance_sim.app.mesa_view": "solara",
+    "balance_sim.evidence.posterior.surrogate": "sklearn",
+    "balance_sim.games.boxes": "sklearn",
+    "balance_sim.games.robust": "sklearn",
+}
+"""Packages of extras that examples need, by module."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.needs(*filter(None, [NEEDS.get(name)]))) for name in MODULES]
+)
 def test_examples_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     results = doctest.testmod(import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)

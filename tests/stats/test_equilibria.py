@@ -85,6 +85,27 @@ def test_two_players_have_the_equilibria_of_all_supports() -> None:
         assert same(mixed(found), by_supports(game))
 
 
+def test_two_players_have_the_equilibria_that_nashpy_finds() -> None:
+    """A second program; up to six strategies each, as many as a game may have."""
+    nashpy = pytest.importorskip("nashpy")
+    rng = np.random.default_rng(15)
+    for _ in range(15):
+        game = rng.uniform(1.0, 2.0, size=(*rng.integers(2, 7, 2), 2))
+        theirs = nashpy.Game(game[..., 0], game[..., 1]).vertex_enumeration()
+        assert same(mixed(nash_equilibria(game)), table([*theirs]))
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_against_one_strategy_the_best_replies_are_the_equilibria(side: int) -> None:
+    replies_to_it = np.array([0.2, 0.9, 0.4, 0.9])
+    game = np.zeros((1, 4, 2)) if side else np.zeros((4, 1, 2))
+    game[..., side] = replies_to_it[None] if side else replies_to_it[:, None]
+    found = nash_equilibria(game)
+    check(game, found)
+    assert has_ties(found)
+    assert sorted(int(one.strategies[side].argmax()) for one in found) == [1, 3]
+
+
 def test_extreme_equilibria_of_games_with_ties() -> None:
     """Payoffs 0 to 3, so that most games have ties."""
     rng = np.random.default_rng(12)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from balance_sim.evidence.posterior.surrogate import fit_process
 
+pytestmark = pytest.mark.needs("sklearn")
+
 
 def made(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     points = np.random.default_rng(seed).standard_normal((count, 4))

@@ -176,6 +176,17 @@ class Lab:
         return out
 
     @staticmethod
+    def group(leader: subprocess.Popen[Any]) -> list[int]:
+        """Living processes that began with this one: workers, the one that draws, and the resource tracker."""
+        pids = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                state, _, group = path.read_text().rsplit(")", 1)[1].split()[:3]
+                if int(group) == leader.pid and state != "Z":
+                    pids.append(int(path.parent.name))
+        return [pid for pid in pids if pid != leader.pid]
+
+    @staticmethod
     def alive(pid: int) -> bool:
         try:
             return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"

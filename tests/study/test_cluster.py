@@ -16,7 +16,6 @@ from balance_sim.games.study import play
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study import cluster as dask_cluster
 
-pytest.importorskip("distributed")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,21 +28,21 @@ class DaskProcesses:
         self.scheduler = self.start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")
         self.address = ""
 
-    def start(self, program: str, *words: str) -> subprocess.Popen[bytes]:
+    def start(self, program: str, *words: str, folder: Path | None = None) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [sys.executable, "-m", f"distributed.cli.{program}", *words, "--no-dashboard"], stdout=self.log,
-            stderr=subprocess.STDOUT, cwd=self.folder, start_new_session=True,
+            stderr=subprocess.STDOUT, cwd=folder or self.folder, start_new_session=True,
         )  # fmt: skip
         self.started.append(process)
         return process
 
-    def worker(self) -> subprocess.Popen[bytes]:
+    def worker(self, folder: Path | None = None) -> subprocess.Popen[bytes]:
         until = time.monotonic() + 60
         while not self.address and time.monotonic() < until:
             said = re.search(r"Scheduler at:\s+(tcp://[\d.:]+)", (self.folder / "scheduler.log").read_text())
             self.address = said[1] if said else time.sleep(0.05) or ""
         assert self.address, (self.folder / "scheduler.log").read_text()
-        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-nanny")
+        return self.start("dask_worker", self.address, "--nthreads", "1", "--no-nanny", folder=folder)
 
 
 @pytest.fixture
@@ -70,6 +69,7 @@ def swept_without(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes],
     return done
 
 
+@pytest.mark.needs("distributed")
 @pytest.mark.fault("F13", "F14")
 @pytest.mark.slow
 def test_a_cluster_loses_a_worker_then_all_and_then_its_scheduler(lab, cluster, undisturbed, monkeypatch) -> None:
@@ -102,6 +102,7 @@ def lost_as_told(lab, cluster: DaskProcesses, process: subprocess.Popen[bytes], 
     assert len(lab.blocks(f"without-{process.pid}")) >= 2
 
 
+@pytest.mark.needs("distributed")
 def test_a_scheduler_that_does_not_answer_is_a_wrong_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(WrongRequest, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):

@@ -3,7 +3,10 @@
 import importlib
 import os
 import pickle
+import shutil
 import signal
+import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -155,6 +158,7 @@ def test_an_edit_while_a_study_runs_is_told_of_as_it_ends(mine: Path, lab, small
         bs.run(small, 4, 1, outcomes="mine", progress=edit)
 
 
+@pytest.mark.needs("distributed")
 @pytest.mark.slow
 def test_a_dask_worker_that_holds_a_module_as_it_was_refuses(lab, mine: Path, cluster, monkeypatch) -> None:  # noqa: F811
     """A cluster on which a module was edited between two studies, and one with other rules under the same version."""
@@ -190,3 +194,67 @@ def test_a_job_that_is_unpacked_where_the_code_is_another_one_is_refused(mine: P
     forget(monkeypatch)
     with pytest.raises(CodeDiffers, match="mine"):
         pickle.loads(payload)
+
+
+IN_ANOTHER_PROCESS = (
+    "import pickle, sys; print(pickle.load(sys.stdin.buffer)); import ours.mine; print(ours.mine.answer())"
+)
+
+
+@pytest.mark.slow
+def test_modules_that_another_process_lacks_are_sent_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package, one module of which imports another; nothing of it is left when the process has ended. What the other
+    process has itself is not replaced: it is compared."""
+    here, there, temporary = (tmp_path / name for name in ("here", "there", "temporary"))
+    for folder in (here / "ours", there, temporary):
+        folder.mkdir(parents=True)
+    (here / "ours" / "__init__.py").write_text("FACTOR = 6\n")
+    (here / "ours" / "helper.py").write_text("from . import FACTOR\n\ndef times(n):\n    return FACTOR * n\n")
+    (here / "ours" / "mine.py").write_text("from .helper import times\n\ndef answer():\n    return times(7)\n")
+    monkeypatch.syspath_prepend(here)
+    payload = packed({"any": "job"}, ["ours.mine:answer"])
+    for name in ("ours", "ours.mine", "ours.helper"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def unpacked_there() -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-c", IN_ANOTHER_PROCESS]
+        env = os.environ | {"TMPDIR": str(temporary)}
+        return subprocess.run(command, cwd=there, env=env, input=payload, capture_output=True)
+
+    done = unpacked_there()
+    assert done.stdout.decode().splitlines() == ["{'any': 'job'}", "42"], done.stderr.decode()
+    assert not [*temporary.iterdir()] and not [*there.iterdir()]
+    shutil.copytree(here / "ours", there / "ours")
+    (there / "ours" / "__init__.py").write_text("FACTOR = 5\n")
+    done = unpacked_there()
+    assert done.returncode != 0 and "a worker has other code than the study: ours " in done.stderr.decode()
+
+
+@pytest.mark.needs("distributed")
+@pytest.mark.slow
+def test_a_dask_worker_is_sent_a_module_and_named_where_that_does_not_do(
+    lab,
+    mine: Path,
+    cluster,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """A worker that has neither the module of outcomes nor its helper gives what this process gives. What the helper
+    imports of installed packages is not sent."""
+    from balance_sim.study.cluster import connect
+
+    worker = cluster.worker(tmp_path_factory.mktemp("elsewhere"))
+    lab.edit("runs: 24", "runs: 2")
+    here = bs.sweep(lab.path, out=lab.folder / "here", outcomes="mine")
+    with connect(cluster.address) as client:
+        there = bs.sweep(lab.path, out=lab.folder / "there", outcomes="mine", client=client)
+        assert there.digest == here.digest and "own_signed" in set(there.point(0).outcomes)
+        (lab.folder / "site-packages").mkdir()
+        (lab.folder / "site-packages" / "only_here.py").write_text("")
+        (mine / "needy.py").write_text(f"import only_here\n{MINE.format(plus=0)}")
+        monkeypatch.syspath_prepend(lab.folder / "site-packages")
+        with pytest.raises(CodeDiffers) as caught:
+            bs.sweep(lab.path, out=lab.folder / "needy", outcomes="needy", client=client)
+    for said in (socket.gethostname(), str(worker.pid), "needy", "only_here"):
+        assert said in str(caught.value)
+    assert "terms" not in str(caught.value)

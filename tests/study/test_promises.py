@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from balance_sim.archive.verify import verify
 from balance_sim.effects.result import open_result
 from balance_sim.effects.run import run
 from balance_sim.scenario.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
+from balance_sim.study.folder import Folder, manifest_of
+from balance_sim.study.jobs import Job
 from balance_sim.study.manifest import write_manifest
 from balance_sim.study.store import Store
 
@@ -91,6 +94,23 @@ def test_workers_leave_with_a_killed_driver_and_the_command_goes_on(lab, undistu
     lab.wait_for(lambda: not any(lab.alive(pid) for pid in workers), 5.0)
     assert lab.ask(*WORDS, "--workers", "1").returncode == 0
     assert lab.digest("out") == undisturbed
+
+
+@pytest.mark.fault("F02")
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "others"), [(("small.yaml", "--runs", "2000"), 3), (("beijing_2025", "--runs", "16"), 2)]
+)
+def test_all_that_a_run_has_started_leaves_with_it_when_it_alone_is_killed(
+    lab, words: tuple[str, ...], others: int
+) -> None:
+    """Two workers; or of a large scenario the process that works out placebos and draws; and Python's own that tracks
+    resources: within seconds, whatever they are at."""
+    process = lab.start("run", *words, *WORKERS, "--out", "out")
+    lab.wait_for(lambda: (lab.folder / "out" / "manifest.json").exists() and len(lab.group(process)) >= others)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    lab.wait_for(lambda: not lab.group(process), 10.0)
 
 
 @pytest.mark.fault("F03")
@@ -245,20 +265,75 @@ def test_a_shard_that_is_there_twice_is_named(small, stored) -> None:
 
 @pytest.mark.fault("F10")
 @pytest.mark.slow
-def test_of_two_processes_on_one_folder_one_runs_and_readers_see_whole_blocks(lab, undisturbed) -> None:
+def test_of_two_processes_on_one_folder_one_runs_and_readers_see_whole_blocks(
+    lab, undisturbed, monkeypatch, caplog
+) -> None:
+    """The second waits, and ends with 5 where that takes too long; another study is refused at once."""
+    monkeypatch.setattr("balance_sim.study.folder.MOST_WAITING", 0.5)
     first = lab.start(*WORDS, "--workers", "1", block=4)
     lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
     os.kill(first.pid, signal.SIGSTOP)
     try:
         second, status = lab.ask(*WORDS, "--workers", "1"), lab.ask("status", "out", "--json")
+        assert "waiting for it" in caplog.text + second.stderr
+        caplog.clear()
+        other = lab.ask(*WORDS, "--workers", "1", "--seed", "8")
         export = lab.ask("export", "out")
     finally:
         os.kill(first.pid, signal.SIGCONT)
     assert second.returncode == 5
+    assert other.returncode == 2 and "holds another study" in other.stderr
+    assert "waiting for it" not in caplog.text + other.stderr
     assert json.loads(status.stdout)["running"] is True
     assert export.returncode == 0
     assert first.wait(timeout=120) == 0
     assert lab.digest("out") == undisturbed
+
+
+@pytest.mark.fault("F10")
+def test_of_two_that_open_a_new_folder_at_once_one_waits_for_the_other(small, tmp_path: Path) -> None:
+    """Of what the first was making the second saw folders without a manifest, and refused."""
+    manifest = manifest_of("run", Job(small, 1, tuple(small.arms)), {})
+    inside: list[int] = []
+
+    def opened(folder: Path, start: threading.Barrier) -> int:
+        start.wait()
+        with Folder(folder, manifest) as store:
+            inside.append(1)
+            assert len(inside) == 1  # one at a time
+            store.update(runs=2)
+            inside.clear()
+        return store.study.runs
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(40):
+            start = threading.Barrier(4)
+            tries = [threads.submit(opened, tmp_path / str(number), start) for _ in range(4)]
+            assert [each.result() for each in tries] == [2] * 4
+
+
+@pytest.mark.fault("F10")
+@pytest.mark.slow
+def test_two_runs_on_one_new_folder_at_once_both_give_the_answer(lab) -> None:
+    words = ("run", "small.yaml", "--runs", "8", "--seed", "1", "--workers", "1", "--no-figures", "--json")
+    alone = lab.call(*words, "--out", "alone")
+    for number in range(3):
+        out = f"both-{number}"
+        with ThreadPoolExecutor(2) as threads:
+            both = [threads.submit(lab.call, *words, "--out", out) for _ in range(2)]
+        for done in (each.result() for each in both):
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["digest"] == json.loads(alone.stdout)["digest"]
+        assert [*lab.blocks(out)] == ["000000.parquet"]  # simulated once
+
+
+@pytest.mark.fault("F10")
+def test_a_strangers_file_called_lock_is_left_alone(small, tmp_path: Path) -> None:
+    for name in ("lock", "letters.txt"):
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(WrongRequest, match=r"letters\.txt"):
+        run(small, 2, 1, out=tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"lock": "mine", "letters.txt": "mine"}
 
 
 def test_a_lock_falls_with_who_holds_it(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.study.shards import encode
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
+from extras import skip_without
 
 from .conftest import answered
 from .forged import forge
@@ -47,6 +48,7 @@ def texts(files: dict[str, bytes]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """A run of 12 that draws its parameters, a Morris sweep with a point twice, and their archives."""
+    skip_without("SALib")
     place = tmp_path_factory.mktemp("made")
     for name in ("cases", "plans"):
         (place / name).mkdir()

@@ -179,6 +179,11 @@ class Program(Commands):
             ctx.exit()
         return super().parse_args(ctx, args)
 
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Begin the program, with all three standard streams open."""
+        _open_streams()
+        return super().main(*args, **options)
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; whatever goes wrong ends here."""
         # none of ours: it would look for them in every package that is installed
@@ -273,6 +278,16 @@ def document_of(
     warned = [record for record in records if str(record["code"]).startswith("W")]
     errors = [record for record in records if record not in warned]
     return {"ok": not errors, **more, "errors": errors, "warnings": warned}
+
+
+def _open_streams() -> None:
+    """Open those standard streams that were closed as the program began (`>&-`) to
+    nothing: else the next file that is opened would be one of them."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            place = os.open(os.devnull, os.O_RDWR)  # the first that is free: its own
+            os.set_inheritable(place, True)
+            setattr(sys, name, os.fdopen(place, "r" if name == "stdin" else "w"))
 
 
 def _printable(text: str) -> str:

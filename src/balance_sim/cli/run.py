@@ -215,12 +215,12 @@ def _write(
     from balance_sim.show.finished import finished_run, keep_record
     from balance_sim.study.export import frame_csv
     from balance_sim.study.shards import REPORT
-    from balance_sim.study.store import Store
+    from balance_sim.study.store import MOST_WAITING, Store
 
     folder = result.folder
     assert folder is not None
     report = folder / REPORT
-    with Store(folder).lock() as store:
+    with Store(folder).lock(MOST_WAITING) as store:
         before = finished_run(folder)
         texts = {
             "summary.json": f"{json.dumps(summary, indent=1, allow_nan=False)}\n",

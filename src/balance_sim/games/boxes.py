@@ -28,6 +28,7 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import binom
 
+from balance_sim.scenario.errors import MissingExtra
 from balance_sim.stats import Bools, Floats, Ints
 
 PEEL = 0.05
@@ -209,6 +210,16 @@ def cart(factors: Factors, fails: Bools, seed: int = 0) -> list[Bounds]:
         return _best(leaves, remaining, failing)
 
     return _covering(next_box, factors, fails)
+
+
+def require_trees() -> None:
+    """Raise MissingExtra where scikit-learn, which grows the trees, is not installed;
+    before the futures are worked out in which boxes are sought."""
+    try:
+        import sklearn  # noqa: F401
+    except ImportError:
+        what = "the search for conditions (--discover)"
+        raise MissingExtra(what, "scikit-learn", "games") from None
 
 
 def _leaves(factors: Factors, fails: Bools, least: int, seed: int) -> list[Bounds]:

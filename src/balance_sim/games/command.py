@@ -105,6 +105,7 @@ def game(
         return
     began = time.monotonic()
     with resumable(), Steps(SECONDS) as steps:
+        from balance_sim.games.boxes import require_trees
         from balance_sim.games.keep import FILE, PlayedGame, document, keep, kept
         from balance_sim.games.page import first_lines, game_lines
         from balance_sim.games.plan import game_files, load_game
@@ -114,7 +115,7 @@ def game(
         from balance_sim.scenario.errors import WrongRequest
         from balance_sim.show.report import save_study
         from balance_sim.study.shards import REPORT
-        from balance_sim.study.store import Store
+        from balance_sim.study.store import MOST_WAITING, Store
 
         if discover and draws < LEAST_DISCOVERED:
             raise WrongRequest(
@@ -122,6 +123,8 @@ def game(
                 f"set --draws to {LEAST_DISCOVERED} or more"
             )
         loaded = load_game(file, set=settings, theory=theory)
+        if discover:
+            require_trees()
         parameters = _draws(loaded.scenario, draws)
         folder = out or default_folder(loaded, seed)
         if not (folder / FILE).is_file():
@@ -152,7 +155,7 @@ def game(
             counter, is_new = steps.counter("futures"), True
             solution.update(_discovered(loaded, parameters, workers, counter))
         played = PlayedGame(study, solution)
-        with Store(folder).lock() as store:
+        with Store(folder).lock(MOST_WAITING) as store:
             keep(played, store)
             write_plans(played, store)
             if figures and (is_new or not (folder / REPORT).is_file()):

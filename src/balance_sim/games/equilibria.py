@@ -1,7 +1,7 @@
 """Nash equilibria: pure ones of any number of players, mixed ones of two.
 
 Those of two players are vertices of their best-reply polytopes (von Stengel 2007,
-Algorithmic Game Theory, ch. 3; nashpy). This gives every isolated equilibrium, and in a
+Algorithmic Game Theory, ch. 3). This gives every isolated equilibrium, and in a
 degenerate game the extreme points of the set of equilibria, of which the others are
 mixtures (Mangasarian 1964, SIAM Journal 12: 778-780; Avis, Rosenberg, Savani, von
 Stengel 2010, Economic Theory 42: 9-37).
@@ -13,14 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import HalfspaceIntersection
 
 from balance_sim.games.normal_form import (
     best_replies,
     expected_payoffs,
     pure_equilibria,
 )
-from balance_sim.scenario.errors import MissingExtra
-from balance_sim.stats import Floats
+from balance_sim.stats import Bools, Floats
 
 NO_GAIN = 1e-8
 """Largest gain by a deviation, relative to the range of the player's payoffs, of what
@@ -84,7 +84,8 @@ def nash_equilibria(payoffs: Floats) -> list[Equilibrium]:
     for player in range(players):
         if best_replies(payoffs, player).all():  # a tie by rounding is a tie
             scaled[..., player] = 0.5
-    find = _bimatrix if players == 2 else _pure
+    is_mixed = players == 2 and min(payoffs.shape[:2]) > 1
+    find = _bimatrix if is_mixed else _pure
     equilibria = []
     for strategies, singular in find(scaled):
         gain, has_idle_reply = _deviations(scaled, strategies)
@@ -136,23 +137,43 @@ def _pure(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
 
 def _bimatrix(payoffs: Floats) -> Sequence[tuple[tuple[Floats, ...], bool]]:
     """Extreme equilibria of two players, and whether each has supports of different
-    sizes. Vertices of both players' best-reply polytopes (nashpy), which are bounded
-    where payoffs are above 0.
-
-    Raises
-    ------
-    MissingExtra : where nashpy is not installed
-    """
-    try:
-        from nashpy import Game
-    except ImportError:
-        raise MissingExtra("equilibria of two players", "games") from None
-
-    rows, columns = np.moveaxis(payoffs + 1.0, -1, 0)
+    sizes: pairs of vertices at which every strategy of both is unplayed or a best reply
+    (Algorithm 3.5 of von Stengel 2007)."""
+    rows, columns = np.moveaxis(payoffs + 1.0, -1, 0)  # above 0: polytopes are bounded
     equilibria = []
-    for pair in Game(rows, columns).vertex_enumeration():
-        played = [np.where(shares > PLAYED, shares, 0.0) for shares in pair]
-        strategies = tuple(shares / shares.sum() for shares in played)
-        sizes = [np.count_nonzero(shares) for shares in played]
-        equilibria.append((strategies, sizes[0] != sizes[1]))
+    of_second = _vertices(rows)
+    for first, (best_columns, idle_rows) in _vertices(columns.T):
+        for second, (best_rows, idle_columns) in of_second:
+            if (best_rows | idle_rows).all() and (best_columns | idle_columns).all():
+                played = [
+                    np.where(shares > PLAYED, shares, 0.0) for shares in (first, second)
+                ]
+                strategies = tuple(shares / shares.sum() for shares in played)
+                sizes = [np.count_nonzero(shares) for shares in played]
+                equilibria.append((strategies, sizes[0] != sizes[1]))
     return equilibria
+
+
+def _vertices(payoffs: Floats) -> list[tuple[Floats, tuple[Bools, Bools]]]:
+    """Vertices but the origin of a best-reply polytope: of the x >= 0 of one player
+    with payoffs x <= 1 for every reply of the other.
+
+    payoffs : (replies, k) of the other, above 0
+
+    Returns
+    -------
+    vertices : (k,) shares, with which replies are best and which shares are 0
+    """
+    replies, count = payoffs.shape
+    bounds = np.block(
+        [[payoffs, -np.ones((replies, 1))], [-np.eye(count), np.zeros((count, 1))]]
+    )
+    inside = np.full(count, 0.5 / (count * payoffs.max()))  # no reply is worth over 0.5
+    corners = HalfspaceIntersection(bounds, inside).intersections
+    vertices = []
+    for corner in corners[corners.max(axis=1) > PLAYED]:
+        shares = corner / corner.sum()
+        worth = payoffs @ shares
+        is_best = worth >= worth.max() - INDIFFERENT
+        vertices.append((shares, (is_best, shares <= PLAYED)))
+    return vertices

@@ -19,7 +19,14 @@ from functools import partial
 import numpy as np
 from scipy.special import pdtrc
 
-from balance_sim.games.boxes import Bounds, Factors, conditions, fit_of, quasi_p_values
+from balance_sim.games.boxes import (
+    Bounds,
+    Factors,
+    conditions,
+    fit_of,
+    quasi_p_values,
+    require_trees,
+)
 from balance_sim.games.normal_form import regrets, tie_width
 from balance_sim.games.plan import Game
 from balance_sim.games.players import READ, expected_outcomes
@@ -213,6 +220,10 @@ def discover(
     workers : processes
     progress : called with draws done, asked for, failed
 
+    Raises
+    ------
+    MissingExtra : where scikit-learn is not installed
+
     Examples
     --------
     >>> from balance_sim.evidence.posterior.parameter_draws import prior_draws
@@ -222,6 +233,7 @@ def discover(
     >>> found["players"]["arden"]["restrain"]["fails"]
     1.0
     """
+    require_trees()
     futures = futures_of(game, draws, workers, progress)
     conditions_by_player, signposts_by_player = dict[str, Row](), dict[str, Row]()
     for player, name in enumerate(game.players):

@@ -114,10 +114,10 @@ def checked_type(what: str, value: object, types: Any, expected: str) -> None:
 class MissingExtra(WrongRequest):
     """An optional package is needed that is not installed."""
 
-    def __init__(self, what: str, extra: str) -> None:
+    def __init__(self, what: str, package: str, extra: str) -> None:
         super().__init__(
-            f"{what} need an optional package: pip install 'balance-sim[{extra}]'; in "
-            f"a clone ./balance-sim --with {extra}"
+            f"{what} needs the package {package}: pip install 'balance-sim[{extra}]'; "
+            f"in a clone: ./balance-sim --with {extra} ..."
         )
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.errors import StoreDamaged, WrongRequest
 from balance_sim.scenario.fingerprint import content_digest, sealed
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.atomic_files import make_folder
 from balance_sim.study.differences import differences
 from balance_sim.study.jobs import Job, TaskResult
 from balance_sim.study.manifest import FILE as MANIFEST
@@ -29,7 +31,8 @@ from balance_sim.study.manifest import (
     read_manifest,
     write_manifest,
 )
-from balance_sim.study.store import LOCK, Store
+from balance_sim.study.shards import RECORDS, TABLES
+from balance_sim.study.store import LOCK, MOST_WAITING, Store
 
 MOST_NAMED = 4
 """Differences between two studies that a refusal names."""
@@ -90,15 +93,26 @@ class Folder(Store):
         self._written = self._rows = 0
 
     def __enter__(self) -> Folder:
-        refuse_strange(self.folder)
-        self.lock()
+        if not self._has_lock():  # nothing is put among other things
+            refuse_strange(self.folder)
+        self._refuse_other_study()  # it is not waited for
+        self.lock(MOST_WAITING)
         try:
+            refuse_strange(self.folder)
             self._agree()
+            for place in (*TABLES, RECORDS):
+                make_folder(self.folder / place)
             self.discard_damaged()
         except BaseException:
             self.unlock()
             raise
         return self
+
+    def _has_lock(self) -> bool:
+        """Whether another process has begun here: its lock is an empty file."""
+        with suppress(OSError):
+            return (self.folder / LOCK).stat().st_size == 0
+        return False
 
     def __exit__(self, *_: object) -> None:
         try:
@@ -116,7 +130,24 @@ class Folder(Store):
         what has simulated so far stays on record."""
         if not self.record_paths() and read_manifest(self.folder) is None:
             write_manifest(self.folder, self.study.model_dump())
+        self._refuse_other_study()
         stored = self.manifest()
+        entries = {key: getattr(stored, key) for key in ("runs", "points", "design")}
+        versions = stored.versions
+        if versions[-1] != self.study.versions[-1]:
+            versions = [*versions, *self.study.versions]
+        self.update(versions=versions, **entries)
+
+    def _refuse_other_study(self) -> None:
+        """Refuse a folder whose manifest, if there is one, is of another study.
+
+        Raises
+        ------
+        WrongRequest : with the keys that differ
+        """
+        stored = read_manifest(self.folder)
+        if stored is None:
+            return
         is_mended = self.is_mended and bool(self.failed())
         lines = differing(stored, self.study, is_mended=is_mended)
         if lines:
@@ -125,11 +156,6 @@ class Folder(Store):
                 f"{self.folder} holds another study; choose another --out, or delete "
                 f"the folder to start anew.\n{len(lines)} keys differ:\n  {named}"
             )
-        entries = {key: getattr(stored, key) for key in ("runs", "points", "design")}
-        versions = stored.versions
-        if versions[-1] != self.study.versions[-1]:
-            versions = [*versions, *self.study.versions]
-        self.update(versions=versions, **entries)
 
     def update(self, **entries: Any) -> None:
         """Write the manifest with other entries, where that changes it.

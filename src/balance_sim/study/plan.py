@@ -19,6 +19,7 @@ from balance_sim.study.export import frame_csv
 from balance_sim.study.folder import shards_expected
 from balance_sim.study.frames import codebook
 from balance_sim.study.jobs import Job, Task, Values
+from balance_sim.study.outcomes import known_outcome
 from balance_sim.study.run import block_runs
 from balance_sim.study.shards import encode
 from balance_sim.study.sweep_result import behind, effect_records, numbers_of
@@ -90,7 +91,12 @@ def bytes_spoken(size: float) -> str:
 
 
 def plan_of(
-    job: Job, values: Values, runs: int, done: Sequence[Sequence[Block]], workers: int
+    job: Job,
+    values: Values,
+    runs: int,
+    done: Sequence[Sequence[Block]],
+    workers: int,
+    outcomes: Sequence[str] = (),
 ) -> SweepPlan:
     """Return the plan of a study, measured on one point.
 
@@ -101,6 +107,7 @@ def plan_of(
     runs : replications of every point
     done : blocks of each point that are there
     workers : processes
+    outcomes : names of those that tables and summary will have; none: all
     """
     lacking = [sum(map(len, missing(blocks, runs, runs))) for blocks in done]
     counts = [count for count in lacking if count]
@@ -123,13 +130,22 @@ def plan_of(
     sums, names = trial.several.dyads, trial.several.runs.column_names
     no_sums = len(encode(sums.slice(0, 0)))
     shards = shards_expected(blocks, rows, seconds)
-    of_point = _point_bytes(job, values, trial.single if runs == 1 else trial.several)
+    tables = trial.single if runs == 1 else trial.several
+    of_point = _point_bytes(job, values, tables, _as_many(names, outcomes))
     size = len(frame_csv(codebook(names))) + of_point * len(counts)
     size += (of_single - run_bytes + no_sums) * shards
     size += (len(encode(sums)) - no_sums) * blocks + run_bytes * to_do
-    outcomes = [name for name in names if name not in ("run", "arm")]
-    outcomes += [OWN + name for name, _ in job.own]
-    return replace(plan, seconds=seconds, bytes=size, outcomes=tuple(outcomes))
+    measured = [name for name in names if name not in ("run", "arm")]
+    measured += [OWN + name for name, _ in job.own]
+    return replace(plan, seconds=seconds, bytes=size, outcomes=tuple(measured))
+
+
+def _as_many(names: Sequence[str], outcomes: Sequence[str]) -> list[str]:
+    """The outcomes that are asked for, among the names of what was measured; for each
+    that was not, one of one's own, another in its place. None asked for: none."""
+    measured = [name for name in outcomes if name in names]
+    others = [name for name in names if known_outcome(name) and name not in measured]
+    return measured + others[: len(outcomes) - len(measured)]
 
 
 def tried(job: Job, values: Values) -> Trial | None:
@@ -154,9 +170,13 @@ def tried(job: Job, values: Values) -> Trial | None:
     return Trial(compiled - began, run_seconds, single, several, count)
 
 
-def _point_bytes(job: Job, values: Values, tables: BlockTables) -> float:
-    """Return bytes of a point's rows in levels.csv, effects.csv and summary.json."""
-    levels, effects, _ = numbers_of([(tables.runs, tables.agreements)], job.arms)
+def _point_bytes(
+    job: Job, values: Values, tables: BlockTables, outcomes: Sequence[str]
+) -> float:
+    """Return bytes of a point's rows in levels.csv, effects.csv and summary.json, which
+    hold these outcomes; none: all."""
+    blocks = [(tables.runs, tables.agreements)]
+    levels, effects, _ = numbers_of(blocks, job.arms, outcomes)
     front = sum(len(str(value)) + 1 for _, value in values) + 4
     frames = Frame(levels), Frame(effects)
     csv = sum(len(frame_csv(frame)) + front * len(frame) for frame in frames)

@@ -59,6 +59,8 @@ FOREIGN = (
 TWICE = "{}: replications that another shard holds too. Delete one of the two."
 PATIENCE = 0.2
 """Seconds in which a reader, who looks whether the lock is held, has let go of it."""
+MOST_WAITING = 3600.0
+"""Seconds for which a command waits for another one that writes into its folder."""
 LARGEST_SUMMARY = 256 << 20
 """Bytes that are read at most: 100 arms with 100 windows have some 120 MB."""
 CACHED_BYTES = 64 << 20
@@ -90,18 +92,21 @@ class Store:
         """Give the lock back, if it was taken."""
         self._lock.release(force=True)
 
-    def lock(self, places: Sequence[str] = (*TABLES, RECORDS)) -> Store:
-        """Take the lock, and make the folder and `places` in it.
+    def lock(self, seconds: float = PATIENCE) -> Store:
+        """Take the lock, and make the folder.
+
+        Parameters
+        ----------
+        seconds : for which another process that holds it is waited for
 
         Raises
         ------
-        FolderBusy : where another process holds it
+        FolderBusy : where it holds it longer
         CannotWrite : where there can be no file for it
         """
-        for place in (".", *places):
-            make_folder(self.folder / place)
+        make_folder(self.folder)
         try:
-            self._lock.acquire(timeout=PATIENCE)
+            self._acquire(seconds)
         except Timeout:
             raise FolderBusy(
                 f"{self.folder} is being written by another balance-sim; wait for it, "
@@ -111,6 +116,19 @@ class Store:
             raise write_fault(error, self.folder) from error
         clear_half_written(self.folder)
         return self
+
+    def _acquire(self, seconds: float) -> None:
+        """Take the lock, and say so where that has to wait. Raises Timeout."""
+        try:
+            self._lock.acquire(timeout=min(seconds, PATIENCE))
+        except Timeout:
+            if seconds <= PATIENCE:
+                raise
+            log.warning(
+                "%s is being written by another balance-sim: waiting for it",
+                shown(str(self.folder), 200),
+            )
+            self._lock.acquire(timeout=seconds, poll_interval=0.1)
 
     def is_written(self) -> bool:
         """Return whether some process writes into the folder."""

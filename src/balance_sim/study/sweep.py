@@ -133,7 +133,8 @@ def simulated_sweep(
             from balance_sim.study.cluster import threads_of
 
             threads = max(threads_of(client), 1)
-        plan = plan_of(job, design[0].values, runs, done, threads)
+        values, names = design[0].values, head.outcomes
+        plan = plan_of(job, values, runs, done, threads, names)
         problems = unknown_outcomes(experiment, plan.outcomes) if plan.outcomes else []
         if problems:
             raise ScenarioError(problems)

@@ -31,5 +31,5 @@ def own_folder(folder: Path, name: str) -> Iterator[Store]:
     if (folder / "manifest.json").exists():
         hint = "choose another --out"
         raise WrongRequest(f"{folder} holds results of another kind: {hint}")
-    with Store(folder).lock(places=()) as store:
+    with Store(folder).lock() as store:
         yield store

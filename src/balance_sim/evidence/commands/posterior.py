@@ -56,7 +56,6 @@ def posterior(
     draws, a line for each key path; posterior.yaml says how they were made and which
     parameters data inform. Written again, they have the same bytes."""
     use_one_thread()
-    options.require_package("sklearn")
     from balance_sim.evidence.forecast.theories import theory_scores_beside
     from balance_sim.evidence.posterior import files, power_scaling
     from balance_sim.evidence.posterior.joint import posterior_of
@@ -73,6 +72,7 @@ def posterior(
     from balance_sim.study.draws import draws_bytes
 
     loaded = load_scenario(scenario, drawn=False)
+    options.require_package("sklearn")
     uncalibrated = load_scenario(scenario, calibrated=False)
     sources = Sources(scenario)
     path, folder = sources.path, out or sources.home()

@@ -19,6 +19,7 @@ from balance_sim.evidence.forecast.lines import (
 from balance_sim.show.wording import plural, wrapped
 
 if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
     from balance_sim.study.result import Result
 
 ABOUT = ("first", "last", "kinds", "stage", "about")
@@ -121,6 +122,7 @@ def score(
         return
     if result is None and kinds:
         raise click.UsageError("--kind does not apply to a frozen forecast")
+    _require_baselines(outcomes, roster)
     if result is not None:
         selected = dyads.forecast_of(result, kinds, runs)
     else:
@@ -140,6 +142,13 @@ def score(
         lines += score_lines(scores, about["notes"])
     options.answer(document, lines, indent=1)
     leave_if_failed(ctx, len(result.failed) if result else 0, "forecast")
+
+
+def _require_baselines(outcomes: Path | None, roster: Scenario | None) -> None:
+    """Ask for the package of the baseline of trees before dyads are simulated. There
+    are baselines only where outcomes are scored and a roster is known."""
+    if outcomes is not None and roster is not None:
+        options.require_package("sklearn")
 
 
 def _answer_reaction(result: Result, outcomes: Path) -> None:

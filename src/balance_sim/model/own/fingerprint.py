@@ -1,19 +1,24 @@
 """One fingerprint of the code that decides results: sha256 of the package's sources,
 and of every module of one's own with the helpers that it imports.
 
-A job for another process carries the driver's fingerprint. Whoever unpacks the job
-imports the modules, takes its own fingerprint, and refuses where the two differ: a
-worker with other rules under the same version, or with a module as it was before an
-edit, would give other numbers without a word. A module's text is that of the file at
+A job for another process carries the driver's fingerprint, and the texts of modules of
+one's own. Whoever unpacks the job imports the modules, from these texts where it has
+none itself, takes its own fingerprint, and refuses where the two differ: a worker with
+other rules under the same version, or with a module as it was before an edit, would
+give other numbers without a word. A module's text is that of the file at
 the moment this process first saw it, since later edits do not reach what is loaded."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
+import os
 import pickle
+import socket
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -34,6 +39,8 @@ SHOWN = 12
 """Digits of a sha256 in a message."""
 _first_seen: dict[str, tuple[object, str]] = {}
 """By module: its import spec, and the sha256 of its text then."""
+_received: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders of modules that were sent here; they go with this process."""
 
 
 class CodeDiffers(WrongRequest):
@@ -113,14 +120,18 @@ def driver_fingerprint(references: Iterable[str] = ()) -> CodeFingerprint:
 @dataclass(frozen=True)
 class _Package:
     """Pickles as the job that it holds; where that is unpickled, modules of one's own
-    are imported first, and the code is compared."""
+    are imported first, and the code is compared.
+
+    texts : by module, its file below the folder that it is imported from, and the text
+    """
 
     modules: tuple[str, ...]
     code: CodeFingerprint
+    texts: dict[str, tuple[str, bytes]]
     job: bytes
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpacked, (self.modules, self.code, self.job)
+        return _unpacked, (self.modules, self.code, self.texts, self.job)
 
 
 def packed(job: object, references: Iterable[str] = ()) -> bytes:
@@ -129,13 +140,42 @@ def packed(job: object, references: Iterable[str] = ()) -> bytes:
     what has entered a term or a kind of event."""
     roots = {reference.partition(":")[0] for reference in references}
     modules = tuple(dict.fromkeys([*entered_modules(), *sorted(roots)]))
-    return pickle.dumps(_Package(modules, code_fingerprint(modules), pickle.dumps(job)))
+    code = code_fingerprint(modules)
+    texts = _texts(code.modules)
+    return pickle.dumps(_Package(modules, code, texts, pickle.dumps(job)))
 
 
-def _unpacked(modules: tuple[str, ...], code: CodeFingerprint, job: bytes) -> Any:
-    """The job. Raises CodeDiffers where this process has other code."""
+def _texts(modules: Iterable[str]) -> dict[str, tuple[str, bytes]]:
+    """Of those that are one's own, and of the packages that they lie in: file below the
+    folder that they are imported from, and text."""
+    texts = {}
+    for name in dict.fromkeys(part for whole in modules for part in _parents(whole)):
+        path = _path(name)
+        if path is not None and _is_own(path):
+            is_package = path.name == "__init__.py"
+            file = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+            texts[name] = file, path.read_bytes()
+    return texts
+
+
+def _unpacked(
+    modules: tuple[str, ...],
+    code: CodeFingerprint,
+    texts: dict[str, tuple[str, bytes]],
+    job: bytes,
+) -> Any:
+    """The job. Raises CodeDiffers where this process has other code, or lacks a module
+    that was not sent."""
+    _receive(texts)
     for name in modules:
-        module_named(name, "terms")
+        try:
+            module_named(name, "module")
+        except WrongRequest as error:
+            raise CodeDiffers(
+                f"a worker on {socket.gethostname()} (process {os.getpid()}) cannot "
+                f"import the module {name}: {error.__cause__!r}. Put what it imports "
+                "and the files that it reads where that worker runs"
+            ) from None
     step = "Start the workers anew, with the same files as here"
     present = code_fingerprint(modules)
     code.refuse_other(present, "a worker", step)
@@ -144,6 +184,32 @@ def _unpacked(modules: tuple[str, ...], code: CodeFingerprint, job: bytes) -> An
         replace(present, package=_package_sha256()), "a worker's disk", step
     )
     return pickle.loads(job)  # from our own driver
+
+
+def _receive(texts: dict[str, tuple[str, bytes]]) -> None:
+    """Put those modules that this process does not find into a folder of which it
+    imports what it finds nowhere else."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())  # a module there comes first: `module_named`
+    lacking = [texts[name] for name in texts if not _is_found(name)]
+    if not lacking:
+        return
+    folder = tempfile.TemporaryDirectory(prefix="balance-sim-")
+    for file, text in lacking:
+        path = Path(folder.name, file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    _received.append(folder)
+    sys.path.append(folder.name)
+    importlib.invalidate_caches()
+
+
+def _is_found(name: str) -> bool:
+    """Whether a module is loaded here, or could be."""
+    try:
+        return name in sys.modules or find_spec(name) is not None
+    except ImportError:  # the package that it lies in is not here
+        return False
 
 
 # -- texts -----------------------------------------------------------------------------
