@@ -5,6 +5,7 @@
     uv run python benchmarks/mutations.py --only model/threat.py:62
     uv run python benchmarks/mutations.py --named               # those that passed the tests once, and the like
     uv run python benchmarks/mutations.py --quick                # without the widest tests of each room
+    uv run python benchmarks/mutations.py --own [ROOM]           # those written for a room, in benchmarks/mutants
 
 Changes are of the kinds that a reader can make: a comparison's edge, an operator, a sign, a constant, an axis, two
 indices or arguments exchanged, a factor or a summand left out, a condition turned round, the largest for the least, ego
@@ -12,6 +13,9 @@ for alter, a statement left out. They are drawn at random, as many from a file a
 ROOMS. Each is laid over a copy of the package; the tests of its room run first, those worked out by hand before all
 others, then wider ones (`--quick`: not the widest), until one falls. Text, annotations, refusals and what is marked as
 changing no result are left alone.
+
+`--own` lays changes that a person wrote, each with what is wrong in it: benchmarks/mutants/<room>.toml has a room's,
+and the tests that have to kill them, none of them a stored text.
 
 Written for each: killed, by which test; or survived. A survivor is a place to look at: SAME names those that were
 looked at and change no result that anybody can see, with the reason."""
@@ -27,6 +31,7 @@ import resource
 import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -34,6 +39,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCE = REPOSITORY / "src" / "balance_sim"
+MUTANTS = REPOSITORY / "benchmarks" / "mutants"
 
 BY_HAND = ("tests/model/by_hand", "tests/golden")
 WIDER = (
@@ -840,11 +846,12 @@ class Change:
     kind: str
     before: str
     after: str
-    number: int  # of the file's changes; -1: one of NAMED
+    number: int  # of the file's changes; -1: one that somebody wrote
 
     @property
     def name(self) -> str:
-        return f"{self.file}:{self.line} {self.kind}: {self.before}  ->  {self.after}"
+        before, after = " ".join(self.before.split()), " ".join(self.after.split())
+        return f"{self.file}:{self.line} {self.kind}: {before}  ->  {after}"
 
 
 def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - one case a kind
@@ -1029,6 +1036,23 @@ def named() -> list[tuple[str, Change]]:
     return out
 
 
+def own(name: str) -> tuple[Room, list[Change]]:
+    """A room's tests and changes in benchmarks/mutants. Raises ValueError where a file has no such text, or more than
+    one."""
+    told = tomllib.loads((MUTANTS / f"{name}.toml").read_text(encoding="utf-8"))
+    out = []
+    for one in told["mutant"]:
+        text, old = (SOURCE / one["file"]).read_text(encoding="utf-8"), one["old"]
+        if text.count(old) != 1:
+            raise ValueError(
+                f"{name}: {one['file']} has {old!r} {text.count(old)} times, not once"
+            )
+        line = text[: text.index(old)].count("\n") + 1
+        out.append(Change(one["file"], line, one["name"], old, one["new"], -1))
+    files = tuple(dict.fromkeys(change.file for change in out))
+    return Room(files, (tuple(told["tests"]),)), out
+
+
 def survivors(written: Path) -> list[tuple[str, Change]]:
     """The changes that survived in an earlier run, as the files have them now."""
     rows = [
@@ -1183,6 +1207,33 @@ def preload() -> None:
         import_module(name)
 
 
+def chosen(
+    given: argparse.Namespace, ask: argparse.ArgumentParser
+) -> tuple[dict[str, Room], list[tuple[str, Change]]]:
+    """The rooms by name, and the changes that are asked for."""
+    if given.own is not None:
+        stored = sorted(path.stem for path in MUTANTS.glob("*.toml"))
+        names = [given.own] if given.own else stored
+        if not {*names} <= {*stored}:
+            ask.error(f"no room {given.own}; there are {', '.join(stored)}")
+        by_room = {name: own(name) for name in names}
+        looks = {name: room for name, (room, _) in by_room.items()}
+        return looks, [
+            (name, one) for name, (_, every) in by_room.items() for one in every
+        ]
+    if given.named:
+        return ROOMS, named()
+    if given.again:
+        return ROOMS, survivors(given.again)
+    if given.only:
+        file, _, line = given.only.partition(":")
+        room = next(name for name in ROOMS if file in ROOMS[name].files)
+        return ROOMS, [
+            (room, one) for one in changes(file) if not line or one.line == int(line)
+        ]
+    return ROOMS, drawn(given.room or list(ROOMS), given.count, given.seed)
+
+
 def main() -> None:
     ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ask.add_argument("--room", action="append", choices=sorted(ROOMS))
@@ -1190,6 +1241,13 @@ def main() -> None:
     ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--only", help="FILE, or FILE:LINE: all changes there")
     ask.add_argument("--named", action="store_true", help="the changes of NAMED")
+    ask.add_argument(
+        "--own",
+        nargs="?",
+        const="",
+        metavar="ROOM",
+        help="those of benchmarks/mutants, of one room or of all",
+    )
     ask.add_argument(
         "--again",
         type=Path,
@@ -1207,30 +1265,21 @@ def main() -> None:
     )
     ask.add_argument("--out", type=Path, help="JSON lines of what was found")
     given = ask.parse_args()
-    rooms = given.room or list(ROOMS)
-    if given.named:
-        picked = named()
-    elif given.again:
-        picked = survivors(given.again)
-    elif given.only:
-        file, _, line = given.only.partition(":")
-        room = next(name for name in ROOMS if file in ROOMS[name].files)
-        picked = [
-            (room, one) for one in changes(file) if not line or one.line == int(line)
-        ]
-    else:
-        picked = drawn(rooms, given.count, given.seed)
+    looks, picked = chosen(given, ask)
     preload()
     lived: list[Change] = []
     told: list[str] = []
+    by_room: dict[str, list[bool]] = {}
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), given.seconds)
         for room in dict.fromkeys(room for room, _ in picked):
-            fallen = bench.falls(ROOMS[room].tests[0])
+            fallen = bench.falls(looks[room].tests[0])
             if fallen:
                 sys.exit(f"{room}: without any change {fallen}")
         for number, (room, change) in enumerate(picked, 1):
-            steps = ROOMS[room].tests[:-1] if given.quick else ROOMS[room].tests
+            steps = looks[room].tests
+            if given.quick and len(steps) > 1:
+                steps = steps[:-1]
             by = bench.tried(change, steps)
             why = SAME.get((change.file, change.before, change.after))
             if by is None:
@@ -1239,6 +1288,8 @@ def main() -> None:
                     if why
                     else lived.append(change)
                 )
+            if by or not why:
+                by_room.setdefault(room, []).append(bool(by))
             how = "killed" if by else "same" if why else "SURVIVED"
             print(
                 f"{number}/{len(picked)} {how} {change.name} [{by or ''}]", flush=True
@@ -1251,6 +1302,10 @@ def main() -> None:
     print(
         f"\nkilled {counted - len(lived)} of {counted}, {100 * (1 - len(lived) / max(counted, 1)):.1f} %"
     )
+    for room, falls in by_room.items():
+        print(
+            f"  {room}: {sum(falls)} of {len(falls)}, {100 * sum(falls) / len(falls):.1f} %"
+        )
     for change in lived:
         print(f"survived: {change.name}")
     for text in told:

@@ -1,7 +1,9 @@
 """`benchmarks/mutations.py`: changes of meaning that once passed the tests. Each is still a change of the source, and
 each is seen."""
 
+import ast
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +44,29 @@ def test_the_named_changes_are_changes_of_the_source(mutations: ModuleType) -> N
         source = (mutations.SOURCE / change.file).read_text(encoding="utf-8")
         assert mutations.laid(change) != source
         compile(mutations.laid(change), change.file, "exec")
+
+
+def test_a_rooms_own_changes_are_changes_of_the_source(mutations: ModuleType) -> None:
+    """At least twenty a room, each laid over a text that occurs once, and tests that are none of stored texts."""
+    for path in mutations.MUTANTS.glob("*.toml"):
+        room, changes = mutations.own(path.stem)
+        names = [change.kind for change in changes]
+        assert len({*names}) == len(names) >= 20, path.name
+        for change in changes:
+            tree = ast.parse((mutations.SOURCE / change.file).read_text(encoding="utf-8"))
+            assert ast.dump(ast.parse(mutations.laid(change))) != ast.dump(tree), change.name
+        assert room.tests[0], path.name
+        for test in room.tests[0]:
+            place, _, name = test.partition("::")
+            assert (mutations.REPOSITORY / place).exists() and "golden" not in test, test
+            assert name.partition("[")[0] in (mutations.REPOSITORY / place).read_text(encoding="utf-8"), test
+
+
+@pytest.mark.long
+def test_nineteen_of_twenty_of_a_rooms_own_changes_are_seen() -> None:
+    done = subprocess.run([sys.executable, "-W", "ignore", str(SCRIPT), "--own"], capture_output=True, text=True)
+    shares = [float(share) for share in re.findall(r"^  [\w-]+: \d+ of \d+, ([\d.]+) %$", done.stdout, re.MULTILINE)]
+    assert done.returncode == 0 and shares and min(shares) >= 95.0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations, permutations
 from statistics import mean
 from typing import Any
@@ -585,6 +585,7 @@ class Plain:
 
     # --- accession to pacts -----------------------------------------------------------------------------
 
+    @cache  # noqa: B019 - one list a run
     def seeks(self, seed: int, run: int) -> list[tuple[float, str, str, int, list[float]]]:
         """Day, pact, state, count, and three uniforms: the candidate's, the members', that of relations."""
         out = []
@@ -618,15 +619,22 @@ class Plain:
     ) -> list[Application]:
         """Applications of a step."""
         applying = {one.state for one in self.applications if one.stage in ("talks", "signed")}
-        applied = []
+        applied: list[Application] = []
+        asked: dict[tuple[str, str], tuple[float, float]] = {}
+        none_yet = dict.fromkeys(self.codes, 1.0)  # in this step
         for day, name, code, count, needs in self.seeks(seed, run):
             if not span[0] <= day < span[1] or code in self.members[name] or code in applying:
                 continue
-            wants, theirs = self.ask(seen, made, begun, name, code)
-            barred = needs[2] >= min(self.openness(frozenset((code, other)), day) for other in self.members[name])
-            if needs[0] < wants and needs[1] < theirs and not barred:
+            if (name, code) not in asked:
+                asked[name, code] = self.ask(seen, made, begun, name, code)
+            wants, theirs = asked[name, code]
+            least = min(self.openness(frozenset((code, other)), day) for other in self.members[name])
+            begins = wants * theirs * least
+            self.likely[name, code, count] = begins * none_yet[code]
+            none_yet[code] *= 1.0 - begins
+            both = needs[0] < wants and needs[1] < theirs and needs[2] < least
+            if both and code not in {one.state for one in applied}:
                 applied.append(self.apply(seed, run, day, name, code, count))
-                applying.add(code)
         return applied
 
     def sign(self, applied: list[Application], made: list[Agreement], busy: set[tuple[Pair, str]], stop: float) -> None:
@@ -649,7 +657,14 @@ class Plain:
             one.fails = signed + self.wait(key, 4, self.p.collapse_rate)
         return one
 
-    def bind(self, one: Application, made: list[Agreement], busy: set[tuple[Pair, str]], signed: float) -> None:
+    def bind(
+        self,
+        one: Application,
+        made: list[Agreement],
+        busy: set[tuple[Pair, str]],
+        signed: float,
+        origin: str = "accession",
+    ) -> None:
         """An agreement with every member, unless there is one or one is on its way."""
         kind = self.s.pacts[one.pact].kind
         held = {(other.dyad, other.kind) for other in made if other.stage == "in_force"}
@@ -657,10 +672,32 @@ class Plain:
             dyad = frozenset((one.state, member))
             if (dyad, kind) in busy | held:
                 continue
-            row = Agreement(dyad, kind, "accession", one.count, opened=one.opened, signed=signed, key=one.key)
+            row = Agreement(dyad, kind, origin, one.count, opened=one.opened, signed=signed, key=one.key)
             row.in_force, row.fails, row.stage = one.in_force, one.fails, "signed"
             made.append(row)
             busy.add((dyad, kind))
+
+    def give(self, made: list[Agreement], day: float, busy: set[tuple[Pair, str]]) -> None:
+        """Whom a change makes a member today: its talks with the first members and its application are over."""
+        today = [one for one in self.s.changes if one.joins is not None and self.day(one.date) == day]
+        for change in today:
+            for member in self.s.groups[self.s.pacts[change.pact].group]:
+                dyad = frozenset((change.joins, member))
+                for one in made:
+                    if (one.dyad, one.kind, one.stage) == (dyad, change.kind, "talks"):
+                        one.stage, one.ended = "over", day
+                row = Agreement(dyad, change.kind, "joined", 0, day, signed=day, in_force=day, stage="signed")
+                made.append(row)
+                busy.add((dyad, change.kind))
+        for change in today:
+            for one in self.applications:
+                if (one.pact, one.state) == (change.pact, change.joins) and one.stage != "over":
+                    if one.stage == "talks":
+                        one.signed = one.in_force = NEVER
+                    one.stage, one.ended = "over", day
+            self.members[change.pact].add(change.joins)
+            of_it = Application(change.pact, change.joins, 0, day, None, signed=day, in_force=day)
+            self.bind(of_it, made, busy, day, "joined")
 
     def join(self, made: list[Agreement], day: float, busy: set[tuple[Pair, str]]) -> None:
         """Who has become a member by a day, or is none any more."""
@@ -683,6 +720,7 @@ class Plain:
         """One replication, start to end."""
         self.members = {name: set(self.s.groups[pact.group]) for name, pact in self.s.pacts.items()}
         self.applications: list[Application] = []
+        self.likely: dict[tuple[str, str, int], float] = {}  # that an application begins at an opportunity
         made = list(self.record(seed, run))
         busy = {(one.dyad, one.kind) for one in made if one.stage != "in_force"}
         assumed = list(self.nobodys(seed, run, begun, busy))
@@ -693,6 +731,7 @@ class Plain:
         for step, (start, stop) in enumerate(zip(self.days, self.days[1:], strict=False)):
             self.join(made, start, busy)
             self.settle(made, start, busy)
+            self.give(made, start, busy)
             self.act(start, made, effort)
             seen = self.see(step, made, effort, acts)
             self.look(start, seen, made, effort)
@@ -765,15 +804,17 @@ def lag(key: Any, shape: float, mean_days: float, elapsed: float = 0.0) -> float
     """A gamma lag given that so much of it has passed: the survival function at it is a uniform share of that now."""
     if mean_days == 0:
         return 0.0
-    law = stats.gamma(shape, scale=mean_days / shape)
-    return float(law.isf(law.sf(max(elapsed, 0.0)) * float(clocks.uniform(key))))
+    scale = mean_days / shape
+    lasted = stats.gamma.sf(max(elapsed, 0.0), shape, scale=scale)
+    return float(stats.gamma.isf(lasted * float(clocks.uniform(key)), shape, scale=scale))
 
 
 def grid(scenario: Scenario) -> list[float]:
     """Days at which steps begin, and the end: docs/decisions/0017-steps.md."""
     end = float((scenario.end - scenario.start).days)
     events = [*scenario.events, *(event for arm in scenario.arms.values() for event in arm.add)]
-    dates = sorted({float((event.date - scenario.start).days) for event in events})
+    changes = [*scenario.changes, *(change for arm in scenario.arms.values() for change in arm.changes)]
+    dates = sorted({float((one.date - scenario.start).days) for one in [*events, *changes]})
     news = [0.0, *(day for day in dates if 0 < day < end), end]
     days, least = [], scenario.step_days
     for event, following in itertools.pairwise(news):
