@@ -71,7 +71,8 @@ def replied(headers: dict[str, str], kind: str = "http") -> list[dict[str, Any]]
 
     raw = [(name.encode(), value.encode()) for name, value in headers.items()]
     guarded = LoopbackOnly(application, "127.0.0.1:8123")
-    request = guarded({"type": kind, "method": "GET", "path": "/", "headers": raw}, receive, send)
+    scope = {"type": kind, "method": "GET", "path": "/", "query_string": b"session_id=page", "headers": raw}
+    request = guarded(scope, receive, send)
     with ThreadPoolExecutor(1) as other:  # tests in a browser leave a loop running in this one
         other.submit(asyncio.run, request).result()
     return sent

@@ -50,7 +50,7 @@ def test_a_model_is_what_a_mesa_user_expects(scenario, worlds):
     model.run_until_end()
     assert model.why_ended == "the scenario's end" and not model.running
     frame = model.datacollector.get_model_vars_dataframe()
-    assert len(frame) == worlds.reference.steps
+    assert len(frame) == worlds.reference.steps + 1
     assert frame["agreements_signed"].is_monotonic_increasing
     assert set(model.agreements.columns) >= {"a", "b", "kind", "opened", "signed"}
 

@@ -174,8 +174,8 @@ def _draw_counts(model: BalanceModel, axes: Axes) -> None:
     from matplotlib.ticker import MaxNLocator
 
     frame = model.datacollector.get_model_vars_dataframe()
-    days: Any = [_date(model, day) for day in [0.0, *frame["day"]]]
-    axes.step(days, [0, *frame["agreements_signed"]], where="post", color=BLUE)
+    days: Any = [_date(model, day) for day in frame["day"]]
+    axes.step(days, frame["agreements_signed"], where="post", color=BLUE)
     last = _date(model, float(model.world.grid[-1]))
     axes.set(xlim=(_date(model, 0.0), last), ylim=(0, max(model.agreements_signed, 1)))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))

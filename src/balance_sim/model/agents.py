@@ -8,13 +8,25 @@ decides. Nothing is drawn through Mesa.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
 import mesa
 import numpy as np
 import pandas as pd
 
-from balance_sim.model import accession, engine
-from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
+from balance_sim.model import accession, engine, responses
+from balance_sim.model.baseline import Worlds, compile_worlds, feared
+from balance_sim.model.core import (
+    DIRECTIONS,
+    NEW,
+    ORIGINS,
+    Bools,
+    Floats,
+    Ints,
+    World,
+)
 from balance_sim.model.own import answers
 from balance_sim.model.own.modules import object_named
 from balance_sim.model.perception import View
@@ -32,8 +44,9 @@ from balance_sim.model.state import (
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.willingness import consent, willingness
+from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.errors import WrongRequest, checked_name, whole_number
-from balance_sim.scenario.load import ScenarioSource, scenario_from
+from balance_sim.scenario.load import ScenarioSource, scenario_from, with_values
 from balance_sim.stats.frame import Frame
 
 DECIDES = (
@@ -43,6 +56,19 @@ DECIDES = (
     "assess",
     "effort_after",
 )  # what bounds rest on
+
+Seed = (
+    int
+    | Sequence[int]
+    | np.random.SeedSequence
+    | np.random.BitGenerator
+    | np.random.Generator
+    | None
+)
+"""What Mesa takes as `rng`; None: drawn anew."""
+SEED = 1
+"""The seed where neither `seed` nor `rng` is given."""
+LAST_SEED = 2**64 - 1
 
 
 class StateAgent(mesa.Agent):
@@ -64,12 +90,17 @@ class StateAgent(mesa.Agent):
     ----------
     index : int
         place of the state in the order of `model.world.codes`
-    against, hostility, adversaries, threats, support, backing : (n,)
+    against, hostility, adversaries, threats, support, backing, alignment : (n,)
         its row of the step's view
     insecurity : float
         share of the balance against it, 0 to 1
     effort : float
         internal balancing, a change of capability as a share of it
+    stance : str
+        towards the participants, from what it has done so far: balance, hedge,
+        bandwagon, buck_pass or abstain
+    most_feared : str or None
+        code of the state that it fears most
 
     Examples
     --------
@@ -89,8 +120,9 @@ class StateAgent(mesa.Agent):
         nothing: Floats = np.zeros(0)
         self.against = self.hostility = self.adversaries = nothing
         self.threats = self.support = self.backing = nothing
+        self.alignment = nothing
         self.insecurity = 0.0
-        self.effort = 0.0
+        self.effort = float(model.state.effort[0, self.index])
         self.answers: Bools = np.zeros(0, dtype=bool)
         self.chances: Floats = nothing
 
@@ -108,6 +140,7 @@ class StateAgent(mesa.Agent):
         self.threats = view.threat[0, self.index]
         self.support = view.support[0, self.index]
         self.backing = view.backing[0, self.index]
+        self.alignment = view.own[0, self.index]
 
     def assess(self) -> None:
         """How insecure it is: the ratio contest of what threatens it and what defends
@@ -129,6 +162,24 @@ class StateAgent(mesa.Agent):
             self.chances = self.answers.astype(float)
         effort = self.effort_after(self.model.share_of_effort)
         self.effort = answers.number(self, "effort_after", effort)
+
+    @property
+    def stance(self) -> str:
+        """Its stance towards the participants so far."""
+        return responses.STANCES[int(self.model.stances[self.index])]
+
+    @property
+    def most_feared(self) -> str | None:
+        """Code of the state that it fears most; None where it fears no other."""
+        fear = self.model.fear[self.index]
+        place = int(fear.argmax())
+        return self.model.world.codes[place] if fear[place] > 0 else None
+
+    @property
+    def alignment_with_participants(self) -> float:
+        """Its mean alignment with the participants, without itself, as it sees them."""
+        others = self.model.participants[self.model.participants != self.index]
+        return float(self.alignment[others].mean()) if len(others) else np.nan
 
     def willingness(self, prospects: Prospects) -> Floats:
         """(C,) u_ij in nats for each prospect. Override this for another theory of what
@@ -178,25 +229,37 @@ class BalanceModel(mesa.Model):
     """One replication of one arm. `step()` simulates one step, `run_until_end()` all;
     `agents` are the states.
 
+    `mesa.batch_run` takes it as any model: `datacollector` has a row at the start and
+    one after each step. In a row insecurity, alignment and whom a state fears most are
+    as on that day; in the last row, on which the world ends, as in the step before.
+
     Parameters
     ----------
     scenario : Scenario, or path or name of one
         a complete one
     arm : str, optional
         its name; the control arm if not given
-    seed, run : int
-        which random numbers; run k is the block engine's replication k
+    seed, rng : int, or what else Mesa takes as `rng`
+        which random numbers; give one of the two. None: drawn anew each time
+    run : int
+        replication k is the block engine's replication k of the same seed
     worlds : Worlds, optional
         arrays compiled before, to save time
     agent_class : type
         StateAgent or a subclass
+    values : any
+        other values in the scenario by key path, as `with_values` takes them
 
     Attributes
     ----------
     day : float
         days since the scenario's start
+    key : int
+        the seed; its column in `datacollector` is `seed`
     agreements : DataFrame
         the agreements under way or made
+    fear : (n, n)
+        how much each state fears each other, as a share of its balance of threat
     why_ended : str or None
         why the replication is over
 
@@ -204,6 +267,8 @@ class BalanceModel(mesa.Model):
     ------
     WrongRequest
         for an unknown arm, a seed out of bounds, or a class of no agents
+    ScenarioError
+        for a key or value that the scenario does not take
     InvalidNumber
         in a step, where an agent comes to a number that is none
 
@@ -220,16 +285,28 @@ class BalanceModel(mesa.Model):
         self,
         scenario: ScenarioSource,
         arm: str | None = None,
-        seed: int = 1,
+        seed: Seed = SEED,
         *,
+        rng: Seed = SEED,
         run: int = 0,
         worlds: Worlds | None = None,
         agent_class: type[StateAgent] = StateAgent,
+        **values: Any,
     ) -> None:
-        seed = whole_number("seed", seed, 0, 2**64 - 1)
+        if isinstance(scenario, tuple):
+            raise WrongRequest(
+                "scenario is a field of a Scenario: `mesa.batch_run` goes through it "
+                "as through a list. Give it the scenario's name or path, or [scenario]"
+            )
+        if values and worlds is not None:
+            keys = ", ".join(f"`{key}`" for key in values)
+            raise WrongRequest(
+                f"{keys}: `worlds` were compiled without. Give one of the two"
+            )
+        seed = chosen_seed(seed, rng)
         checked_agent_class(agent_class, repr(agent_class))
         super().__init__(rng=seed % 2**32)
-        scenario = scenario_from(scenario)
+        scenario = with_values(scenario, values) if values else scenario_from(scenario)
         self.worlds = worlds if worlds is not None else compile_worlds(scenario)
         self.arm = checked_name(
             "arm", scenario.reference_arm if arm is None else arm, self.worlds.arms
@@ -253,17 +330,19 @@ class BalanceModel(mesa.Model):
         self.at = 0
         self.why_ended: str | None = None
         self.share_of_effort = 0.0
+        abstain = responses.STANCES.index("abstain")
+        self.stances: Ints = np.full(self.world.n, abstain)
         self._rows: Ints = np.empty(0, dtype=np.int64)
+        states = enumerate(self.world.codes)
+        classes = self.worlds.classes
+        self.participants: Ints = np.array(
+            [place for place, code in states if code in classes.participants], np.int64
+        )
         self._look()
         agent_class.create_agents(self, self.world.n, list(self.world.codes))
-        self.datacollector = mesa.DataCollector(
-            model_reporters={"day": "day", "agreements_signed": "agreements_signed"},
-            agent_reporters={
-                "code": "code",
-                "insecurity": "insecurity",
-                "effort": "effort",
-            },
-        )
+        self._let_agents_look()
+        self.datacollector = mesa.DataCollector(MODEL_REPORTERS, AGENT_REPORTERS)
+        self._collect()
 
     def __repr__(self) -> str:
         name, last = self.worlds.scenario.name, self.world.grid[-1]
@@ -281,6 +360,64 @@ class BalanceModel(mesa.Model):
         """Agreements signed during the replication so far."""
         signed = self.state.agreements.signed
         return int(((signed >= 0) & (signed < self.state.day)).sum())
+
+    @property
+    def agreements_counter(self) -> int:
+        """New counter-balancing security agreements since the event."""
+        return self._new_agreements("counter")
+
+    @property
+    def agreements_with_participant(self) -> int:
+        """New security agreements since the event with a participant."""
+        return self._new_agreements("with_participant")
+
+    @property
+    def agreements_other(self) -> int:
+        """New security agreements since the event between other states."""
+        return self._new_agreements("other")
+
+    @property
+    def polarisation(self) -> float:
+        """Spread of mutual relations over dyads, weighed by capability, 0 to 1."""
+        relation = responses.relations(self.view.own[0], self.view.against[0])
+        rows, columns = np.triu_indices(self.world.n, 1)
+        mutual = responses.mutual(relation[rows, columns], relation[columns, rows])
+        return float(responses.polarisation(mutual, self.world.capability))
+
+    def _stances(self) -> Ints:
+        """(n,) stance of each state towards the participants so far, as an index into
+        `responses.STANCES`."""
+        counter = self._new_signers("counter")
+        others_acted = counter.sum() - counter > 0
+        effort = np.array([agent.effort for agent in self.agents])
+        tie = self.state.depth[0][:, self.participants].max(axis=-1, initial=0.0)
+        joined = self._new_signers("with_participant")
+        threatened = self.worlds.baseline.threatened
+        acts = responses.Acts(counter, joined, effort, tie, threatened, others_acted)
+        return responses.stances(acts)
+
+    def _new_dyads(self, direction: str) -> Ints:
+        """Dyads of new security agreements of a direction, signed from the day after
+        the event until now: one for each agreement."""
+        rows, world = self.state.agreements, self.world
+        is_new = np.isin(rows.origin, [ORIGINS.index(origin) for origin in NEW])
+        is_new &= (rows.signed >= world.focal_day + 1.0) & (rows.signed < self.day)
+        is_new &= world.ladder.security[rows.kind]
+        dyads = rows.dyad[is_new]
+        of_direction = self.worlds.baseline.direction[dyads]
+        return np.asarray(dyads[of_direction == DIRECTIONS.index(direction)])
+
+    def _new_agreements(self, direction: str) -> int:
+        """How many new security agreements of a direction are signed."""
+        return len(self._new_dyads(direction))
+
+    def _new_signers(self, direction: str) -> Bools:
+        """(n,) who signed one."""
+        dyads = self._new_dyads(direction)
+        signed = np.zeros(self.world.n, dtype=bool)
+        signed[self.world.first[dyads]] = True
+        signed[self.world.second[dyads]] = True
+        return signed
 
     @property
     def agreements(self) -> pd.DataFrame:
@@ -319,8 +456,7 @@ class BalanceModel(mesa.Model):
             world, opportunities, self.thin, state, first_row, stop_row
         )
         self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
-        for turn in ("perceive", "assess", "decide"):
-            self.agents.do(turn)
+        self.agents.do("decide")
         agreed, sides = self._answers()
         kept = engine.probability_kept(opportunities, self.thin, state, self._rows)
         opens = engine.filtered(world, opportunities, self._rows, kept, sides)
@@ -343,7 +479,8 @@ class BalanceModel(mesa.Model):
             self.running = False
         else:
             self._look()
-        self.datacollector.collect(self)
+            self._let_agents_look()
+        self._collect()
 
     def run_until_end(self) -> BalanceModel:
         """All steps to the scenario's end. Returns the model."""
@@ -411,8 +548,72 @@ class BalanceModel(mesa.Model):
         for agent in self.agents:
             agent.effort = float(self.state.effort[0, agent.index])
         self.view: View = engine.perceive(self.world, self.state, self.at)
+        self.fear: Floats = feared(self.view)[0]
         engine.watch_margins(self.world, self.worlds.baseline, self.state)
         look(self.world, self.state, self.view)
+
+    def _collect(self) -> None:
+        """Add a row to the data collector."""
+        self.stances = self._stances()
+        self.datacollector.collect(self)
+
+    def _let_agents_look(self) -> None:
+        """All perceive the step's view and assess it."""
+        self.agents.do("perceive")
+        self.agents.do("assess")
+
+
+MODEL_REPORTERS = {
+    "seed": "key",
+    "day": "day",
+    "agreements_signed": "agreements_signed",
+    "agreements_counter": "agreements_counter",
+    "agreements_with_participant": "agreements_with_participant",
+    "agreements_other": "agreements_other",
+    "polarisation": "polarisation",
+}
+"""What `mesa.DataCollector` keeps of the model, by column."""
+AGENT_REPORTERS = {
+    "code": "code",
+    "insecurity": "insecurity",
+    "effort": "effort",
+    "alignment_with_participants": "alignment_with_participants",
+    "stance": "stance",
+    "most_feared": "most_feared",
+}
+"""What it keeps of each state."""
+
+
+def chosen_seed(seed: Seed, rng: Seed) -> int:
+    """The seed of a model that is given `seed` or, by Mesa's name, `rng`.
+
+    A whole number is the seed itself; of anything else that NumPy takes one is drawn.
+    None draws a new one each time, as everywhere in Mesa.
+
+    Raises
+    ------
+    WrongRequest : for both, a number out of bounds, or what NumPy does not take
+
+    Examples
+    --------
+    >>> chosen_seed(1, 5), chosen_seed(7, 1)
+    (5, 7)
+    """
+    is_rng = not (isinstance(rng, int) and rng == SEED)
+    if is_rng and not (isinstance(seed, int) and seed == SEED):
+        raise WrongRequest("seed and rng: give one of the two")
+    given: Any = rng if is_rng else seed
+    name = "rng" if is_rng else "seed"
+    if isinstance(given, Real):
+        return whole_number(name, given, 0, LAST_SEED)
+    try:
+        generator = np.random.default_rng(given)
+    except (TypeError, ValueError):
+        raise WrongRequest(
+            f"{name} must be a whole number from 0 to {LAST_SEED}, a sequence of them, "
+            f"or a generator of NumPy's, got {shown(given)!r}"
+        ) from None
+    return int(generator.integers(LAST_SEED, dtype=np.uint64, endpoint=True))
 
 
 def decides_otherwise(agent_class: type[StateAgent]) -> bool:

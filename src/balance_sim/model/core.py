@@ -47,6 +47,8 @@ DIRECTIONS = ("counter", "with_participant", "other")
 # the start; `assumed` talks are those that nobody had recorded yet; `new` talks opened
 # during the run; `accession`: a state joined a pact.
 ORIGINS = ("new", "assumed", "talks", "signed", "scheduled", "in_force", "accession")
+NEW = ("new", "assumed", "talks")
+"""Origins of new agreements: neither signed nor scheduled at the start."""
 
 
 @dataclass(frozen=True)

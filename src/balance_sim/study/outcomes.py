@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS, Bools, Floats, Ints
+from balance_sim.model.core import DIRECTIONS, NEW, ORIGINS, Bools, Floats, Ints
 from balance_sim.model.responses import STANCES
 from balance_sim.model.state import Accessions, AgreementRows, Enacted
 from balance_sim.scenario.schema import Scenario
@@ -34,7 +34,6 @@ these were cut into blocks."""
 FILTERED = "filtered_"
 """Begins the name of the column with the filtered estimate of a number of agreements or
 exercises."""
-NEW = ("new", "assumed", "talks")
 NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
 FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
 

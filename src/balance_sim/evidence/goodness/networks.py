@@ -24,11 +24,10 @@ from balance_sim.evidence.goodness.statistics import (
     lies_among,
     mid_ranks,
 )
-from balance_sim.model.core import Bools, Floats
+from balance_sim.model.core import NEW, Bools, Floats
 from balance_sim.model.world import distances
 from balance_sim.scenario.errors import plain_data
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.outcomes import NEW
 
 DEGREES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 20])
 LONGEST, SHARED = 6, 5
