@@ -6,9 +6,10 @@ event with other sets of states of like number and size in its principals' place
 host is the most capable and whose targets are coded by one rule; and *dates*, the same
 event on days of the scenario without one, of which an effect within 5 % of the event's
 counts as large. The event's number among other participants is the headline's by this
-estimator, where its arm changes nothing but the event. A placebo's own participants decide who is threatened and which dyads
-are counter-balancing. The effect of each is a number that the model gives: no chance is
-in it, so that a rank among them is no p value, and it says nothing of size.
+estimator, where its arm changes nothing but the event. A placebo's own participants
+decide who is threatened and which dyads are counter-balancing. The effect of each is a
+number that the model gives: no chance is in it, so that a rank among them is no p
+value, and it says nothing of size.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from balance_sim.model.baseline import (
-    ON_THEIR_SIDE,
     NOBODY,
+    ON_THEIR_SIDE,
     OTHER_SIDE,
     Worlds,
     aligned_with,

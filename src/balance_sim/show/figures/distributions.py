@@ -72,10 +72,8 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
     levels = result.levels[result.levels["outcome"] == outcome]
     table = table.merge(levels[["arm", *QUANTILES]], on="arm")
     order = table["role"].map({"reference": 0, "headline": 1, "other": 2})
-    table = table.assign(held="" if result.draws else HELD).iloc[
-        order.argsort(kind="stable")
-    ]
-    return table
+    table = table.assign(held="" if result.draws else HELD)
+    return table.iloc[order.argsort(kind="stable")]
 
 
 def _unit(name: str) -> str:
@@ -114,7 +112,6 @@ def draw_spread(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     ax = axes[0]
     heights = style.row_axis(ax, [style.folded(title, 40) for title in table["title"]])
     places = say.decimals(table["mcse"].max(), *table["lo"], *table["hi"])
-    low, high = table[["q05", "level"]].min().min(), table[["q95", "level"]].max().max()
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         is_headline = row["role"] == "headline"
         colour = style.BLUE if is_headline else style.BASE
@@ -126,8 +123,11 @@ def draw_spread(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         if np.isfinite(row["effect"]):
             words = style.effect_label(row, places)
         style.beside(ax, y, words, color=style.readable(colour))
-    room = 0.04 * (high - low) or 0.5
-    ax.set_xlim(low - room, high + room)
+    values = table[["q05", "level", "q95"]].to_numpy(float)
+    values = values[np.isfinite(values)]
+    if len(values):
+        room = 0.04 * float(np.ptp(values)) or 0.5
+        ax.set_xlim(values.min() - room, values.max() + room)
     ax.set_xlabel(_unit(say.first(table, "outcome")))
     under = (
         f"Bars: the middle 50 % and 90 % of {style.runs_of(table)}; dots: means. At "

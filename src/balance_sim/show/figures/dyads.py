@@ -74,22 +74,25 @@ def states_table(result: AnalysedResult) -> pd.DataFrame:
     Returns
     -------
     A row a state: code, name, effect on its expected new counter-balancing agreements
-    within the longest window, the sum of its dyads in `dyads_table`; mcse, lo, hi and
-    clear as there, where they are at most as wide as those of its dyads together;
+    within the longest window, the sum of its dyads in `dyads_table`; mcse, lo and hi
+    as wide as those of its dyads together, the widest that they can be; clear as there;
     participant (in the focal event)
     """
     dyads = dyads_table(result)
     if dyads.empty:
         return pd.DataFrame(columns=["clear"])
     dyads["half"] = dyads["hi"] - dyads["effect"]
-    columns = ["effect", "mcse", "half"]
-    sides = [dyads.groupby(side)[columns].sum(min_count=1) for side in "ab"]
-    totals = sides[0].add(sides[1], fill_value=0.0)
-    totals["lo"] = totals["effect"] - totals["half"]
-    totals["hi"] = totals["effect"] + totals["half"]
-    names = say.state_names(result.scenario)
-    table = totals[["effect", "lo", "hi", "mcse"]].reindex(list(names))
-    table = table.rename_axis("code").reset_index()
+    names, columns = say.state_names(result.scenario), ["effect", "mcse", "half"]
+    sums = [
+        dyads.loc[(dyads["a"] == code) | (dyads["b"] == code), columns].sum(
+            skipna=False
+        )
+        for code in names
+    ]
+    table = pd.DataFrame(sums).assign(code=[*names])
+    table["lo"] = table["effect"] - table["half"]
+    table["hi"] = table["effect"] + table["half"]
+    table = table[["code", "effect", "lo", "hi", "mcse"]].reset_index(drop=True)
     table.insert(1, "name", list(names.values()))
     participants = classes_of(result.scenario).participants
     table["participant"] = table["code"].isin(participants)

@@ -179,7 +179,8 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     if arm is None or not result.finished:
         return pd.DataFrame()
     table = result.placebos.table()[["family", "label", "effect", "is_event"]]
-    event = say.treatment(result, arm)
+    is_alone = result.placebos.is_alone
+    event = say.treatment(result, arm) if is_alone else "The event alone"
     table["label"] = table["label"].mask(table["is_event"], event)
     tests = [
         [getattr(family, name) for name in OF_FAMILY]
@@ -188,7 +189,7 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     ]
     of_family = pd.DataFrame(tests, columns=["family", *OF_FAMILY[1:]])
     table = table.merge(of_family, on="family")
-    return table.assign(longest=result.window, is_alone=result.placebos.is_alone)
+    return table.assign(longest=result.window, is_alone=is_alone)
 
 
 def placebos_title(table: pd.DataFrame) -> str:

@@ -152,6 +152,8 @@ def draw_map(
         f"{total_words(table)} An agreement counts for both of its states. "
         f"{estimator_words(table)}"
     )
+    if table["lo"].notna().any():
+        small += " A state's CI is as wide as those of its dyads together."
     return style.Words(title, under, f"{small} {layout.caption}")
 
 
