@@ -28,6 +28,8 @@ from balance_sim.study.expected import Estimator
 
 CONTROL, ARM, BEFORE, YEARS = "no_invasion", "invasion", 2021, (2022, 2023, 2024)
 AMERICAN = ("CAN", "USA")
+BESIDE = ("FIN", "SWE", "MDA")
+"""States of Europe outside of NATO that are neither at war nor the invader's ally."""
 INVASION = date(2022, 2, 24)
 WINDOWS = [(date(year, 7, 1) - INVASION).days for year in YEARS]
 
@@ -69,9 +71,11 @@ def main() -> None:
         Path("scenarios/ukraine_2022.yaml"), set=["end=2024-12-31", windows]
     )
     members = sorted(set(scenario.groups["NATO"]) - set(AMERICAN))
+    beside = sorted({*members, *BESIDE})
     places = [sorted(scenario.codes).index(code) for code in members]
     draws = joint_draws(scenario, "posterior").first(args.draws)
-    rises = np.array(over_draws(efforts, scenario, draws, 25, 1))[..., places]
+    of_all = np.array(over_draws(efforts, scenario, draws, 25, 1))
+    rises = of_all[..., places]
     table = spent(args.data, members)
     shares = (table.loc[BEFORE] / table.loc[BEFORE].sum()).to_numpy()
     print(f"{', '.join(members)}; {len(draws)} draws, median and central 90 %")
@@ -93,6 +97,13 @@ def main() -> None:
         print(
             f"  {code}: came {100 * came:5.1f} %, said {interval(rises[:, 1, -1, place])}"
         )
+    for codes in (members, beside):
+        places = [sorted(scenario.codes).index(code) for code in codes]
+        table = spent(args.data, codes)
+        came = table.loc[YEARS[-1]] / table.loc[BEFORE] - 1
+        said = pd.Series(np.median(of_all[:, 1, -1][:, places], axis=0), index=codes)
+        order = came.corr(said, method="spearman")
+        print(f"order of the rises of {len(codes)} states: Spearman {order:.2f}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ STUDIES: dict[str, dict[str, str]] = {
 }
 """By kind of study: what `plot` is given, and the command that makes it. Each figure is of the first that it fits."""
 REGISTRY = {
-    kind: names for kind, names in figures.catalogues().items() if kind in STUDIES
+    kind: {name: spec for name, spec in specs.items() if spec.is_default}
+    for kind, specs in figures.catalogues().items()
+    if kind in STUDIES
 }
 HEAD = """<!doctype html><meta charset=utf-8><title>Figures</title><meta name=viewport content=width=device-width>
 <style>body { font: 14px sans-serif; margin: 8px } figure { margin: 0 0 16px } img { width: 960px; max-width: 100% }

@@ -8,6 +8,7 @@ import pytest
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.effects.world_at_start import world_at_start
 from balance_sim.evidence.scores import exact_share
+from balance_sim.model.baseline import worth_naming
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.at_start import PACT, allies_table, draw_allies, events_table, fears_table
 from balance_sim.show.figures.counts import (
@@ -91,8 +92,8 @@ def test_effects_on_states_are_sums_over_their_dyads() -> None:
     """Run 0 gains KOR-FRA, run 2 FRA-IND; nobody loses one."""
     table = states_table(four_runs()).set_index("code")
     assert table["effect"].to_dict() == {"CHN": 0, "FRA": 0.5, "IND": 0.25, "JPN": 0, "KOR": 0.25, "RUS": 0}
-    # Differences of FRA: 1, 0, 1, 0
-    assert table.loc["FRA", "mcse"] == pytest.approx(math.sqrt(1 / 3) / 2)
+    # Differences of FRA: 1, 0, 1, 0; its error is at most that of its two dyads together
+    assert math.sqrt(1 / 3) / 2 < table.loc["FRA", "mcse"] == pytest.approx(2 * math.sqrt(1 / 4) / 2)
     assert table.loc["FRA", ["lo", "hi"]].isna().all()  # of four runs
     assert not table["clear"].any()
     assert table.loc[table["participant"]].index.tolist() == ["CHN", "RUS"]
@@ -114,8 +115,24 @@ def test_expected_effects_on_states_are_sums_over_their_dyads(of_five: AnalysedR
     for code, effect in states.items():
         mine = dyads[(dyads["a"] == code) | (dyads["b"] == code)]
         assert effect == pytest.approx(mine["effect"].sum(), abs=1e-12)
-    counted = exact.dyads.loc[exact.dyads["direction"] == "counter", "effect"].sum()
-    assert counted == pytest.approx(exact.effect, abs=1e-12)
+    assert states.sum() == pytest.approx(2 * dyads["effect"].sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["of_five", "four"])
+def test_the_dyads_of_the_map_sum_to_the_headline(of_five: AnalysedResult, name: str) -> None:
+    """The map, the dyads and the headline count the same agreements: by the expected estimator, and filtered."""
+    result = of_five if name == "of_five" else four_runs()
+    mapped = map_table(result)
+    assert not mapped.loc[~mapped["counts"], ["mean", "mean_control", "effect"]].to_numpy().any()
+    participants = set(states_table(result).query("participant")["code"])
+    counted = mapped[mapped["counts"]]
+    assert not participants & {*counted["a"], *counted["b"]}
+    if result.expected is not None:
+        wanted = result.expected.effect
+    else:
+        effects = result.effects.set_index(["outcome", "arm"])["mean"]
+        wanted = effects[result.headline_outcome, result.headline_arm]
+    assert mapped["effect"].sum() == pytest.approx(wanted, abs=1e-9)
 
 
 def test_the_effect_over_time_ends_at_the_effect(of_five: AnalysedResult) -> None:
@@ -134,37 +151,58 @@ def test_the_effect_over_time_ends_at_the_effect(of_five: AnalysedResult) -> Non
 
 @pytest.mark.parametrize(
     ("runs", "gaining", "losing", "colours"),
-    [(100, 30, 0, (30, 0)), (100, 0, 40, (0, 40)), (100, 30, 30, None), (250, 1, 0, (4, 0))],
+    [(100, 30, 0, (30, 0)), (100, 0, 40, (0, 40)), (100, 30, 30, (30, 30)), (250, 1, 0, (4, 0))],
 )
 def test_squares_are_worlds_with_one_agreement_more_or_fewer(
-    runs: int, gaining: int, losing: int, colours: tuple[int, int] | None
+    runs: int, gaining: int, losing: int, colours: tuple[int, int]
 ) -> None:
     """Of so many runs some gain an agreement, and some lose one; below one in a hundred they are of a thousand."""
-    from balance_sim.show.figures.style import BLUE, ORANGE
+    from balance_sim.show.figures.counts import STEPS
+    from balance_sim.show.figures.style import ORANGE
     from matplotlib.colors import to_hex
 
     some = [(3, "JPN", "KOR")]
     with_it = [some if run < gaining else [] for run in range(runs)]
     without = [some if run >= runs - losing else [] for run in range(runs)]
-    table = worlds_table(study({"without": without, "with": with_it}))
-    if colours is None:
-        assert table.empty  # on balance none
-        return
+    made = study({"without": without, "with": with_it})
+    table = worlds_table(made)
     squares, _ = draw_worlds.draw(None, table).axes
     shades = [to_hex(square.get_facecolor()) for square in squares.patches]
-    assert (
-        len(shades) == (100 if runs == 100 else 1000)
-        and (shades.count(BLUE.lower()), shades.count(ORANGE.lower())) == colours
-    )
+    assert len(shades) == table["squares"].sum() == (100 if runs == 100 else 1000)
+    assert (shades.count(STEPS["one"][0]), shades.count(ORANGE.lower())) == colours
+    pairs = table.set_index("step")["pairs"].to_dict()
+    assert pairs == {"two": 0, "one": gaining, "none": runs - gaining - losing, "fewer": losing}
+
+
+def test_worlds_are_counted_from_pairs(of_five: AnalysedResult) -> None:
+    """Of each pair the difference of the two drawn numbers, whatever the mean effect is; a world with two more counts
+    once."""
+    two = [(3, "JPN", "KOR"), (4, "JPN", "KOR")]
+    table = worlds_table(study({"without": [[]] * 40, "with": [two] * 10 + [[]] * 30})).set_index("step")
+    assert table["pairs"].to_dict() == {"two": 10, "one": 0, "none": 30, "fewer": 0}
+    frame = of_five.by_run.frame(of_five.headline_outcome).set_index(["run", "arm"])[of_five.headline_outcome]
+    more = frame.xs(of_five.headline_arm, level="arm") - frame.xs(of_five.reference, level="arm")
+    drawn = worlds_table(of_five)
+    if drawn.empty:
+        assert (more == 0).all()
+        return
+    pairs = drawn.set_index("step")["pairs"]
+    assert pairs["two"] + pairs["one"] == (more > 0).sum() and pairs["two"] == (more > 1).sum()
+    assert pairs["fewer"] == (more < 0).sum() and pairs.sum() == len(more) == of_five.finished
+    assert drawn["squares"].sum() == drawn["of"].iloc[0]
 
 
 def test_each_state_stands_with_the_one_it_fears_most(of_five: AnalysedResult) -> None:
+    """Each with the largest share, and with nobody where that is too small to name: as `check` says it too."""
     table = fears_table(of_five)
     world = world_at_start(of_five.scenario)
-    codes = list(world.codes)
+    codes, least = list(world.codes), worth_naming(of_five.scenario.parameters.tau)
+    assert table["code"].tolist() == codes and table["feared"].tolist() == [*world.fears_most]
     for row in table.to_dict("records"):
         shares = world.fear[codes.index(row["code"])]
-        assert shares[codes.index(row["feared"])] == shares.max() == row["share"] > 0
+        assert row["share"] == shares.max() and (row["feared"] != "") == (shares.max() > least)
+        if row["feared"]:
+            assert shares[codes.index(row["feared"])] == shares.max()
         assert row["count"] == (table["feared"] == row["feared"]).sum()
     assert (world.depth < PACT).all() and allies_table(of_five).empty
 

@@ -91,7 +91,7 @@ def test_why_a_target_is_not_threatened(tmp_path: Path, edits: list[tuple[str, s
     ("name", "earned", "who"),
     [
         ("sinosov_1950", {"W320", "W321", "W322"}, "France (Soviet Union), United Kingdom (Soviet Union)"),
-        ("taiwan", {"W320"}, "Nepal (India)"),
+        ("taiwan", {"W320", "W321"}, "Nepal (India)"),
     ],
 )
 def test_what_shipped_scenarios_earn(name: str, earned: set[str], who: str) -> None:

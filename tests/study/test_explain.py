@@ -15,8 +15,9 @@ from balance_sim.effects.explain import explain
 from balance_sim.effects.explain.attribution import Attribution, attribute
 from balance_sim.effects.explain.coalitions import GROUPS, Coalitions, StepOfArm, mixed
 from balance_sim.effects.explain.pairs import CONSENT, U, explain_dyads
-from balance_sim.effects.explain.timeline import Timeline, tell
+from balance_sim.effects.explain.timeline import Timeline, tell, traced
 from balance_sim.effects.run import run
+from balance_sim.effects.world_at_start import world_at_start
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities, Thinning, World
 from balance_sim.model.engine import begin, perceive, simulate
@@ -359,3 +360,27 @@ def test_explain_prints_json(result: Result) -> None:
 def test_agents_of_ones_own_cannot_be_explained(result: Result) -> None:
     with pytest.raises(WrongRequest, match=r"result\.agreements"):
         explain(replace(result, model="cautious:Aloof"))
+
+
+@pytest.fixture(scope="module")
+def of_ukraine() -> Result:
+    return run(with_values(load_scenario("ukraine_2022"), {"step_days": 28}), runs=2, seed=1)
+
+
+def test_explain_and_check_name_the_same_whom_a_state_fears(of_ukraine: Result) -> None:
+    """One threshold: at the start of the control arm a dyad's sides fear whom `check` says, or nobody much."""
+    check = world_at_start(of_ukraine.scenario)
+    most = dict(zip(check.codes, check.fears_most, strict=True))
+    assert most["UKR"] == "RUS" and most["MDA"] == most["ROU"] == ""
+    (dyad,) = explain_dyads(of_ukraine, [("MDA", "UKR")], runs=2)
+    rows = dyad.adversaries
+    rows = rows[(rows["arm"] == of_ukraine.reference) & (rows["moment"] == "start") & rows["is_most"]]
+    named = dict(zip(rows["side"], rows["adversary"], strict=True))
+    assert {side: named.get(side, "") for side in ("MDA", "UKR")} == {side: most[side] for side in ("MDA", "UKR")}
+
+
+def test_the_diary_names_nobody_below_the_same_threshold(of_ukraine: Result) -> None:
+    worlds = compile_worlds(of_ukraine.scenario, of_ukraine.arms[:1])
+    opportunities = draw_opportunities(worlds.reference, 1, np.array([0], dtype=np.uint64))
+    first = traced(worlds, of_ukraine.reference, 1, np.array([0], dtype=np.uint64), opportunities).feared[0]
+    assert first.tolist() == [*world_at_start(of_ukraine.scenario).fears_most]

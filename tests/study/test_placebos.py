@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.effects.expected_effect import expected_effect
 from balance_sim.effects.participants import ALIKE, FEWEST, Participants, PlaceboComparison, PlaceboFamily, StateSet
 from balance_sim.effects.placebos import of_dates, placebos
 from balance_sim.model.baseline import compile_worlds
@@ -60,7 +61,7 @@ def test_rank_by_hand(event: float, others: list[float], rank: int) -> None:
 
 
 def of_days(event: float, others: list[float]) -> PlaceboFamily:
-    return PlaceboFamily(event, np.array(others), ALIKE, name="dates", window=1, coded=event, labels=())
+    return PlaceboFamily(event, np.array(others), ALIKE, name="dates", window=1, by_rule=event, labels=())
 
 
 def test_on_dates_a_like_effect_counts_as_large() -> None:
@@ -98,6 +99,32 @@ def test_a_rank_says_nothing_of_size(scenario: Scenario) -> None:
     assert abs(weak.rank - strong.rank) <= 6 and weak.verdict == strong.verdict
     words = placebo_words(found[0].tests())
     assert "p =" not in words and "nothing of how large" in words
+
+
+@pytest.mark.parametrize("name", ["tripartite_1940", "sinosov_1950", "beijing_2025"])
+def test_the_headlines_number_is_ranked(name: str) -> None:
+    """Among other participants the event has the effect that `effect` gives, and not that of other targets."""
+    case = load_scenario(name)
+    whole = expected_effect(case)
+    found = placebos(case, whole.arm, most=4, dates=0)
+    family = found.families[0]
+    assert found.is_alone and family.window == whole.window
+    assert family.event == pytest.approx(whole.effect, rel=1e-9)
+    document = family.as_dict()
+    assert document["effect"] == family.event and document["effect_by_rule"] == family.by_rule
+    assert document["rank"] == 1 + (np.abs(family.placebos) >= abs(family.event) - 1e-9).sum()
+    assert document["rank_by_rule"] == 1 + (np.abs(family.placebos) >= abs(family.by_rule) - 1e-9).sum()
+
+
+def test_of_an_arm_that_changes_more_the_event_alone_is_ranked() -> None:
+    """The war that the arm also begins is no part of what is compared with other attackers."""
+    case = load_scenario("ukraine_2022")
+    of_war, of_attack = (placebos(case, arm, most=2, dates=0) for arm in ("invasion", "attack_without_war"))
+    assert not of_war.is_alone and of_attack.is_alone
+    attack = expected_effect(case, "attack_without_war").effect
+    for found in (of_war, of_attack):
+        assert found.families[0].event == pytest.approx(attack, rel=1e-6)
+    assert attack < expected_effect(case, "invasion").effect
 
 
 def test_targets_are_those_of_the_worst_quarrels(participants: Participants) -> None:
@@ -156,18 +183,6 @@ def test_another_date_is_no_other_event(scenario: Scenario, participants: Partic
     assert family.rank == 13 and family.verdict == "does not fade"
 
 
-def test_the_events_own_effect_is_that_of_the_expected_estimator(
-    scenario: Scenario, participants: Participants
-) -> None:
-    """Fewer spans of time than `effect` looks at: a few per cent."""
-    from balance_sim.effects.expected_effect import expected_effect
-
-    control, having = expected_effect(scenario, ARM).outcomes
-    outcome = f"accords_counter_{participants.windows.longest}"
-    coded = participants.family(1).coded
-    assert coded == pytest.approx(having[outcome] - control[outcome], rel=0.03)
-
-
 def sized(effects: dict[StateSet, float], draws: int, seed: int, *, biased: bool = False) -> float:
     """Share of draws in which the event, any set at random, is called specific."""
     rng, sets, values = np.random.default_rng(seed), np.array(list(effects)), np.array(list(effects.values()))
@@ -179,7 +194,7 @@ def sized(effects: dict[StateSet, float], draws: int, seed: int, *, biased: bool
         pool = np.flatnonzero(shared[real] <= sets.shape[1] // 2)
         found = values[pool[rng.choice(len(pool), 199, replace=False)]]
         placebo = found / 2 if biased else found
-        family = PlaceboFamily(values[real], placebo, name="participants", window=1, coded=0.0, labels=())
+        family = PlaceboFamily(values[real], placebo, name="participants", window=1, by_rule=0.0, labels=())
         told += family.verdict == "specific"
     return told / draws
 

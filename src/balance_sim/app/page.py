@@ -23,12 +23,12 @@ from balance_sim.app.what_if import (
     yaml_of,
 )
 from balance_sim.effects.headline import headline_of, stored_uncertainty
+from balance_sim.model.baseline import worth_naming
 from balance_sim.scenario.diagnostics import ScenarioError, shown
 from balance_sim.show import headline, wording
 from balance_sim.show.atlas import arc_path, layout_of, shapes
 
 MOST_FEARED, MOST_DYADS = 5, 5
-SMALLEST_FEAR = 0.005
 CHANGES = TypeAdapter(dict[str, EventChange])
 
 
@@ -106,14 +106,14 @@ def _shown(answer: Answer) -> dict[str, Any]:
         for row in largest
         if abs(row["change"]) > 10**-wording.MOST_DECIMALS
     ]
-    feared = {}
+    feared, least = {}, worth_naming(setting.scenario.parameters.tau)
     for place, code in enumerate(answer.codes):
         shares = answer.fear[place]
         order = np.argsort(-shares, kind="stable")[:MOST_FEARED].tolist()
         feared[code] = [
-            [answer.codes[column], round(float(shares[column]), 3)]
+            [answer.codes[column], round(float(shares[column]), 4)]
             for column in order
-            if shares[column] >= SMALLEST_FEAR
+            if shares[column] > least
         ]
     return {
         "error": "",

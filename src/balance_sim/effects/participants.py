@@ -1,8 +1,10 @@
 """The event with other sets of states of like number and capability in its principals'
 place: what each would do, and where the event's own number ranks among theirs.
 
-Targets are coded by one rule for every set, the event's own principals included: as
-many states as the event names, those whose quarrel with a participant is the worst."""
+The event's own number is the headline's, by the expected estimator: with its targets as
+they are coded. Targets of the other sets are coded by one rule: as many states as the
+event names, those whose quarrel with a participant is the worst. With its targets by
+that rule the event has a number of its own, which is ranked too."""
 
 from __future__ import annotations
 
@@ -32,6 +34,7 @@ from balance_sim.study.spans import (
     courses,
     in_spans,
     spans,
+    steps_of,
     with_each_event,
 )
 from balance_sim.study.talks_at_start import Windows
@@ -51,9 +54,6 @@ SETS_AT_ONCE = 512
 """Sets drawn together; changes no result."""
 EVENTS_AT_ONCE = 8
 """Placebos worked out together; changes no result."""
-SPANS = 5
-"""At least, of the scenario's length; on the shipped scenarios the effect is then
-within 5 % of that by steps."""
 COUNTER = DIRECTIONS.index("counter")
 
 
@@ -125,16 +125,21 @@ class PlaceboFamily(PlaceboComparison):
     """The effect of the event, and of each placebo of one family, on agreements within
     `window` days.
 
-    coded: the event's effect with its targets as they are coded, where `event` has
-    them by the placebos' rule. uninformative: sets left out, since no dyad would count.
+    by_rule: the event's effect with its targets by the placebos' rule, where `event`
+    has them as they are coded. uninformative: sets left out, since no dyad would count.
     measures: what plug-ins measure of the same placebos, by name."""
 
     name: str
     window: int
-    coded: float
+    by_rule: float
     labels: tuple[str, ...]
     uninformative: int = 0
     measures: Mapping[str, PlaceboComparison] = field(default_factory=dict)
+
+    @property
+    def rank_by_rule(self) -> int:
+        """Place of the event's number with its targets by the placebos' rule."""
+        return PlaceboComparison(self.by_rule, self.placebos, self.alike).rank
 
     @property
     def verdict(self) -> Verdict:
@@ -152,11 +157,12 @@ class PlaceboFamily(PlaceboComparison):
         measures = {name: values.as_dict() for name, values in self.measures.items()}
         document = {
             "window": self.window,
-            "effect": self.coded,
-            "effect_by_rule": self.event,
+            "effect": self.event,
+            "effect_by_rule": self.by_rule,
             "placebos": len(self.placebos),
             "uninformative": self.uninformative,
             "rank": self.rank,
+            "rank_by_rule": self.rank_by_rule,
             "verdict": self.verdict,
             "largest": sizes.max() if len(sizes) else None,
             "effects": self.placebos,
@@ -174,6 +180,7 @@ class Participants:
 
     real : the principals, positions in the arrays
     control : the control arm's world, in spans
+    steps : middle and start of the step whose evidence each of the spans has
     course : what states want over time in the control arm
     idle : (K, P, M) probability that clocks are idle, in the control arm
     without : (P, M) expected new agreements in the control arm
@@ -182,9 +189,9 @@ class Participants:
 
     def __init__(self, worlds: Worlds, lacking: Scenario, event: Event) -> None:
         world = worlds.reference
-        edges = spans(worlds, SPANS)
+        edges = spans(worlds)
         self.worlds, self.scenario, self.event = worlds, lacking, event
-        self.control = in_spans(world, edges)
+        self.control, self.steps = in_spans(world, edges), steps_of(world, edges)
         self.signatures = ExpectedSignatures(worlds, world.grid[edges])
         self.start = at_start(self.control)
         self.course = course(self.control, worlds.baseline, start=self.start)
@@ -217,11 +224,11 @@ class Participants:
             events, [own_dyads, own_dyads, *dyads_of.values()]
         )
         return PlaceboFamily(
-            by_rule,
+            coded,
             np.array(effects),
             name="participants",
             window=self.windows.longest,
-            coded=coded,
+            by_rule=by_rule,
             labels=tuple(map(self.label, sets)),
             uninformative=uninformative,
             measures=self.compared(sets),
@@ -278,15 +285,15 @@ class Participants:
         gains, baseline = list[float](), self.worlds.baseline
         for batch in batched(zip(events, dyads, strict=True), EVENTS_AT_ONCE):
             some, asked = zip(*batch, strict=True)
-            worlds = with_each_event(self.control, self.scenario, some)
+            worlds = with_each_event(self.control, self.scenario, some, self.steps)
             gains += map(self.gain, courses(worlds, baseline, self.course, asked))
         return gains
 
     def gain(self, having: WillingnessOverTime) -> float:
         """Expected agreements of a course's dyads more than in the control arm."""
-        idle, dyads = self.idle[:, having.dyads], having.dyads
+        idle = self.signatures.idle(having)
         expected = self.signatures.signed(having, idle, self.windows)
-        return security_gain(expected, self.without[dyads])
+        return security_gain(expected, self.without[having.dyads])
 
     def event_of(self, principals: StateSet) -> Event:
         """The event with these principals and the targets that the rule gives them;

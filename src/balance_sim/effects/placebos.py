@@ -5,9 +5,11 @@ Two families of placebos, both by the *expected* estimator: *participants*, the 
 event with other sets of states of like number and size in its principals' place, whose
 host is the most capable and whose targets are coded by one rule; and *dates*, the same
 event on days of the scenario without one, of which an effect within 5 % of the event's
-counts as large. A placebo's own participants decide who is threatened and which dyads
-are counter-balancing. The effect of each is a number that the model gives: no chance is
-in it, so that a rank among them is no p value, and it says nothing of size.
+counts as large. The event's number among other participants is the headline's by this
+estimator, where its arm changes nothing but the event. A placebo's own participants
+decide who is threatened and which dyads are counter-balancing. The effect of each is a
+number that the model gives: no chance is in it, so that a rank among them is no p
+value, and it says nothing of size.
 """
 
 from __future__ import annotations
@@ -57,11 +59,14 @@ class PlaceboTest:
 
 @dataclass(frozen=True, repr=False)
 class Placebos(OneLine):
-    """Both families of one arm's event; `why` says why there are none."""
+    """Both families of one arm's event; `why` says why there are none. is_alone: the
+    arm differs from the control arm in the event alone, so that the event's effect is
+    the arm's."""
 
     arm: str | None
     families: tuple[PlaceboFamily, ...] = ()
     why: str = ""
+    is_alone: bool = True
 
     def table(self) -> pd.DataFrame:
         """Tidy: family, label, effect, is_event."""
@@ -91,7 +96,8 @@ class Placebos(OneLine):
         if self.why:
             return {"why": self.why}
         families = {family.name: family.as_dict() for family in self.families}
-        return {"arm": self.arm, "estimator": "expected"} | families
+        head = {"arm": self.arm, "estimator": "expected", "is_alone": self.is_alone}
+        return head | families
 
 
 def placebos(
@@ -138,7 +144,17 @@ def placebos(
     worlds = compile_worlds(scenario, (control, arm), bounded=False)
     lacking = by_audience(arm_scenario(worlds.scenario, control))
     participants = Participants(worlds, lacking, event).family(most)
-    return Placebos(arm, (participants, of_dates(worlds, lacking, event, dates)))
+    families = participants, of_dates(worlds, lacking, event, dates)
+    return Placebos(arm, families, is_alone=_is_alone(scenario, arm))
+
+
+def _is_alone(scenario: Scenario, arm: str) -> bool:
+    """Whether an arm is the control arm with the focal event."""
+    control = arm_scenario(scenario, scenario.reference_arm)
+    having = arm_scenario(scenario, arm)
+    others = tuple(one for one in having.events if one.id != scenario.focal)
+    without = {"events": others, "sha256": control.sha256}
+    return having.model_copy(update=without) == control
 
 
 def _focal_event(scenario: Scenario, arm: str) -> Event | None:
@@ -190,7 +206,7 @@ def of_dates(
         ALIKE,
         name="dates",
         window=window,
-        coded=effect,
+        by_rule=effect,
         labels=tuple(date.isoformat() for date in dates),
     )
 

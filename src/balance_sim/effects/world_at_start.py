@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from balance_sim.model.baseline import (
+    NOBODY,
     ON_THEIR_SIDE,
     OTHER_SIDE,
     Worlds,
@@ -18,6 +19,7 @@ from balance_sim.model.baseline import (
     compile_worlds,
     fear_of,
     feared,
+    most_feared,
     step_before,
 )
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Floats, Ints
@@ -63,6 +65,7 @@ class WorldAtStart(OneLine):
     ----------
     first, second : (P,) states of each dyad
     fear : (n, n) share of the row's balance of threat
+    fears_most : (n,) code of the state that each fears most; "" for nobody much
     depth : (n, n) of the deepest agreement in force
     insecurity : (n,)
     listed : (n,) list of the class table
@@ -77,6 +80,7 @@ class WorldAtStart(OneLine):
     first: Ints
     second: Ints
     fear: Floats
+    fears_most: tuple[str, ...]
     depth: Floats
     insecurity: Floats
     listed: tuple[str, ...]
@@ -99,18 +103,20 @@ class WorldAtStart(OneLine):
         counts = np.bincount(self.direction, minlength=len(DIRECTIONS)).tolist()
         states = []
         for i in np.argsort(self.codes).tolist():
-            most_feared_first = np.lexsort((self.codes, -self.fear[i]))
+            largest_first = np.lexsort((self.codes, -self.fear[i]))
             adversaries = [
                 {
                     "id": self.codes[j],
                     "share": self.fear[i, j],
                     "depth": self.depth[i, j],
                 }
-                for j in most_feared_first.tolist()
+                for j in largest_first.tolist()
                 if j != i
             ]
             state: dict[str, Any] = {"id": self.codes[i], "list": self.listed[i]}
-            state |= {"insecurity": self.insecurity[i], "adversaries": adversaries}
+            state |= {"insecurity": self.insecurity[i]}
+            state |= {"fears_most": self.fears_most[i] or None}
+            state |= {"adversaries": adversaries}
             states.append(state)
         codes = np.array(self.codes)
         columns = {
@@ -161,12 +167,15 @@ def world_at_start(scenario: ScenarioSource) -> WorldAtStart:
     signed = expected.signed[days] * (DAYS_PER_YEAR / end)
     is_security = world.ladder.security
     list_of = worlds.classes.list_of
+    fear = feared(view)[0]
+    most = most_feared(fear, world.rules.tau).tolist()
     return WorldAtStart(
         scenario=scenario,
         codes=world.codes,
         first=world.first,
         second=world.second,
-        fear=feared(view)[0],
+        fear=fear,
+        fears_most=tuple("" if j == NOBODY else world.codes[j] for j in most),
         depth=view.depth[0],
         insecurity=view.insecurity[0],
         listed=tuple(list_of[code] for code in world.codes),

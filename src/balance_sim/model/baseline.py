@@ -227,6 +227,26 @@ ON_THEIR_SIDE = 0.5
 """Alignment, or depth of a treaty, above which a state is aligned with another."""
 
 
+NOBODY = -1
+
+
+def worth_naming(tau: float) -> float:
+    """Share of a state's balance of threat above which it can be said to fear another:
+    where that one alone would make it wary. Below, it counts as neither threatened nor
+    wary, and who comes first follows from a vote or a distance rather than from a
+    quarrel."""
+    return OTHER_SIDE * tau
+
+
+def most_feared(share: Floats, tau: float) -> Ints:
+    """(..., n) whom each state fears most, a position; NOBODY where none is worth
+    naming: it fears nobody much.
+
+    share: (..., n, n) of the row's balance of threat, 0 on the diagonal"""
+    first = np.asarray(share.argmax(axis=-1))
+    return np.where(share.max(axis=-1) > worth_naming(tau), first, NOBODY)
+
+
 def fear_of(view: View, participants: tuple[int, ...]) -> Floats:
     """(R, n) threat by the participants together, as a share of each state's balance; 0
     for they themselves."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from balance_sim.effects.scale import LARGEST, OFF
 from balance_sim.effects.world_at_start import COUNTER, HARDLY
-from balance_sim.model.baseline import OTHER_SIDE
+from balance_sim.model.baseline import worth_naming
 from balance_sim.scenario.reading import Finding
 from balance_sim.show import wording as say
 from balance_sim.show.diary import listed, state_in_text
@@ -67,13 +67,12 @@ def _feared_allies(start: WorldAtStart) -> Iterator[Finding]:
     patrons = {state.id: state.patrons for state in scenario.states}
     cases = []
     for i, code in enumerate(start.codes):
-        share = np.delete(start.fear[i], i)
-        j = int(np.argmax(share))
-        j += j >= i
-        is_ally = start.depth[i, j] >= 0.99 * deepest
-        is_feared = start.fear[i, j] >= OTHER_SIDE * scenario.parameters.tau
-        if is_feared and (is_ally or start.codes[j] in patrons[code]):
-            cases.append((code, start.codes[j]))
+        most = start.fears_most[i]
+        if not most:
+            continue
+        is_ally = start.depth[i, start.codes.index(most)] >= 0.99 * deepest
+        if is_ally or most in patrons[code]:
+            cases.append((code, most))
     if cases:
         words = [f"{names[code]} ({names[ally]})" for code, ally in cases]
         why = f"fear their own ally or patron most: {', '.join(words)}"
@@ -81,17 +80,14 @@ def _feared_allies(start: WorldAtStart) -> Iterator[Finding]:
 
 
 def _fearless(start: WorldAtStart) -> Iterator[Finding]:
-    """States that fear nobody."""
-    bound = OTHER_SIDE * start.scenario.parameters.tau
-    codes = [
-        code
-        for code, share in zip(start.codes, start.insecurity, strict=True)
-        if share < bound
-    ]
+    """States that fear nobody much."""
+    bound = worth_naming(start.scenario.parameters.tau)
+    pairs = zip(start.codes, start.fears_most, strict=True)
+    codes = [code for code, most in pairs if not most]
     if codes:
         states = listed(say.state_names(start.scenario), codes)
-        why = f"nobody is feared by {states}: all others make less than "
-        why += f"{100 * bound:.2g} % of the balance of threat"
+        why = f"nobody is feared much by {states}: no other state makes more than "
+        why += f"{100 * bound:.2g} % of the balance of threat (a quarter of `tau`)"
         yield Finding("W321", f"states.{codes[0]}", why, FEARED)
 
 

@@ -117,7 +117,7 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
 
     Parameters
     ----------
-    feared : code of the state that `a` and that `b` fears most; "" for nobody
+    feared : code of the state that `a` and that `b` fears most; "" for nobody much
 
     Examples
     --------
@@ -126,12 +126,12 @@ def fear_words(names: Names, a: str, b: str, feared: tuple[str, str]) -> str:
     'both fear China more than anyone'
     """
     if feared == ("", ""):
-        return "neither fears anyone"
+        return "neither fears anyone much"
     if feared[0] == feared[1]:
         return f"both fear {state_in_text(names, feared[0])} more than anyone"
     clauses = []
     for side, adversary in zip((a, b), feared, strict=True):
-        whom = f"{state_in_text(names, adversary)} most" if adversary else "nobody"
+        whom = f"{state_in_text(names, adversary)} most" if adversary else "nobody much"
         clauses.append(f"{state_in_text(names, side)} fears {whom}")
     return ", ".join(clauses)
 

@@ -197,9 +197,9 @@ def _mind_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
 
 
 def _feared_words(dyad: DyadTerms, moment: str, names: Names) -> str:
-    """Return whom either fears most."""
+    """Return whom either fears most, if anybody much."""
     of_arm = dyad.adversaries[dyad.adversaries["arm"] == dyad.arm]
-    rows = of_arm[of_arm["moment"] == moment].drop_duplicates("side")
+    rows = of_arm[(of_arm["moment"] == moment) & of_arm["is_most"]]
     largest = dict(zip(rows["side"], rows["adversary"], strict=True))
     feared = (largest.get(dyad.a, ""), largest.get(dyad.b, ""))
     return f"{say.capital(fear_words(names, dyad.a, dyad.b, feared))}."
@@ -207,15 +207,16 @@ def _feared_words(dyad: DyadTerms, moment: str, names: Names) -> str:
 
 def _alarm_words(dyad: DyadTerms, moment: str, side: str, names: Names) -> str:
     """Return by how much what its most feared adversary could do to a side has risen
-    over the control arm; empty for less than one per cent."""
+    over the control arm; empty for less than one per cent, or if it fears nobody
+    much."""
     rows = dyad.adversaries
     rows = rows[(rows["moment"] == moment) & (rows["side"] == side)]
     threat = rows.set_index(["arm", "adversary"])["threat"]
-    threats = threat.get(dyad.arm, threat[:0])
-    if threats.empty or (dyad.reference, threats.index[0]) not in threat.index:
+    named = rows[(rows["arm"] == dyad.arm) & rows["is_most"]]["adversary"].tolist()
+    if not named or (dyad.reference, named[0]) not in threat.index:
         return ""
-    adversary = str(threats.index[0])
-    rise = float(threats.iloc[0] / threat[dyad.reference, adversary] - 1.0)
+    adversary = str(named[0])
+    rise = float(threat[dyad.arm, adversary] / threat[dyad.reference, adversary] - 1.0)
     if rise < LEAST_RISE:
         return ""
     state, feared = state_in_text(names, side), state_in_text(names, adversary)

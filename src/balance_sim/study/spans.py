@@ -124,12 +124,23 @@ def _with_evidence(world: World, beside: World | None = None, **changed: Any) ->
     return replace(world, at_start=at_start, **changed)
 
 
+def _middle_steps(world: World, edges: Ints) -> Ints:
+    """(K,) the step in the middle of each span."""
+    grid = world.grid[edges]
+    middles = (grid[1:] + grid[:-1]) / 2
+    return np.searchsorted(world.grid, middles, side="right") - 1
+
+
+def steps_of(world: World, edges: Ints) -> tuple[Floats, Floats]:
+    """(K,) middle and start, in days, of the step whose evidence each span has."""
+    steps = _middle_steps(world, edges)
+    return world.middle(steps), world.grid[steps]
+
+
 def in_spans(world: World, edges: Ints) -> World:
     """The world with a few long steps: in each span, its evidence is that of the step
     in the middle. Policies look and act where spans begin."""
-    grid = world.grid[edges]
-    middles = (grid[1:] + grid[:-1]) / 2
-    steps = np.searchsorted(world.grid, middles, side="right") - 1
+    grid, steps = world.grid[edges], _middle_steps(world, edges)
     turns = tuple(
         (int(np.searchsorted(edges, step)), in_spans(turned, edges))
         for step, turned in world.turns
@@ -157,16 +168,22 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
 
 
 def with_each_event(
-    world: World, scenario: Scenario, events: Sequence[Event]
+    world: World,
+    scenario: Scenario,
+    events: Sequence[Event],
+    steps: tuple[Floats, Floats] | None = None,
 ) -> list[World]:
     """A world in spans with one more event, once for each of several. scenario: as in
-    `with_event`."""
-    moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
+    `with_event`. steps: (K,) middle and start of the step that each span has its
+    evidence of (`steps_of`); of the spans themselves if not given."""
+    moments, starts = steps or ((world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1])
     ordered = scenario if scenario.codes == world.codes else by_audience(scenario)
     alone = [(event,) for event in events]
     places = world.dyad_index, world.likeness
     evidence = evidence_by_version(ordered, alone, moments, starts, *places)
-    turned = [(step, with_each_event(t, scenario, events)) for step, t in world.turns]
+    turned = [
+        (step, with_each_event(t, scenario, events, steps)) for step, t in world.turns
+    ]
     worlds = []
     for number, nats in enumerate(evidence):
         odds_against = world.odds_against[:].copy()

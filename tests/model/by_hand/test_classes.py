@@ -6,19 +6,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from balance_sim.model.baseline import (
+    NOBODY,
     aligned_with,
     classes_of,
     compile_worlds,
     fear_of,
     feared,
+    most_feared,
     sorted_into,
     step_before,
     unfrozen,
+    worth_naming,
 )
 from balance_sim.model.classes import Classes
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.scenario import Scenario, load_scenario, with_values
+from balance_sim.study.spans import at_start
 from test_two_programs import HERE, plain
 
 PARTICIPANTS = ("XAR", "XBE")
@@ -125,6 +129,29 @@ def test_a_state_without_any_balance_fears_nothing() -> None:
 
     assert feared(Eyes())[0].tolist() == [[0.0, 0.0], [0.4, 0.0]]  # type: ignore[arg-type]
     assert fear_of(Eyes(), ())[0].tolist() == [0.0, 0.2]  # type: ignore[arg-type]
+
+
+def test_whom_a_state_fears_most_by_hand() -> None:
+    """With tau of 0.04 a share is named above 0.01, where it alone would make its state wary."""
+    share = np.array([[0.0, 0.02, 0.3], [0.011, 0.0, 0.0], [0.01, 0.01, 0.0]])
+    assert most_feared(share, 0.04).tolist() == [2, 0, NOBODY]
+    assert most_feared(share, 0.0399).tolist() == [2, 0, 0]
+    assert most_feared(np.zeros((2, 3, 3)), 0.04).tolist() == [[NOBODY] * 3] * 2
+
+
+@pytest.mark.parametrize("name", ["ukraine_2022", "nolimits_2022", "sinosov_1950"])
+def test_nobody_much_is_feared_by_none_that_one_participant_threatens(name: str) -> None:
+    """A state that the share of a single participant makes wary or threatened has somebody to name, so that names and
+    classes never contradict each other."""
+    worlds = compile_worlds(load_scenario(name), (load_scenario(name).reference_arm,))
+    view = perceive(worlds.reference, at_start(worlds.reference), step_before(worlds.reference))
+    share = feared(view)[0]
+    tau, codes = worlds.reference.rules.tau, worlds.reference.codes
+    most = most_feared(share, tau)
+    for participant in worlds.classes.participants:
+        alone = share[:, codes.index(participant)] > worth_naming(tau)
+        assert (most[alone] != NOBODY).all()
+    assert (most == NOBODY).any() and (share.max(axis=1)[most == NOBODY] <= worth_naming(tau)).all()
 
 
 def test_who_is_aligned_with_a_participant_is_neither_threatened_nor_wary(scenario: Scenario) -> None:

@@ -16,7 +16,13 @@ import pandas as pd
 
 from balance_sim.effects.expected_effect import largest_first
 from balance_sim.effects.explain import compared_arm, run_numbers
-from balance_sim.model.baseline import Worlds, compile_worlds, step_before
+from balance_sim.model.baseline import (
+    Worlds,
+    compile_worlds,
+    feared,
+    most_feared,
+    step_before,
+)
 from balance_sim.model.core import Keys, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
@@ -41,7 +47,7 @@ START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
 SHARES = ["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]
-FEARED = ["arm", "moment", "date", "side", "adversary", "threat", "share"]
+FEARED = ["arm", "moment", "date", "side", "adversary", "threat", "share", "is_most"]
 MOST_FEARED = 3
 MEAN_RUNS = 64
 """Replications averaged over where no number is given."""
@@ -61,7 +67,8 @@ class DyadTerms(OneLine):
         the sum, in nats, then their sum `u` and the probability `consent`
     rates : of that type: rate (openings of talks a year if nothing is under way)
     adversaries : side, adversary, threat (A_ij, capability shares), share (of all that
-        threatens the side): the MOST_FEARED
+        threatens the side), is_most (whom the side is said to fear most; where none is,
+        it fears nobody much): the MOST_FEARED
     shares : the dyad's filtered effect in the whole study, one row or none
     window : days after the event within which `shares` counts
     signing : replications in which the two sign a new security agreement within the
@@ -197,6 +204,7 @@ class Readings:
         opening = consent(u).reshape(2, -1).prod(axis=0) * openness * drawn_rate(world)
         rate = float(opportunity_rate(world)[place, kind] * opening.mean())
         self.rates.append(stamp | {"kind": self.kind, "rate": rate})
+        most = most_feared(feared(view).mean(axis=0), world.rules.tau)
         for side, i in zip(self.dyad, sides, strict=True):
             threat = view.adversaries[:, i].mean(axis=0)
             total = float(view.total[:, i].mean())
@@ -204,8 +212,9 @@ class Readings:
             for adversary in order[threat[order] > 0].tolist():
                 size = float(threat[adversary])
                 row = {"side": side, "adversary": world.codes[adversary]}
-                share = {"threat": size, "share": size / total}
-                self.feared.append(stamp | row | share)
+                row |= {"threat": size, "share": size / total}
+                row |= {"is_most": adversary == int(most[i])}
+                self.feared.append(stamp | row)
 
 
 def likeliest_type(worlds: Worlds, dyad: Dyad) -> str:

@@ -18,7 +18,13 @@ import pandas as pd
 from pydantic import PlainSerializer, TypeAdapter
 
 from balance_sim.effects.explain import compared_arm, other_replications, run_numbers
-from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.baseline import (
+    NOBODY,
+    Worlds,
+    compile_worlds,
+    most_feared,
+)
+from balance_sim.model.baseline import feared as shares_of_fear
 from balance_sim.model.changes import dyads_of
 from balance_sim.model.core import (
     NEVER,
@@ -86,7 +92,7 @@ class Trace:
     busy : (C,) something of that type is under way
     parts : (2, C) of either side's willingness, nats
     feared : (S, n) code of the state that each state fears most in each step; "": it
-        fears nobody
+        fears nobody much
     acts : provocations of the replication: day, and which
     accessions : None where no state can join a pact
     policies : by player, policy and number of the act, its day, the day on which its
@@ -125,9 +131,8 @@ def traced(
         prospects = Prospects.of_both_sides(world, worlds.baseline, view, state, *clock)
         step_parts.append(account(prospects))
         busy.append(state.busy.take(clock_of(world, *clock)))
-        threat = view.adversaries.mean(axis=0)
-        adversary = np.array(world.codes)[threat.argmax(axis=1)]
-        feared.append(np.where(threat.max(axis=1) > 0, adversary, ""))
+        most = most_feared(shares_of_fear(view).mean(axis=0), world.rules.tau)
+        feared.append(np.where(most == NOBODY, "", np.array(world.codes)[most]))
         if view.step == 0 and state.provoked is not None:
             provoked = state.provoked
             acts.extend(zip(provoked.day.tolist(), provoked.act.tolist(), strict=True))
@@ -236,7 +241,7 @@ class Entry:
     arm. Of an accession `a` is the state,
     label the pact, dyads what it is bound to. opened, signed: when talks of an
     agreement began and when it was signed. feared: codes of the states that `a` and `b`
-    fear most on the day; "": nobody."""
+    fear most on the day; "": nobody much."""
 
     date: dt.date
     what: What

@@ -22,8 +22,6 @@ COLOURS = {
     "threat": style.VERMILION,
     "theory": style.PURPLE,
 }
-FAR = 1.6
-"""Times the reach of all but the prior, at which the picture ends."""
 NAN = float("nan")
 CHANNELS = {
     "picture": "picture: who stands together",
@@ -32,8 +30,8 @@ CHANNELS = {
 LABEL_WIDTH = 42
 EXPLANATION = (
     "Dots: means; bars: 95 % of draws of the parameters, or of Monte Carlo error at "
-    "the point values. The bar before the data may go on beyond the picture. Below the "
-    "line each theory stands at the point values and at one base rate."
+    "the point values. Below the line each theory stands at the point values and at "
+    "one base rate."
 )
 OF_WEIGHTS = (
     " A dot's size is its stacking weight, by forecasts of held-back years (least "
@@ -119,10 +117,7 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
     ax = axes[0]
     labels = [style.folded(str(label), LABEL_WIDTH) for label in table["label"]]
     heights = style.row_axis(ax, labels)
-    without_prior = table[table["part"] != "prior"]
-    reach = without_prior[["effect", "lo", "hi"]].to_numpy(float)
-    low, high = (FAR * end for end in style.limits(reach, 0.0))
-    low = min(low, -0.06 * (high - low))
+    low, high = style.limits(table[["effect", "lo", "hi"]].to_numpy(float), 0.04)
     ax.axvline(0, color=style.INK, linewidth=1)
     above = heights[table["part"] != "theory"]
     if 0 < len(above) < len(table):
@@ -142,10 +137,12 @@ def draw_uncertainty(axes: list[style.Axes], table: pd.DataFrame) -> style.Words
             0.0 if row["part"] == "theory" else 0.1,
         )
         weight = np.nan_to_num(row["weight"], nan=unweighted)
-        start, middle, end = np.clip([row["lo"], row["effect"], row["hi"]], low, high)
         width = 11 if row["part"] == "posterior" else 5
-        ax.hlines(height, start, end, colors=colour, linewidth=width, alpha=0.45)
-        ax.scatter(middle, height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour)
+        ends = row["lo"], row["hi"]
+        ax.hlines(height, *ends, colors=colour, linewidth=width, alpha=0.45)
+        ax.scatter(
+            row["effect"], height, s=(4 + 9 * np.sqrt(weight)) ** 2, color=colour
+        )
         style.beside(ax, height, row["told"])
     ax.set(xlim=(low, high), xlabel=f"effect on expected {say.COUNTER}")
     words = OF_WEIGHTS if table["weight"].notna().any() else ""

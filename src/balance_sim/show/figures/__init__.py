@@ -67,9 +67,13 @@ def figures_of(study: Any) -> Figures:
 
 
 def fitting(study: Any) -> dict[str, pd.DataFrame]:
-    """Return by name the tables of the figures that a study has something to show
-    in."""
-    tables = {name: figure.table(study) for name, figure in figures_of(study).items()}
+    """Return by name the tables of the figures that are drawn without being asked for
+    and that a study has something to show in."""
+    tables = {
+        name: figure.table(study)
+        for name, figure in figures_of(study).items()
+        if figure.is_default
+    }
     return {name: table for name, table in tables.items() if len(table)}
 
 
@@ -85,7 +89,9 @@ def catalogue() -> list[str]:
     lines = []
     for title, figures in catalogues().items():
         lines.append(f"Of {title}:")
-        lines += [f"  {name:<16}{figure.question}" for name, figure in figures.items()]
+        for name, figure in figures.items():
+            when = "" if figure.is_default else " (drawn where it is named)"
+            lines.append(f"  {name:<16}{figure.question}{when}")
     return [*lines, "Of any outcome: `plot RESULTS --outcome NAME`"]
 
 

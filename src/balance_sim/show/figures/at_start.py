@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.model.baseline import classes_of, compile_worlds, feared
+from balance_sim.model.baseline import (
+    NOBODY,
+    classes_of,
+    compile_worlds,
+    feared,
+    most_feared,
+    worth_naming,
+)
 from balance_sim.model.core import World
 from balance_sim.model.engine import perceive
 from balance_sim.model.perception import View
@@ -27,6 +34,7 @@ from balance_sim.study.spans import at_start
 
 FEARED = (style.VERMILION, style.PURPLE, style.BLUE, style.ORANGE, style.GREEN)
 """Colours of the states that are feared by most others."""
+NOBODY_MUCH = "nobody much"
 MOST_ALLIES = 12
 PACT = 0.9
 """Depth from which an agreement is an alliance: a promise of mutual defence."""
@@ -38,16 +46,22 @@ def fears_table(result: AnalysedResult) -> pd.DataFrame:
     Returns
     -------
     A row a state: code, name, feared (code of the state with the largest share of its
-    balance of threat), feared_name, share, count (of states that fear the same one
-    most), participant
+    balance of threat; empty where it fears nobody much), feared_name, share, count (of
+    states that fear the same one most, or nobody much), participant; least, the share
+    from which a state is named. Empty where no state fears another much
     """
     world, view = _first_day(result)
-    fear = feared(view)[0]
+    fear, tau = feared(view)[0], world.rules.tau
+    most = most_feared(fear, tau)
+    if (most == NOBODY).all():
+        return pd.DataFrame()
     names, codes = say.state_names(result.scenario), np.array(world.codes)
-    table = pd.DataFrame({"code": codes, "feared": codes[fear.argmax(axis=1)]})
+    of_each = np.where(most == NOBODY, "", codes[most])
+    table = pd.DataFrame({"code": codes, "feared": of_each})
     table = table.assign(
         name=table["code"].map(names),
-        feared_name=table["feared"].map(names),
+        feared_name=table["feared"].map(names | {"": NOBODY_MUCH}),
+        least=worth_naming(tau),
         share=fear.max(axis=1),
         participant=table["code"].isin(classes_of(result.scenario).participants),
         date=result.scenario.start.isoformat(),
@@ -55,7 +69,6 @@ def fears_table(result: AnalysedResult) -> pd.DataFrame:
         clear=False,
     )
     table.attrs["layout"] = layout_of(result.scenario)
-    table = table[table["share"] > 0]
     return table.assign(count=table.groupby("feared")["code"].transform("size"))
 
 
@@ -93,20 +106,23 @@ def _first_day(result: AnalysedResult) -> tuple[World, View]:
     "Whom does each state fear most?",
     fears_table,
     page=map_page,
-    empty="No state fears another: there is nothing to show.",
+    empty="No state fears another much: there is nothing to show.",
     columns="name feared_name share",
     is_at_start=True,
+    is_default=False,
 )
 def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw each state in the colour of the one it fears most; at the right how many
-    fear whom."""
-    counts = table.groupby("feared_name")["count"].first()
+    """Draw each state in the colour of the one it fears most, white where it fears
+    nobody much; at the right how many fear whom."""
+    is_calm = table["feared"] == ""
+    calm = int(is_calm.sum())
+    counts = table[~is_calm].groupby("feared_name")["count"].first()
     counts = counts.sort_values(ascending=False, kind="stable")
     shown = counts[counts > 1].head(len(FEARED)) if counts.max() > 1 else counts.head(5)
     ink_of = dict(zip(shown.index, FEARED, strict=False))
     colours = {
         row["code"]: ink_of.get(row["feared_name"], style.BASE)
-        for row in table.to_dict("records")
+        for row in table[~is_calm].to_dict("records")
     }
     layout = table.attrs["layout"]
     draw_states(
@@ -122,19 +138,25 @@ def draw_fears(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     others = int(counts.sum() - shown.sum())
     if others:
         lines.append((0.0, f"another: {others}", style.BASE))
+    if calm:
+        lines.append((0.0, f"{NOBODY_MUCH} (white): {calm}", style.INK))
     write_list(axes[1], lines)
     count, *more = shown.head(3)
     name, *others_feared = shown.index[:3]
     words = [f"{name} ({say.plural(int(count), 'state')} of {len(table)})"]
     words += [f"{name} ({n})" for name, n in zip(others_feared, more, strict=True)]
     title = f"Feared most: {say.listed(words)}"
+    if calm:
+        title += f"; {calm} fear {NOBODY_MUCH}"
     under = (
         "A state has the colour in which the one it fears most is named, on "
         f"{say.first(table, 'date')}. Outlined: who takes part in the event"
     )
     small = (
         "Fear: a state's capability, nearness and hostile acts, less what binds the "
-        f"two (docs/model.md). {layout.caption}"
+        f"two (docs/model.md). Nobody much: no other state is more than "
+        f"{100 * table['least'].iloc[0]:.2g} % of its balance of threat, a quarter of "
+        f"what makes it count as threatened. {layout.caption}"
     )
     return style.Words(title, under, small)
 

@@ -1,5 +1,5 @@
-"""Counter-balancing agreements: the effect as it adds up over the days, and what it is
-in a hundred such worlds."""
+"""Counter-balancing agreements: the effect as it adds up over the days, and in how many
+pairs of worlds it makes a difference."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from balance_sim.effects.over_time import counter_balancing
 from balance_sim.effects.result import AnalysedResult
+from balance_sim.model.core import Floats, Ints
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import AVERAGED, effect_table
@@ -119,34 +120,62 @@ def draw_difference(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(style.FINDING, under, small)
 
 
-# -- in a hundred worlds ---------------------------------------------------------------
+# -- in pairs of worlds ----------------------------------------------------------------
+
+STEPS = {
+    "two": (style.BLUE, "two or more"),
+    "one": ("#7fb0dc", "one more"),
+    "none": (style.GRID, "as many"),
+    "fewer": (style.ORANGE, "fewer"),
+}
+"""How many counter-balancing agreements more a world has with the event than its pair
+without: colour and words."""
 
 
 def worlds_table(result: AnalysedResult) -> pd.DataFrame:
-    """Return in how many of a hundred worlds the event makes one agreement more, or one
-    fewer, on balance; of a thousand where it is below one in a hundred.
+    """Return in how many pairs of replications, with the event and without, more
+    counter-balancing agreements are signed with it.
 
     Returns
     -------
-    A row: of, how many worlds; worlds, lo and hi (as many times the headline's mean and
-    the ends of its interval), level, and source: `posterior`, or `estimate` of the
-    replications. Empty where the effect is more than an agreement a world, or below one
-    in a thousand
+    A row of each of STEPS: step; pairs, how many; share; squares: of `of` worlds drawn
+    as squares, a hundred, or a thousand where fewer than one in a hundred differs, or
+    all pairs where they are fewer; n, all pairs; level, of the control arm. Empty where
+    no pair differs
     """
     headline = result.headline
     if headline is None:
         return pd.DataFrame()
-    source = "posterior" if headline.posterior else "estimate"
-    row = headline.posterior or headline.estimate
-    low, high = row["ci95"] or (np.nan, np.nan)
-    size = abs(row["mean"])
-    if not 0.001 <= size <= 1:
+    frame = result.by_run.frame(headline.outcome)
+    numbers = frame.pivot(index="run", columns="arm", values=headline.outcome)
+    more = (numbers[headline.arm] - numbers[result.reference]).to_numpy(float)
+    counts = np.array(
+        [(more >= 2).sum(), (more == 1).sum(), (more == 0).sum(), (more < 0).sum()]
+    )
+    total = int(counts.sum())
+    if counts[2] == total:
         return pd.DataFrame()
-    worlds = 100 if size >= 0.01 else 1000
-    numbers = {"worlds": row["mean"], "lo": low, "hi": high}
-    table = pd.DataFrame([numbers]) * worlds
-    table = table.assign(of=worlds, level=row["level"], source=source, arm=headline.arm)
-    return say.titled(table, result)
+    shares = counts / total
+    of = min(total, 100)
+    if 1 - shares[2] < 0.01:
+        of = 1000
+    table = pd.DataFrame({"step": [*STEPS], "pairs": counts, "share": shares})
+    table = table.assign(squares=whole(shares, of), of=of, n=total)
+    level = float(numbers[result.reference].mean())
+    return say.titled(table.assign(level=level, arm=headline.arm), result)
+
+
+def whole(shares: Floats, of: int) -> Ints:
+    """Return whole numbers that sum to `of`, by largest remainders (Hamilton).
+
+    >>> whole(np.array([0.5, 0.166, 0.334]), 10).tolist()
+    [5, 2, 3]
+    """
+    wanted = shares * of
+    numbers = np.floor(wanted).astype(np.int64)
+    left = of - int(numbers.sum())
+    numbers[np.argsort(numbers - wanted, kind="stable")[:left]] += 1
+    return numbers
 
 
 @style.figure(
@@ -154,42 +183,54 @@ def worlds_table(result: AnalysedResult) -> pd.DataFrame:
     "In how many worlds does it make a difference?",
     worlds_table,
     page=lambda _: style.panels(1, 2, width_ratios=[1, 1.25]),
-    empty="More than an agreement a world or less than one in a thousand: there are no "
-    "worlds to count.",
+    empty="No pair of replications differs: there are no worlds to count.",
+    columns="step pairs share",
 )
 def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
-    """Draw a square a world, those with one agreement more in blue, with one fewer in
-    amber, pale up to the far end of the interval; beside them what they say."""
-    row = table.to_dict("records")[0]
-    is_more = row["worlds"] > 0
-    colour, pale = (style.BLUE, style.FAINT) if is_more else (style.ORANGE, "#f3d9a8")
-    far, total = row["hi"] if is_more else row["lo"], row["of"]
-    count = round(abs(row["worlds"]))
-    most = count if np.isnan(far) else min(max(round(abs(far)), count), total)
-    colours = [colour] * count + [pale] * (most - count)
-    colours += [style.GRID] * (total - len(colours))
-    down, right = np.divmod(np.arange(total), 10 if total == 100 else 40)
+    """Draw a square a world, by how many agreements more than its pair it has; beside
+    them how many pairs that are."""
+    rows = {row["step"]: row for row in table.to_dict("records")}
+    of, pairs = int(table["of"].iloc[0]), int(table["n"].iloc[0])
+    looks = [STEPS[step] for step in table["step"]]
+    colours = [
+        colour
+        for (colour, _), count in zip(looks, table["squares"], strict=True)
+        for _ in range(count)
+    ]
+    down, right = np.divmod(np.arange(of), 10 if of <= 100 else 40)
     squares, words = axes
     squares.bar(right, 0.86, 0.86, -1 - down, color=colours, align="edge")
     squares.set(aspect="equal", ylim=(-1.1 - down.max(), 0), anchor="E")
-    change, number = "more" if is_more else "fewer", f"{count} of {total:,}"
-    said = [
-        f"worlds would see one agreement {change}",
-        f"{say.level(row['level'])} agreements come in each of them anyway",
-    ]
-    said += [f"Pale: up to {most}, 95 % interval"] * (most > count)
-    look: dict[str, Any] = {"fontsize": 34, "color": style.readable(colour)}
-    words.text(0.04, 0.62, number, **look)
-    words.text(0.04, 0.56, "\n".join(said), fontsize=13, va="top", linespacing=1.9)
+    y = 0.74
+    for step, (colour, name) in STEPS.items():
+        share, ink = say.percent(rows[step]["share"]), style.readable(colour)
+        words.plot(0.04, y, "s", color=colour, markersize=13, clip_on=False)
+        look: dict[str, Any] = {"fontsize": 15, "va": "center"}
+        if step in ("none", "one"):
+            ink = style.INK
+        words.text(0.1, y, share, color=ink, fontweight="bold", **look)
+        words.text(0.32, y, f"{name} ({rows[step]['pairs']:,})", **look)
+        y -= 0.13
+    words.set(xlim=(0, 1), ylim=(0, 1))
     for ax in axes:
         ax.set_axis_off()
-    where = AVERAGED if row["source"] == "posterior" else say.first(table, "values")
+    more = rows["one"]["share"] + rows["two"]["share"]
+    shares = more, rows["two"]["share"], rows["fewer"]["share"]
+    more_words, two_words, fewer_words = (
+        say.percent(share) if share else "none" for share in shares
+    )
+    title = (
+        f"{say.first(table, 'treatment')}: {more_words} of {pairs:,} pairs of worlds "
+        f"see more {say.COUNTER} {style.within(table)}, {two_words} two or more, "
+        f"{fewer_words} fewer"
+    )
     under = (
-        f"{say.first(table, 'treatment')}: {where}, {say.within(int(row['window']))}"
+        "A square: a world with the event beside its pair without, which has "
+        f"{say.level(table['level'].iloc[0])} on average; "
+        f"{say.first(table, 'values')}"
     )
     small = (
-        "A square is a world. The expected effect is drawn as worlds in which, on "
-        f"balance, one agreement more or fewer is made. {say.COUNTER_BALANCING}"
+        "Of paired replications with common random numbers, as they were drawn. What "
+        f"they differ by holds chance too. {say.COUNTER_BALANCING}"
     )
-    title = f"{number} worlds would see one counter-balancing agreement {change}"
     return style.Words(title, under, small)

@@ -23,7 +23,6 @@ from balance_sim.study.outcomes import FILTERED, known_outcome
 from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
-MOST_ARMS = 8
 SMALL = f"Bars are of what was drawn in each replication. {say.CAVEAT}"
 HELD = " The level of agreements is held at what is expected."
 QUANTILES = ["q05", "q25", "q50", "q75", "q95"]
@@ -63,7 +62,7 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
 
     Returns
     -------
-    A row an arm, the control arm first, then the headline arm, at most MOST_ARMS:
+    A row an arm, the control arm first, then the headline arm, then the others:
     q05, q25, q50, q75, q95 over its replications; level, n, effect, lo, hi and mcse;
     what `wording.titled` says of it; and held, a sentence where the level is
     """
@@ -73,10 +72,8 @@ def values_table(result: Result, outcome: str) -> pd.DataFrame:
     levels = result.levels[result.levels["outcome"] == outcome]
     table = table.merge(levels[["arm", *QUANTILES]], on="arm")
     order = table["role"].map({"reference": 0, "headline": 1, "other": 2})
-    table = table.assign(held="" if result.draws else HELD).iloc[
-        order.argsort(kind="stable")
-    ]
-    return table.head(MOST_ARMS)
+    table = table.assign(held="" if result.draws else HELD)
+    return table.iloc[order.argsort(kind="stable")]
 
 
 def _unit(name: str) -> str:
@@ -114,6 +111,7 @@ def draw_spread(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     their mean; at the right the effect."""
     ax = axes[0]
     heights = style.row_axis(ax, [style.folded(title, 40) for title in table["title"]])
+    places = say.decimals(table["mcse"].max(), *table["lo"], *table["hi"])
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         is_headline = row["role"] == "headline"
         colour = style.BLUE if is_headline else style.BASE
@@ -123,8 +121,13 @@ def draw_spread(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         ax.plot(row["level"], y, "o", color=colour, markersize=8, zorder=3)
         words = "control" if row["role"] == "reference" else ""
         if np.isfinite(row["effect"]):
-            words = style.effect_label(row)
+            words = style.effect_label(row, places)
         style.beside(ax, y, words, color=style.readable(colour))
+    values = table[["q05", "level", "q95"]].to_numpy(float)
+    values = values[np.isfinite(values)]
+    if len(values):
+        room = 0.04 * float(np.ptp(values)) or 0.5
+        ax.set_xlim(values.min() - room, values.max() + room)
     ax.set_xlabel(_unit(say.first(table, "outcome")))
     under = (
         f"Bars: the middle 50 % and 90 % of {style.runs_of(table)}; dots: means. At "

@@ -1,4 +1,5 @@
-"""Effects by dyad and by state, and the dyads that change most."""
+"""Effects on the headline's outcome by dyad and by state, and the dyads that change
+most."""
 
 from __future__ import annotations
 
@@ -8,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.effects.result import AnalysedResult
-from balance_sim.model.baseline import classes_of
+from balance_sim.model.baseline import classes_of, compile_worlds
+from balance_sim.model.core import DIRECTIONS
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import by_size, clear
 
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]
 MOST_LISTED = 12
+COUNTER = DIRECTIONS.index("counter")
 LEAST = 1e-6
 """Agreements: a smaller expected effect is none."""
 NONE = "No arm to compare, or no filtered numbers by dyad: there is no effect to show."
@@ -27,13 +30,14 @@ EXPECTED = (
 
 
 def dyads_table(result: AnalysedResult) -> pd.DataFrame:
-    """Return the effect on every dyad's new security agreements of any direction within
-    the longest window.
+    """Return the effect on every dyad's new counter-balancing security agreements
+    within the longest window: together they are the headline's.
 
     Returns
     -------
-    A row a dyad, a and b in the order of the scenario: names; mean, mean_control:
-    expected agreements; effect; `clear`: it is not zero. By the expected estimator
+    A row a dyad, a and b in the order of the scenario: names; counts: it is
+    counter-balancing, all numbers of others are 0; mean, mean_control: expected
+    agreements; effect; `clear`: it is not zero. By the expected estimator
     where that is the replications' (`Result.expected`), without lo, hi and mcse; else
     filtered, with 95 % CI and Monte Carlo standard error, and clear where the CI
     excludes zero
@@ -49,12 +53,15 @@ def dyads_table(result: AnalysedResult) -> pd.DataFrame:
     if dyads.empty:
         return pd.DataFrame()
     names, codes = say.state_names(result.scenario), result.scenario.codes
+    counted = _counted(result)
     by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads.to_dict("records")}
+    by_dyad = {dyad: row for dyad, row in by_dyad.items() if dyad in counted}
     none = dict.fromkeys(VALUES, 0.0)
     if exact is not None:
         none |= dict.fromkeys(("lo", "hi", "mcse"), np.nan)
     rows = [
         {"a": a, "b": b, "dyad": say.dyad_name(names, a, b)}
+        | {"counts": frozenset((a, b)) in counted}
         | {key: by_dyad.get(frozenset((a, b)), none).get(key, np.nan) for key in VALUES}
         for a, b in itertools.combinations(codes, 2)
     ]
@@ -66,29 +73,41 @@ def states_table(result: AnalysedResult) -> pd.DataFrame:
 
     Returns
     -------
-    A row a state: code, name, effect on its expected new security agreements within the
-    longest window, with lo, hi, mcse and clear as in `dyads_table`; participant (in the
-    focal event)
+    A row a state: code, name, effect on its expected new counter-balancing agreements
+    within the longest window, the sum of its dyads in `dyads_table`; mcse, lo and hi
+    as wide as those of its dyads together, the widest that they can be; clear as there;
+    participant (in the focal event)
     """
-    if result.headline_arm is None or not result.finished:
+    dyads = dyads_table(result)
+    if dyads.empty:
         return pd.DataFrame(columns=["clear"])
-    exact, columns = result.expected, ["effect", "lo", "hi", "mcse"]
-    if exact is None:
-        of_arm = result.states[result.states["arm"] == result.headline_arm]
-        totals = of_arm.set_index("state")[columns].astype(float)
-    else:
-        sides = [
-            exact.dyads["effect"].groupby(exact.dyads[side]).sum() for side in "ab"
-        ]
-        totals = pd.DataFrame({"effect": sides[0].add(sides[1], fill_value=0.0)})
-        totals = totals.reindex(columns=columns)
-    names = say.state_names(result.scenario)
-    table = totals.reindex(list(names)).rename_axis("code").reset_index()
-    table["effect"] = table["effect"].fillna(0.0)
+    dyads["half"] = dyads["hi"] - dyads["effect"]
+    names, columns = say.state_names(result.scenario), ["effect", "mcse", "half"]
+    sums = [
+        dyads.loc[(dyads["a"] == code) | (dyads["b"] == code), columns].sum(
+            skipna=False
+        )
+        for code in names
+    ]
+    table = pd.DataFrame(sums).assign(code=[*names])
+    table["lo"] = table["effect"] - table["half"]
+    table["hi"] = table["effect"] + table["half"]
+    table = table[["code", "effect", "lo", "hi", "mcse"]].reset_index(drop=True)
     table.insert(1, "name", list(names.values()))
     participants = classes_of(result.scenario).participants
     table["participant"] = table["code"].isin(participants)
     return _with_clear(table, result)
+
+
+def _counted(result: AnalysedResult) -> set[frozenset[str]]:
+    """Return the counter-balancing dyads."""
+    worlds = compile_worlds(result.scenario, (result.reference,))
+    world, codes = worlds.reference, np.array(worlds.reference.codes)
+    is_counted = worlds.baseline.direction == COUNTER
+    sides = codes[world.first[is_counted]], codes[world.second[is_counted]]
+    return {
+        frozenset(dyad) for dyad in zip(*map(np.ndarray.tolist, sides), strict=True)
+    }
 
 
 def _with_clear(table: pd.DataFrame, result: AnalysedResult) -> pd.DataFrame:
@@ -126,6 +145,14 @@ def estimator_words(table: pd.DataFrame) -> str:
     return f"{style.runs_of(table)}; grey: the 95 % CI holds zero. {say.CAVEAT}"
 
 
+def total_words(table: pd.DataFrame) -> str:
+    """Return the sum over dyads, which is the headline's effect by the estimator of the
+    table."""
+    total = float(table["effect"].sum())
+    places = say.effect_digits(total)
+    return f"All dyads together: {say.signed(total, places)}."
+
+
 # -- drawing ---------------------------------------------------------------------------
 
 
@@ -156,9 +183,9 @@ def draw_dyads(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         words = f"{say.signed(row['effect'], places)} on {level}"
         style.beside(ax, y, words, color=style.readable(colour))
     ax.locator_params(axis="x", nbins=6)
-    ax.set_xlabel(f"additional security agreements {style.within(table)}")
+    ax.set_xlabel(f"additional {say.COUNTER} {style.within(table)}")
     under = (
         f"The {len(shown)} largest effects; at the right what comes without the event. "
         "Blue: more, amber: fewer"
     )
-    return style.Words(title, under, estimator_words(table))
+    return style.Words(title, under, f"{total_words(table)} {estimator_words(table)}")

@@ -154,10 +154,11 @@ FAMILIES = {
     "dates": "The same participants on other dates",
 }
 BINS = 40
+OF_FAMILY = ["name", "window", "by_rule", "rank_by_rule", "rank", "verdict"]
 SMALL = {
-    "participants": "So that all are ranked alike, targets of participants are here "
-    "by a rule those with whom they have the worst quarrels; with its targets as coded "
-    "the event has {}. ",
+    "participants": "The event has its targets as they are coded, the others by a rule "
+    "those with whom they have the worst quarrels; by that rule the event has {}, and "
+    "is number {} by size. ",
     "dates": "Of dates, effects less than 5 % nearer to zero count as large. ",
 }
 
@@ -169,23 +170,26 @@ def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     -------
     A row a placebo, and one of each family for the event itself: family, label, effect
     on expected counter-balancing agreements, is_event; window: days in which agreements
-    are counted; coded: the event's effect with its targets as they are coded, where
-    the others have them by a rule; rank, verdict: of the event among its placebos.
-    Empty where there are none
+    are counted; longest: those of the headline; by_rule, rank_by_rule: the event's
+    effect and rank with its targets by the rule of the others; rank, verdict: of the
+    event among its placebos; is_alone: the arm changes nothing else. Empty where there
+    are none
     """
     arm = result.headline_arm
     if arm is None or not result.finished:
         return pd.DataFrame()
     table = result.placebos.table()[["family", "label", "effect", "is_event"]]
-    event = say.treatment(result, arm)
+    is_alone = result.placebos.is_alone
+    event = say.treatment(result, arm) if is_alone else "The event alone"
     table["label"] = table["label"].mask(table["is_event"], event)
     tests = [
-        (family.name, family.window, family.coded, family.rank, family.verdict)
+        [getattr(family, name) for name in OF_FAMILY]
         for family in result.placebos.families
         if len(family.placebos)
     ]
-    columns = ["family", "window", "coded", "rank", "verdict"]
-    return table.merge(pd.DataFrame(tests, columns=columns), on="family")
+    of_family = pd.DataFrame(tests, columns=["family", *OF_FAMILY[1:]])
+    table = table.merge(of_family, on="family")
+    return table.assign(longest=result.window, is_alone=is_alone)
 
 
 def placebos_title(table: pd.DataFrame) -> str:
@@ -226,9 +230,17 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     axes[-1].set_xlabel(f"additional {say.COUNTER}")
     small = "Bars: placebo events. "
     for first in table.drop_duplicates("family").to_dict("records"):
-        words = say.signed(first["coded"], say.effect_digits(first["coded"]))
-        small += SMALL.get(first["family"], "").format(words)
+        words = say.signed(first["by_rule"], say.effect_digits(first["by_rule"]))
+        small += SMALL.get(first["family"], "").format(words, first["rank_by_rule"])
+        if first["window"] < first["longest"]:
+            small += (
+                f"The headline's {first['longest']} days leave no room for other "
+                f"{first['family']}, so agreements are counted here within "
+                f"{first['window']}. "
+            )
     small += f"All with partners as at the start, {say.AT_POINT}."
+    if not table["is_alone"].all():
+        small += " The event alone is ranked: the headline's arm changes more than it."
     return style.Words(placebos_title(table), "", small)
 
 

@@ -102,6 +102,7 @@ class FigureSpec:
     columns : of the numbers in a page, those to read, separated by blanks; empty: all
     rows : of the numbers in a page, which rows in which order
     is_at_start : a table and its words come from the scenario alone
+    is_default : it is drawn without being asked for
     """
 
     name: str
@@ -114,6 +115,7 @@ class FigureSpec:
     columns: str = ""
     rows: Callable[[pd.DataFrame], pd.DataFrame] = lambda table: table
     is_at_start: bool = False
+    is_default: bool = True
 
     def draw(self, study: object, table: pd.DataFrame | None = None) -> Figure:
         """Return the figure of a study; `table` where it was computed before.

@@ -20,6 +20,7 @@ from balance_sim.show.figures.dyads import (
     estimator_words,
     largest_words,
     states_table,
+    total_words,
 )
 from balance_sim.show.headline import by_size
 
@@ -141,13 +142,18 @@ def draw_map(
             lines.append((0.0, words, ink))
     write_list(axes[1], lines)
     under = (
-        f"Expected new security agreements {style.within(table)}: blue more, amber "
-        "fewer. Arcs: the dyads that change most. Outlined: participants"
+        f"Expected {say.COUNTER} {style.within(table)}: blue more, amber fewer. Arcs: "
+        "the dyads that change most. Outlined: participants"
     )
     name = say.first(table, "treatment")
     changes = largest_words(states, "name", "state's total")
     title = f"{name}: {changes}"
-    small = f"{estimator_words(table)} An agreement counts for both of its states."
+    small = (
+        f"{total_words(table)} An agreement counts for both of its states. "
+        f"{estimator_words(table)}"
+    )
+    if table["lo"].notna().any():
+        small += " A state's CI is as wide as those of its dyads together."
     return style.Words(title, under, f"{small} {layout.caption}")
 
 

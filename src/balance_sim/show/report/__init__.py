@@ -78,7 +78,8 @@ def pictures_at_start(scenario: Scenario, arms: tuple[str, ...]) -> list[Content
     """Draw the figures of a run that need no replication of it, as `pictures_of` does
     for a folder."""
     study = AnalysedResult(scenario, runs=0, seed=0, arms=arms, version="")
-    specs = (spec for spec in run_figures().values() if spec.is_at_start)
+    specs = [one for one in run_figures().values() if one.is_at_start]
+    specs = [one for one in specs if one.is_default]
     shown = {spec.name: table for spec in specs if len(table := spec.table(study))}
     return _drawn(study, shown, IN_FOLDER)
 
