@@ -102,21 +102,6 @@ def mutual_alarm(
     return np.divide(np.log(product, out=product), 2.0, out=product)
 
 
-def time_weights(moments: Floats, first: float, stop: float) -> Floats:
-    """Return (K,) weights by which values at K moments make the integral from first to
-    stop of the polynomial through them; few moments, stop above 0.
-
-    Of three, Simpson's rule (1743):
-
-    >>> time_weights(np.array([0.0, 3.0, 6.0]), 0.0, 6.0).round(12)
-    array([1., 4., 1.])
-    """
-    powers = np.arange(1, len(moments) + 1)
-    integrals = stop * (1.0 - (first / stop) ** powers) / powers
-    table = np.vander(moments / stop, increasing=True)
-    return np.asarray(np.linalg.solve(table.T, integrals))
-
-
 def poisson(uniform: Floats, mean: Floats) -> Floats:
     """Return the smallest whole numbers whose Poisson distribution function reaches
     uniform numbers: equal for equal means, never fewer for a higher one.

@@ -1,12 +1,14 @@
 """Joint exercises in replications: how many dyads hold within the report's windows, by
 class of dyads, and the expected number given what has happened.
 
-Alarm is looked at on `MOMENTS` dates, and rates are integrated as the polynomial
-through them. Numbers of a class are drawn from its expected number, since sums of
-Poisson numbers are Poisson; by the same uniform numbers in every arm."""
+What states are alarmed by is the same throughout a step, so a window has the sum over
+its steps of the rate in each, times the days that lie within the window. Numbers of a
+class are drawn from its expected number, since sums of Poisson numbers are Poisson; by
+the same uniform numbers in every arm."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -20,9 +22,6 @@ from balance_sim.model.streams import EXERCISES, stream_keys
 from balance_sim.study.outcomes import DECIMALS, Outcome
 from balance_sim.study.talks_at_start import Windows
 
-MOMENTS = 4
-"""At which alarm is looked at: the day after the event, the end of the longest window,
-and even between."""
 FEW = 32
 """Replications looked at together, so that the work stays in the cache; changes no
 result."""
@@ -67,14 +66,24 @@ class Exercises:
                 sums[chunk, place] = rates[:, dyads].sum(axis=1)
         return sums
 
-    def within(self, by_day: dict[float, Floats]) -> Floats:
+    def steps(self, grid: Floats) -> frozenset[int]:
+        """The steps of a grid that reach into the longest of the windows; none where
+        there is no window."""
+        if not self.windows.days:
+            return frozenset()
+        days = days_within(grid, *self.windows.bounds(self.windows.longest))
+        return frozenset(np.flatnonzero(days).tolist())
+
+    def within(self, grid: Floats, by_step: Mapping[int, Floats]) -> Floats:
         """(W, R, D) expected exercises from the day after the event to the end of each
-        window. by_day: `by_class`, by day."""
-        days, rates = np.array([*by_day]), np.stack([*by_day.values()])
-        bounds = map(self.windows.bounds, self.windows.days)
-        weights = [exercises.time_weights(days, *ends) for ends in bounds]
-        by_moment = np.stack(weights)[:, :, None, None] / DAYS_PER_YEAR * rates
-        return np.round(by_moment.sum(axis=1), DECIMALS)
+        window. by_step: `by_class` in each of `steps`."""
+        steps, rates = [*by_step], np.stack([*by_step.values()])
+        numbers = []
+        for window in self.windows.days:
+            days = days_within(grid, *self.windows.bounds(window))[steps]
+            a_day = rates / DAYS_PER_YEAR
+            numbers.append((days[:, None, None] * a_day).sum(axis=0))
+        return np.round(np.stack(numbers), DECIMALS)
 
     def drawn(self, expected: Floats, seed: int, runs: Keys) -> Floats:
         """(W, R, D) exercises, by `within`: those of each stretch between the ends of
@@ -100,14 +109,11 @@ class Exercises:
         return named
 
 
-def moments(first: int, last: int) -> tuple[int, ...]:
-    """`MOMENTS` steps, from the first to the last, even between; fewer where there are
-    no more, none where the last is before the first.
+def days_within(grid: Floats, first: float, stop: float) -> Floats:
+    """(S,) days of each step that lie between two moments; grid: (S + 1,).
 
-    >>> moments(1, 14), moments(3, 3), moments(0, -1)
-    ((1, 5, 10, 14), (3,), ())
+    >>> days_within(np.array([0.0, 2.0, 7.0, 14.0, 21.0]), 3.0, 10.0)
+    array([0., 4., 3., 0.])
     """
-    if last < first:
-        return ()
-    even = np.linspace(first, last, MOMENTS).round().astype(int)
-    return tuple(sorted({*even.tolist()}))
+    ends = np.clip(grid, first, stop)
+    return np.asarray(np.diff(ends))

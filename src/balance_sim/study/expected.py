@@ -37,7 +37,7 @@ from balance_sim.model.core import (
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.model.world import differ_in_evidence, steps_alike
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
-from balance_sim.study.exercises import Exercises, moments
+from balance_sim.study.exercises import Exercises
 from balance_sim.study.outcomes import Outcome, numbers_of_agreements
 from balance_sim.study.recorder import step_at
 from balance_sim.study.spans import (
@@ -459,18 +459,15 @@ class Estimator:
         ]
 
     def exercises(self, world: World) -> dict[str, float]:
-        """Expected joint exercises of an arm by the outcomes' names; alarm is looked at
-        in some of the spans."""
+        """Expected joint exercises of an arm by the outcomes' names."""
         present = in_spans(world, self.edges)
-        bounds = self.windows.bounds(self.windows.longest)
-        first, stop = np.searchsorted(present.grid, bounds, side="right") - 1
-        steps = moments(int(first), int(min(stop, present.steps - 1)))
+        steps = self.joint.steps(present.grid)
         rates = {
-            view.day: self.joint.by_class(view.world, view)
+            view.step: self.joint.by_class(view.world, view)
             for _, view in walk(present, self.baseline, at_start(present))
             if view.step in steps
         }
-        numbers = self.joint.within(rates)[:, 0]
+        numbers = self.joint.within(present.grid, rates)[:, 0]
         return {name: float(n) for name, n in self.joint.outcomes(numbers).items()}
 
     @cached_property

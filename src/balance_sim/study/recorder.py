@@ -21,7 +21,7 @@ from balance_sim.model.perception import View
 from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.exercises import Exercises, moments
+from balance_sim.study.exercises import Exercises
 from balance_sim.study.outcomes import DECIMALS, Outcome, days_after, is_new
 from balance_sim.study.scene import (
     EventRoles,
@@ -88,9 +88,8 @@ class Recorder:
         self._ends = {window: step for window, step in ends.items() if step is not None}
         windows = Windows(cast.day, tuple(self._ends), float(grid[-1]))
         self._exercises = Exercises(worlds, cast.direction, windows)
-        self._rates: dict[str, dict[float, Floats]] = {}  # of exercises by day, (R, D)
-        first, last = step_at(grid, cast.day, 1), max(self._ends.values(), default=-1)
-        self._moments = () if first is None else moments(first, last)
+        self._rates: dict[str, dict[int, Floats]] = {}  # of exercises by step, (R, D)
+        self._exercise_steps = self._exercises.steps(grid)
 
     def observer(self, arm: str) -> Observer:
         """What looks on while an arm is simulated."""
@@ -101,9 +100,9 @@ class Recorder:
                 scene = StateMetrics(world, self.worlds.baseline, state, view)
                 for window in due:
                     self._look(arm, window, scene)
-            if view.step in self._moments:
+            if view.step in self._exercise_steps:
                 rates = self._rates.setdefault(arm, {})
-                rates[view.day] = self._exercises.by_class(world, view)
+                rates[view.step] = self._exercises.by_class(world, view)
 
         return look
 
@@ -128,7 +127,8 @@ class Recorder:
         estimates = self._exercises
         if not self._ends:
             return {}, {}
-        expected = estimates.within(self._rates[arm])
+        grid = self.worlds.reference.grid
+        expected = estimates.within(grid, self._rates[arm])
         drawn = estimates.drawn(expected, seed, runs)
         return estimates.outcomes(drawn), estimates.outcomes(expected)
 

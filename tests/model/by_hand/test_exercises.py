@@ -46,16 +46,16 @@ def test_alarm_of_both_sides_by_hand() -> None:
     assert found == pytest.approx([first, math.log(0.003 / 0.013) / 2])
 
 
-def test_time_weights_are_exact_for_polynomials_and_sum_to_the_days() -> None:
-    moments = np.array([2.0, 90.0, 250.0, 360.0])
-    weights = exercises.time_weights(moments, 3.0, 366.0)
-    assert weights.sum() == pytest.approx(363.0)
-    for power in (1, 2, 3):
-        whole = (366.0 ** (power + 1) - 3.0 ** (power + 1)) / (power + 1)
-        assert weights @ moments**power == pytest.approx(whole)
-    fading = 2 ** (-moments / 180)
-    exact = 180 / math.log(2) * (2 ** (-3 / 180) - 2 ** (-366 / 180))
-    assert weights @ fading == pytest.approx(exact, rel=2e-3)
+def test_days_within_are_those_of_a_calendar() -> None:
+    """Any grid of whole days, any whole days from first to stop: counted one by one."""
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        inside = rng.choice(np.arange(1, 60), size=rng.integers(0, 12), replace=False)
+        grid = np.array([0, *sorted(inside), 60], dtype=float)
+        first, stop = sorted(rng.integers(0, 61, size=2))
+        step_of_day = np.searchsorted(grid, np.arange(60), side="right") - 1
+        wanted = np.bincount(step_of_day[first:stop], minlength=len(grid) - 1)
+        assert study.days_within(grid, first, stop).tolist() == wanted.tolist()
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.001, 0.7, 12.5, 900.0])
@@ -102,12 +102,29 @@ def test_equal_rates_give_equal_numbers_and_higher_ones_never_fewer(worlds: Worl
 
 
 def test_a_constant_rate_makes_days_over_a_year(worlds: Worlds) -> None:
-    """36.525 a year for 30 and 90 days after day 11: 3 and 9; all is the sum of the classes."""
+    """36.525 a year for 30 and 90 days after day 11, whatever the steps: 3 and 9; all is the sum of the classes."""
     held, rates = counted(worlds), np.full((1, 3), 36.525)
-    numbers = held.within({12.0: rates, 60.0: rates, 110.0: rates})
-    named = held.outcomes(numbers[:, 0])
-    assert named["exercises_counter_30"] == pytest.approx(3.0) and named["exercises_other_90"] == pytest.approx(9.0)
-    assert named["exercises_all_90"] == pytest.approx(27.0)
+    for grid in (np.array([0.0, 10.0, 200.0]), np.array([0.0, 3.0, 10.0, 11.5, 12.0, 13.0, 60.0, 100.0, 200.0])):
+        numbers = held.within(grid, dict.fromkeys(held.steps(grid), rates))
+        named = held.outcomes(numbers[:, 0])
+        assert named["exercises_counter_30"] == pytest.approx(3.0) and named["exercises_other_90"] == pytest.approx(9.0)
+        assert named["exercises_all_90"] == pytest.approx(27.0)
+
+
+def test_a_rate_that_changes_counts_for_its_days(worlds: Worlds) -> None:
+    """One a day up to day 15, three up to day 50 and two after it; windows from day 11: 4 + 3 x 26 within 30 days,
+    4 + 3 x 35 + 2 x 51 within 90."""
+    held, grid = counted(worlds), np.array([0.0, 15.0, 50.0, 200.0])
+    rates = {step: np.full((1, 3), a_day * 365.25) for step, a_day in enumerate((1.0, 3.0, 2.0))}
+    assert held.within(grid, rates)[:, 0, 0].tolist() == [pytest.approx(82.0), pytest.approx(211.0)]
+
+
+def test_steps_are_those_that_reach_into_a_window(worlds: Worlds) -> None:
+    """Days 11 to 101: not the step that ends on day 11, nor the one that begins on day 101."""
+    grid = np.array([0.0, 10.0, 11.0, 12.0, 101.0, 150.0, 200.0])
+    assert counted(worlds).steps(grid) == {2, 3}
+    nothing = study.Exercises(worlds, worlds.baseline.direction, Windows(10.0, (), 200.0))
+    assert nothing.steps(grid) == frozenset()
 
 
 def test_alarm_is_that_of_willingness() -> None:
