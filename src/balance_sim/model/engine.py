@@ -252,15 +252,20 @@ def take_turn(world: World, state: BlockState, step: int, seed: int) -> World:
     if world.signings is not None:
         sign_given(world, state, np.flatnonzero(world.signings.signed == day), seed)
         accession.join_given(world, state, seed)
+    state.effort = state.effort + effort_decided_in(world, step)
     present = world.at(step)
-    if present.decided_effort is not None and step > 0:
-        earlier_effort = world.at(step - 1).decided_effort
-        rise = present.decided_effort - (
-            0.0 if earlier_effort is None else earlier_effort
-        )
-        state.effort = state.effort + rise
     enact(present, state, day)
     return present
+
+
+def effort_decided_in(world: World, step: int) -> Floats:
+    """(n,) rise of capability that changes bring about at the beginning of a step, at
+    once. At the scenario's start there is none: the data hold it already."""
+    decided = world.at(step).decided_effort
+    if decided is None or step == 0:
+        return np.zeros(world.n)
+    earlier = world.at(step - 1).decided_effort
+    return decided if earlier is None else decided - earlier
 
 
 def watch_margins(world: World, baseline: Baseline, state: BlockState) -> None:

@@ -14,7 +14,7 @@ from balance_sim.model import threat
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import evidence_by_version
 from balance_sim.model.core import Baseline, Floats, Ints, OddsByStep, World
-from balance_sim.model.engine import close_step, effort_target
+from balance_sim.model.engine import close_step, effort_decided_in, effort_target
 from balance_sim.model.perception import View, feel, perceive, view_of
 from balance_sim.model.pipeline import under_way_on_record
 from balance_sim.model.policies import (
@@ -90,16 +90,20 @@ class WillingnessOverTime:
         )
 
     def effort_on(self, day: float) -> Floats:
-        """(n,) rise of capability on a day, even between the beginnings of two spans
-        and beyond the last."""
+        """(n,) rise of capability on a day: even from the beginning of a span to its
+        end, and in the last as in the one before. What changes decide on is there from
+        its day on."""
         begins = self.world.grid[: len(self.states)]
-        last = max(int(np.searchsorted(begins, day, side="right")) - 1, 0)
-        first = min(last, max(len(begins) - 2, 0))
+        present = max(int(np.searchsorted(begins, day, side="right")) - 1, 0)
+        first = min(present, max(len(begins) - 2, 0))
         following = min(first + 1, len(begins) - 1)
-        effort_before = self.states[first].effort[0]
-        rise = self.states[following].effort[0] - effort_before
+        at_end = self.states[following].effort[0]
+        if following > first:
+            at_end = at_end - effort_decided_in(self.world, following)
+        rise = at_end - self.states[first].effort[0]
         days = max(begins[following] - begins[first], 1e-9)
-        return np.asarray(effort_before + rise * (day - begins[first]) / days)
+        since = day - begins[present]
+        return np.asarray(self.states[present].effort[0] + rise * since / days)
 
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
@@ -399,10 +403,13 @@ def walk(
     world: World, baseline: Baseline, state: BlockState, first: int = 0
 ) -> Iterator[tuple[BlockState, View]]:
     """The state as each span from `first` on finds it, and what states then see; the
-    state itself goes on with the spans."""
+    state itself goes on with the spans. What a span begins with takes effect once."""
     for step in range(first, world.steps):
         present, day = world.at(step), world.grid[step]
         give(world, state, day)
+        if state.turned != step:
+            state.turned = step
+            state.effort = state.effort + effort_decided_in(world, step)
         enact(present, state, day)
         span_state, view = replace(state), perceive(present, state, step)
         yield span_state, view

@@ -33,7 +33,13 @@ from balance_sim.effects.explain.coalitions import (
 from balance_sim.model import sights
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Floats, Keys, World
-from balance_sim.model.engine import effort_after, open_to_consent, perceive, simulate
+from balance_sim.model.engine import (
+    effort_after,
+    effort_decided_in,
+    open_to_consent,
+    perceive,
+    simulate,
+)
 from balance_sim.model.perception import View
 from balance_sim.model.policies import begin_enacted, decided_effort, enact
 from balance_sim.model.state import BlockState, Simulated, Workspace
@@ -108,9 +114,10 @@ def _along(
                 states_by_arm[arm] = replace(
                     state, enacted=begin_enacted(world, len(runs))
                 )
+            rise = effort_decided_in(worlds.arms[arm], step)
             earlier_state = replace(
                 state,
-                effort=states_by_arm[arm].effort,
+                effort=states_by_arm[arm].effort + rise,
                 enacted=states_by_arm[arm].enacted,
             )
             enact(world, earlier_state, world.grid[step])
