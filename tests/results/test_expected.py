@@ -169,7 +169,7 @@ def test_no_event_no_effect(beijing: Scenario) -> None:
 
 @pytest.mark.slow
 def test_it_is_near_the_filtered_effect(beijing: Scenario, worlds: Worlds) -> None:
-    """Within 2 %, the control arm's level; two arms' effects within 2 % and four standard errors."""
+    """Within 0.7 %, the control arm's level; two arms' effects within 1.5 % and four standard errors."""
     outcome = "accords_counter_365"
     arms = ("no_parade", "parade", "washington_doubted")
     result = run(beijing, runs=96, seed=11, arms=arms)
@@ -178,10 +178,10 @@ def test_it_is_near_the_filtered_effect(beijing: Scenario, worlds: Worlds) -> No
     found = expected(worlds, arms)
     direction = worlds.baseline.direction
     of = {arm: found[arm].outcomes(direction)[outcome] for arm in arms}
-    assert of["no_parade"] == pytest.approx(levels.loc["no_parade", "mean"], rel=0.02)
+    assert of["no_parade"] == pytest.approx(levels.loc["no_parade", "mean"], rel=0.007)
     for arm in arms[1:]:
         row = effects.loc[arm]
-        assert abs(of[arm] - of["no_parade"] - row["mean"]) <= 0.02 * abs(row["mean"]) + 4 * row["mcse"], arm
+        assert abs(of[arm] - of["no_parade"] - row["mean"]) <= 0.015 * abs(row["mean"]) + 4 * row["mcse"], arm
 
 
 @pytest.mark.long

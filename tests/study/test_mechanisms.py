@@ -22,6 +22,7 @@ from balance_sim.scenario import arm_scenario, load_scenario
 from balance_sim.study.arms import extra_arms
 from balance_sim.study.outcomes import Outcome
 from balance_sim.study.recorder import step_at
+from balance_sim.study.remembered import remembered
 from balance_sim.study.scene import StateMetrics, focal_roles, state_metrics
 from balance_sim.study.spans import at_start, in_spans
 
@@ -254,9 +255,10 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(beijing, participan
     last, focal = step_at(worlds.reference.grid, cast.day, 30), np.searchsorted(worlds.reference.grid, cast.day)
     for arm, found in (("parade", dict(shift.having)), ("no_parade", dict(shift.lacking))):
         frozen = in_spans(worlds.arms[arm], np.array([0, focal, last, last + 1]))
-        state = at_start(frozen)
+        state, memory = at_start(frozen), remembered(frozen, worlds.baseline)
         for step in range(2):
             close_step(frozen, worlds.baseline, state, perceive(frozen, state, step))
+        memory.put_into(state, 2)
         columns = state_metrics(
             StateMetrics(frozen, worlds.baseline, state, perceive(frozen, state, 2)), cast, apart=True
         )

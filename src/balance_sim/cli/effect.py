@@ -62,9 +62,9 @@ def effect(
     """Print the expected effect of an arm of SCENARIO over the control arm, with its
     channels and dyads.
 
-    No random numbers are drawn. The network of agreements stays as at the start, so
-    nothing follows from agreements that are signed on the way. `run` simulates them,
-    and prints the gap between the two."""
+    No random numbers are drawn. Agreements in force stay those of the start; states
+    remember what they are expected to sign on the way. `run` simulates agreements, and
+    prints the gap between the two."""
     from balance_sim.effects.expected_effect import expected_effect
     from balance_sim.effects.headline import (
         headline_of,

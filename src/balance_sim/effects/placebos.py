@@ -227,11 +227,12 @@ def _free_days(worlds: Worlds, lacking: Scenario, most: int) -> tuple[int, list[
 
 def edges_around(world: World, day: float, window: int) -> Ints:
     """(K + 1,) steps: spans of equal length up to a day, and from it to the end of a
-    window; then the rest."""
+    window; then the rest. They are cut where something changes."""
     grid = world.grid
     end = min(day + window + 1, grid[-1])
     count = max(2, round(day / max(window / 3, 30)))
     until_day = np.linspace(0.0, day, count + 1)
     in_window = np.linspace(day, end, AROUND + 1)
     steps = np.searchsorted(grid, np.concatenate([until_day, in_window, [grid[-1]]]))
-    return np.unique(np.clip(steps, 0, world.steps))
+    changes = np.array([step for step, _ in world.turns], dtype=steps.dtype)
+    return np.unique(np.clip(np.concatenate([steps, changes]), 0, world.steps))

@@ -1,5 +1,5 @@
-"""Expected numbers of new agreements in closed form: the network as at the start, and
-no random numbers.
+"""Expected numbers of new agreements in closed form: agreements in force as at the
+start, and no random numbers.
 
 Beliefs, threat, effort and consent of an arm are worked out in some spans of the
 scenario's time. In a span talks open at rate h = lambda * openness * consent * consent
@@ -8,8 +8,10 @@ scenario's time. In a span talks open at rate h = lambda * openness * consent * 
     E(signed by T) = sum over spans of  h integral S(T - t) dt
                      + talks under way at the start
 
-with S of `stats.lags`. It leaves out what agreements made on the way change in the
-network, and provocations; tests hold it against the filtered estimate.
+with S of `stats.lags`. States remember what they are expected to sign on the way
+(`remembered.py`). It leaves out what agreements made on the way change once they are in
+force, what an arm signs more than at the start's willingness, and provocations; tests
+hold it against the filtered estimate.
 """
 
 from __future__ import annotations

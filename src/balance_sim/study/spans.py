@@ -1,5 +1,6 @@
 """What an arm's states want over time, the network as at the start and no random
-numbers: beliefs, threat, effort and consent in some spans of the scenario's time."""
+numbers: beliefs, threat, effort and consent in some spans of the scenario's time.
+States remember what they are expected to sign on the way."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from balance_sim.model.beliefs import evidence_by_version
 from balance_sim.model.core import Baseline, Floats, Ints, OddsByStep, World
 from balance_sim.model.engine import close_step, effort_target
 from balance_sim.model.perception import View, feel, perceive, view_of
-from balance_sim.model.pipeline import under_way_on_record
+from balance_sim.model.pipeline import SCHEDULED, under_way_on_record
 from balance_sim.model.policies import (
     acts_of,
     begin_enacted,
@@ -31,6 +32,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.sights import look
 from balance_sim.model.state import (
     NETWORK,
+    AgreementRows,
     BlockState,
     begin_network,
     refresh,
@@ -48,6 +50,7 @@ from balance_sim.model.willingness import (
 )
 from balance_sim.model.world import by_audience, event_days, steps_alike
 from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.study.remembered import Remembered, remembered
 
 SPANS = 20
 """Of the scenario's length, at least: dates at which beliefs are looked at."""
@@ -91,16 +94,20 @@ class WillingnessOverTime:
         )
 
     def effort_on(self, day: float) -> Floats:
-        """(n,) rise of capability on a day, even between the beginnings of two spans
-        and beyond the last."""
+        """(n,) rise of capability on a day: even from the beginning of a span to its
+        end, and in the last as in the one before. What changes decide on is there from
+        its day on."""
         begins = self.world.grid[: len(self.states)]
-        last = max(int(np.searchsorted(begins, day, side="right")) - 1, 0)
-        first = min(last, max(len(begins) - 2, 0))
+        present = max(int(np.searchsorted(begins, day, side="right")) - 1, 0)
+        first = min(present, max(len(begins) - 2, 0))
         following = min(first + 1, len(begins) - 1)
-        effort_before = self.states[first].effort[0]
-        rise = self.states[following].effort[0] - effort_before
+        at_end = self.states[following].effort[0]
+        if following > first:
+            at_end = at_end - decided_rise(self.world, following)
+        rise = at_end - self.states[first].effort[0]
         days = max(begins[following] - begins[first], 1e-9)
-        return np.asarray(effort_before + rise * (day - begins[first]) / days)
+        since = day - begins[present]
+        return np.asarray(self.states[present].effort[0] + rise * since / days)
 
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
@@ -326,9 +333,11 @@ def _together(
         efforts[:, :-1] = [earlier.effort[0] for earlier in beside.states]
     steady, kinds = beside.steady if beside else None, len(questions.types)
     consents = [np.empty((0, kinds))]
+    memory = remembered(control, questions.baseline)
     count = -(-len(span) // max(1, SPANS_AT_ONCE // control.n**2))
     for rows in np.array_split(np.arange(len(span)), max(count, 1))[:count]:
         state = repeated(start, len(rows))
+        memory.put_into(state, span[rows])
         day = control.middle(span[rows])
         heard = feel(joined, state, rows, day)
         _arm(control, questions.baseline, state, efforts, arm[rows], span[rows])
@@ -351,7 +360,7 @@ def _together(
     answers = []
     for number, (world, first) in enumerate(zip(worlds, firsts, strict=True)):
         states = [
-            _moved_on(start, world.grid[step], efforts[number, step])
+            _moved_on(start, world, step, efforts[number, step], memory)
             for step in range(first, steps)
         ]
         own_dyads = dyads[number]
@@ -366,10 +375,14 @@ def _together(
     return answers
 
 
-def _moved_on(start: BlockState, day: float, effort: Floats) -> BlockState:
-    """The state of a start on another day, with another effort, (n,)."""
+def _moved_on(
+    start: BlockState, world: World, span: int, effort: Floats, memory: Remembered
+) -> BlockState:
+    """The state of a start at the beginning of a span, with another effort, (n,)."""
     state = copy(start)
-    state.day, state.effort = day, effort[None]
+    state.day = world.grid[span]
+    state.effort = effort[None]
+    memory.put_into(state, span)
     return state
 
 
@@ -417,10 +430,12 @@ def walk(
     world: World, baseline: Baseline, state: BlockState, first: int = 0
 ) -> Iterator[tuple[BlockState, View]]:
     """The state as each span from `first` on finds it, and what states then see; the
-    state itself goes on with the spans."""
+    state itself goes on with the spans. What a span begins with takes effect once."""
+    memory = remembered(world, baseline)
     for step in range(first, world.steps):
         present, day = world.at(step), world.grid[step]
         give(world, state, day)
+        memory.put_into(state, step)
         if state.turned != step:  # a course that goes on from another has it already
             state.turned = step
             state.effort = state.effort + decided_rise(world, step)
@@ -442,8 +457,9 @@ def signed_by(world: World, day: float) -> Ints | None:
 
 
 def give(world: World, state: BlockState, day: float) -> None:
-    """Agreements that changes bring into force or end by a day, in one replication
-    whose network is else that of the start; a lag that is not known is its mean."""
+    """Agreements that changes sign, bring into force or end by a day, in one
+    replication whose network is else that of the start; a lag that is not known is its
+    mean."""
     if world.signings is None or world.endings is None:
         return
     signings, record, start = world.signings, world.initial, world.at_start
@@ -456,11 +472,32 @@ def give(world: World, state: BlockState, day: float) -> None:
     if world.policies is not None and state.enacted is not None:
         in_force[ended_by(world.policies, state.enacted)] = 0
     changed = np.flatnonzero((in_force != state.in_force[0]).any(axis=1))
-    if len(changed):
-        state.in_force = in_force[None]
+    waiting = np.flatnonzero((signings.signed <= day) & ~begun)
+    if len(changed) or len(waiting):
         for name in NETWORK:  # earlier spans keep theirs
             setattr(state, name, getattr(state, name).copy())
+    if len(changed):
+        state.in_force = in_force[None]
         refresh(world, state, np.zeros_like(changed), changed)
+    state.agreements = _announced(world, waiting)
+    state.touched[0, signings.dyad[waiting]] = True
+
+
+def _announced(world: World, waiting: Ints) -> AgreementRows:
+    """What is under way on record, and those signed by changes that are not in force
+    yet, of which states hear. waiting: rows of the world's signings."""
+    agreements, signings = under_way_on_record(world), world.signings
+    if signings is None or not len(waiting):
+        return agreements
+    run = np.zeros_like(waiting)
+    signed = signings.signed[waiting]
+    key = signings.keys[waiting]
+    places = signings.dyad[waiting], signings.kind[waiting]
+    given = AgreementRows.begun(SCHEDULED, run, *places, waiting, key, signed)
+    given.signed = signed
+    given.stage = np.ones_like(waiting)
+    agreements.add_rows(given)
+    return agreements
 
 
 class _Questions:
