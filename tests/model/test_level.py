@@ -44,6 +44,7 @@ def settings_of(scenario: Scenario) -> list[tuple[str, object]]:
     kind = next(iter(scenario.kinds))
     settings: list[tuple[str, object]] = [
         (f"states.{largest}.autonomy", 3.0),
+        (f"states.{largest}.democracy", 0.42),
         (f"{a_dispute(scenario)}.claim", 0.3),
         ("parameters.beta", 0.37),
         ("parameters.gamma", 0.6),
@@ -54,6 +55,8 @@ def settings_of(scenario: Scenario) -> list[tuple[str, object]]:
     in_force = [row for row in scenario.accords if row.status == "in_force"]
     deepest = max(scenario.kinds, key=lambda name: scenario.kinds[name].depth)
     settings += [(f"accords.{row.id}.kind", deepest) for row in in_force if row.kind != deepest][:1]
+    talks = [row for row in scenario.accords if row.status == "talks" and row.kind != deepest]
+    settings += [(f"accords.{row.id}.kind", deepest) for row in talks[:1]]
     return settings
 
 

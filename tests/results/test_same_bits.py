@@ -99,7 +99,7 @@ def test_replications_perceived_a_few_at_a_time(uneven: Scenario, monkeypatch: p
 
 def test_order_and_subset_of_arms() -> None:
     scenario = load_scenario(SUMMIT)
-    hasty = scenario.arms["half"].model_copy(update={"set": every_kind(scenario, talks_days=9.0)})
+    hasty = scenario.arms["half"].model_copy(update={"set": every_kind(scenario, intercept=-1.0)})
     scenario = scenario.model_copy(update={"arms": {**scenario.arms, "hasty": hasty}})
     whole = lived(scenario, [], (CONTROL, ARM, "half", "reassured", "hasty"))
     turned = lived(scenario, [], ("hasty", "reassured", "half", ARM, CONTROL))

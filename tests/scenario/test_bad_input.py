@@ -75,6 +75,8 @@ CASES: list[tuple[str, str, str, str, int]] = [
     ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {events.summit.visiblity: 0.5}}", "E101", "arms.half.set.events.summit.visiblity", 0),
     ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {events.summit.visibility: 1.5}}", "E203", "arms.half: events.summit.visibility", 0),
     ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {start: 2025-01-01}}", "E110", "arms.half.set.start", 0),
+    ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {parameters.collapse_rate: 0.5}}", "E110", "arms.half.set.parameters.collapse_rate", 0),
+    ("half: {set: {events.summit.visibility: 0.5}}", "half: {set: {kinds.logistics.ceiling: 0.5}}", "E110", "arms.half.set.kinds.logistics.ceiling", 0),
     ("{id: reassurance,", "{id: aid,", "E015", "arms.reassured: events.aid.id", 0),
     ("question:", "q" * 900 + ":", "E101", "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq...", 0),
     ("{id: aid,", '{id: "<script>",', "E106", "events.<script>.id", 0),

@@ -1,6 +1,6 @@
 """Joint exercises of dyads: a margin beside agreements, which feeds nothing back.
 
-    lambda_ij  = exp(b . x_ij)                                          at the start
+    lambda_ij  = exp(b . x_ij)            agreements as at the start; facts of the day
     rate_ij(t) = lambda_ij exp(kappa (alarm_ij(t) + alarm_ji(t)) / 2)   a year
 
 with alarm as in `willingness.alarm`. The numbers are of the record of exercises 1980 to

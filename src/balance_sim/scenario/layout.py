@@ -48,6 +48,13 @@ TOP = ("schema", "extends", *NAMES, *PARTS)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
 OF_THE_COUNT = ("parameters.tau",)
 """Key paths that say which dyads count: the same in all arms and at all points."""
+OF_THE_CLOCKS = (
+    *(f"kinds.*.{name}" for name in ("ceiling", "talks_days", "talks_shape")),
+    *(f"kinds.*.{name}" for name in ("at_once", "force_days", "force_shape")),
+    "parameters.collapse_rate",
+)
+"""Patterns of key paths that say how often states meet and how long talks and
+ratification take: the same in all arms, which are paired by these clocks."""
 FIXED_IN_ARMS = (
     "schema",
     "extends",
@@ -60,6 +67,7 @@ FIXED_IN_ARMS = (
     "frailties",
     "targets_alternatives",
     *OF_THE_COUNT,
+    *OF_THE_CLOCKS,
 )
 
 LADDERS = ("alignment", "intent")

@@ -7,6 +7,7 @@ piece that it belongs to; all else of the scenario is shared."""
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
 
@@ -23,6 +24,7 @@ from balance_sim.scenario.fields import Strict
 from balance_sim.scenario.layout import (
     FROM_FILES,
     NAMES,
+    OF_THE_CLOCKS,
     OF_THE_COUNT,
     PARTS,
     SECTIONS,
@@ -83,13 +85,13 @@ class Editor:
         changes : iterable of ValueChange
             That are made; what is refused goes to `problems`.
         fixed : collection of str
-            First parts of paths that cannot be set here, and paths.
+            First parts of paths that cannot be set here, and patterns of paths.
         """
         order = sorted(changes, key=lambda change: (change.path != PRESET, change.path))
         for head, group in groupby(order, lambda change: change.path.split(".")[0]):
             allowed = []
             for change in group:
-                if head in fixed or change.path in fixed:
+                if head in fixed or _is_like(change.path, fixed):
                     self._refuse_fixed(change)
                 elif head in SETTABLE:
                     allowed.append(change)
@@ -102,10 +104,15 @@ class Editor:
 
     def _refuse_fixed(self, change: ValueChange) -> None:
         """Report a key path that leads to what cannot be set here."""
-        why, hint = "it cannot be set here", "edit the file"
+        why = "it cannot be set here"
+        hint = "edit the file"
+        in_scenario = f"give `{change.path}` to the scenario: in its file, or by --set"
         if change.path in OF_THE_COUNT:
             why = "it says which dyads count, in all arms and at all points alike"
-            hint = f"give `{change.path}` to the scenario: in its file, or by --set"
+            hint = in_scenario
+        elif _is_like(change.path, OF_THE_CLOCKS):
+            why = "all arms are paired by the same clocks of talks"
+            hint = in_scenario
         self.problems.add(change.key, change.label or change.path, "E110", why, hint)
 
     def refuse(self, change: ValueChange, why: object) -> None:
@@ -193,6 +200,12 @@ def _put(node: Node, steps: Sequence[str], value: Node, above: str = "") -> Node
             raise NoSuchPath(f"`{step}` is no single value")
         return node.with_fields({step: value})
     return node.with_fields({step: _put(child, steps_below, value, step)})
+
+
+def _is_like(path: str, patterns: Collection[str]) -> bool:
+    """Whether a key path is one of some, or fits a pattern such as
+    `kinds.*.ceiling`."""
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def check_path(scenario: Scenario, path: str, mark: Mark) -> Diagnostics:

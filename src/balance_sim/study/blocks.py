@@ -41,6 +41,7 @@ from balance_sim.study.filtered import (
     FilteredSums,
     Prospect,
     filtered_outcomes,
+    of_arm,
     prospect_of,
 )
 from balance_sim.study.outcomes import (
@@ -328,7 +329,8 @@ def _agent_batches(
                 model.step()
             prospect = prospect or prospect_of(worlds, model.opportunities, windows)
             variate = None if variates is None else variates.of(arm)
-            batch.add_arm(worlds, arm, model.simulated, prospect, variate)
+            own = of_arm(prospect, worlds, worlds.arms[arm], windows)
+            batch.add_arm(worlds, arm, model.simulated, own, variate)
         batches.append(batch)
     return batches
 
@@ -396,11 +398,13 @@ def simulate_arms(
         if first and arm != last[first]:
             state = copied(state)
         proceed([course], state, baseline, seed, range(first, course.world.steps))
-        ended, of_arm = course.ended(state), prospect
+        ended = course.ended(state)
+        of_all = prospect
         if ended.opportunities is not opportunities:
-            of_arm = prospect_of(worlds, ended.opportunities, windows)
+            of_all = prospect_of(worlds, ended.opportunities, windows)
         variate = None if variates is None else variates.of(arm)
-        batch.add_arm(worlds, arm, ended, of_arm, variate)
+        own = of_arm(of_all, worlds, course.world, windows)
+        batch.add_arm(worlds, arm, ended, own, variate)
     return batch
 
 

@@ -32,7 +32,7 @@ class Exercises:
     Parameters
     ----------
     worlds : Worlds
-        compiled arms; rates are those of the control arm's start
+        compiled arms; alarm is counted from the control arm's start
     direction : (P,)
         class of each dyad, an index into DIRECTIONS
     windows : Windows
@@ -41,16 +41,16 @@ class Exercises:
 
     def __init__(self, worlds: Worlds, direction: Ints, windows: Windows) -> None:
         world = worlds.reference
-        order = np.argsort(direction, kind="stable")
+        self.order = np.argsort(direction, kind="stable")
         self.windows = windows
-        self.sides = world.first[order], world.second[order]
-        self.rate = exercises.rate_at_start(world)[order]
-        edges = np.searchsorted(direction[order], range(len(DIRECTIONS) + 1))
+        self.sides = world.first[self.order], world.second[self.order]
+        edges = np.searchsorted(direction[self.order], range(len(DIRECTIONS) + 1))
         self.classes = [slice(*ends) for ends in pairwise(edges.tolist())]
         self.at_start = worlds.baseline.unsided
 
     def by_class(self, world: World, view: View) -> Floats:
-        """(R, D) exercises a year in a view of R replications."""
+        """(R, D) exercises a year in a view of R replications of an arm's world."""
+        rate = exercises.rate_at_start(world)[self.order]
         kappa, floor = exercises.reaction(world), world.rules.alarm_floor
         sums = np.empty((len(view.total), len(self.classes)))
         kappa = np.broadcast_to(kappa, (len(sums), 1))
@@ -60,7 +60,7 @@ class Exercises:
             rates = exercises.mutual_alarm(*threats, floor)
             rates *= kappa[chunk]
             np.exp(rates, out=rates)
-            rates *= self.rate
+            rates *= rate
             for place, dyads in enumerate(self.classes):
                 sums[chunk, place] = rates[:, dyads].sum(axis=1)
         return sums

@@ -51,7 +51,12 @@ from balance_sim.study.spans import (
     spans,
     walk,
 )
-from balance_sim.study.talks_at_start import TalksAtStart, Windows, focal_windows
+from balance_sim.study.talks_at_start import (
+    TalksAtStart,
+    Windows,
+    focal_windows,
+    same_talks,
+)
 
 PIECES = 12  # of a lag, in which signature is taken to fall in the middle
 ALL_TYPES: Any = np.s_[:]
@@ -140,6 +145,8 @@ class ExpectedSignatures:
         types: Ints | None = None,
     ) -> None:
         self.world, self.edges = worlds.reference, edges
+        self._worlds = worlds
+        self._of_dyads = dyads
         self.dyads = np.arange(len(self.world.first)) if dyads is None else dyads
         of_all = np.arange(len(self.world.ladder.names))
         self.types = of_all if types is None else types
@@ -160,10 +167,26 @@ class ExpectedSignatures:
             self._reach |= zip(missing, reaches, strict=True)
         return self._reach
 
+    def _reaches(self, world: World, moments: Sequence[float]) -> Mapping[float, Reach]:
+        """The same of an arm, which may begin with other talks."""
+        of_all = self.by_each(moments)
+        if same_talks(world, self.world):
+            return of_all
+        talks = TalksAtStart(self._worlds, self._of_dyads, world)
+        signed = self._known(talks, np.array(moments))
+        return {
+            moment: replace(of_all[moment], known=known)
+            for moment, known in zip(moments, signed, strict=True)
+        }
+
     def _by_each(self, moments: Floats) -> list[Reach]:
-        signed = self.talks.signed_by(np.maximum(moments, 0.0))[..., self.types]
+        signed = self._known(self.talks, moments)
         reaches = zip(self.opened_by(moments), signed, strict=True)
         return [Reach(*reach) for reach in reaches]
+
+    def _known(self, talks: TalksAtStart, moments: Floats) -> Floats:
+        """(D, P, M) signed by each of some moments, of talks under way at the start."""
+        return talks.signed_by(np.maximum(moments, 0.0))[..., self.types]
 
     def opened_by(self, moments: Floats) -> Floats:
         """(D, K, M) agreements signed by each of some moments, of talks that open at
@@ -232,7 +255,7 @@ class ExpectedSignatures:
         """Expected new agreements of an arm. opens: (K, P, M) talks a day."""
         bounds = {window: windows.bounds(window) for window in windows.days}
         moments = sorted({moment for ends in bounds.values() for moment in ends})
-        by_moment, reaches = {}, self.by_each(moments)
+        by_moment, reaches = {}, self._reaches(wanted.world, moments)
         for moment in moments:
             reach = reaches[moment]
             new = (opens * reach.opened[:, None]).sum(axis=0)

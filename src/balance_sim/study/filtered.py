@@ -18,7 +18,7 @@ docs/statistics.md derives both."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -39,12 +39,13 @@ from balance_sim.model.thinning import drawn_rate
 from balance_sim.stats.lags import in_force_within, signed_within
 from balance_sim.study.control_variates import ControlVariate
 from balance_sim.study.outcomes import NEW_ORIGINS, Outcome, numbers_of_agreements
-from balance_sim.study.talks_at_start import TalksAtStart, Windows
+from balance_sim.study.talks_at_start import TalksAtStart, Windows, same_talks
 
 
 @dataclass(frozen=True)
 class Prospect:
-    """What talks lead to, known when they open: the same in every arm.
+    """What talks lead to, known when they open: the same in every arm, but for those
+    under way at the start.
 
     signed: by window, (C,) probability that talks opened at each opportunity are signed
     within it; in_force: (C,) in force within the longest; talks, talks_in_force: (R or
@@ -100,6 +101,20 @@ def prospect_of(
         window: under_way.signed(*windows.bounds(window)) for window in windows.days
     }
     return Prospect(signed, in_force, talks, under_way.in_force(*longest))
+
+
+def of_arm(
+    prospect: Prospect, worlds: Worlds, world: World, windows: Windows
+) -> Prospect:
+    """A prospect with the talks that are under way at the start of an arm's world."""
+    if same_talks(world, worlds.reference):
+        return prospect
+    under_way = TalksAtStart(worlds, world=world)
+    talks = {
+        window: under_way.signed(*windows.bounds(window)) for window in windows.days
+    }
+    in_force = under_way.in_force(*windows.bounds(windows.longest))
+    return replace(prospect, talks=talks, talks_in_force=in_force)
 
 
 def signed_by(

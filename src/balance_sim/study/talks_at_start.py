@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Floats, Ints
+from balance_sim.model.core import DAYS_PER_YEAR, Floats, Ints, World, content_key
 from balance_sim.model.thinning import chance_under_way, share_lasting
 from balance_sim.stats.lags import (
     signed_from_age,
@@ -45,7 +45,8 @@ def focal_windows(worlds: Worlds) -> Windows:
 
 class TalksAtStart:
     """Talks under way at the start: those on record, and unobserved negotiations in
-    their steady state. dyads: (P,) of which, sorted; all if not given.
+    their steady state. dyads: (P,) of which, sorted; all if not given. world: of an
+    arm; the control arm's if not given.
 
     Attributes
     ----------
@@ -56,8 +57,11 @@ class TalksAtStart:
         collapses a day
     """
 
-    def __init__(self, worlds: Worlds, dyads: Ints | None = None) -> None:
-        self.world, self._baseline = worlds.reference, worlds.baseline
+    def __init__(
+        self, worlds: Worlds, dyads: Ints | None = None, world: World | None = None
+    ) -> None:
+        self.world = worlds.reference if world is None else world
+        self._baseline = worlds.baseline
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
         self._dyads, initial = dyads, self.world.initial
         free = np.isnan(initial.fixed_signed) & np.isnan(initial.fixed_in_force)
@@ -147,6 +151,13 @@ class TalksAtStart:
         for k, row in enumerate(self.on_record):
             number[:, self.dyad[k], kind[row]] += recorded[k]
         return np.asarray(number)
+
+
+def same_talks(world: World, other: World) -> bool:
+    """Whether the same talks are under way at the start of two arms: the same record,
+    and whom states do not sign with."""
+    same_record = content_key(world.initial) == content_key(other.initial)
+    return same_record and content_key(world.openness) == content_key(other.openness)
 
 
 EVERY_DAYS = 4.0
