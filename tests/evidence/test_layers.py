@@ -97,12 +97,12 @@ def series(rows: list[Row], states: layers.Roster = FOUR, years: np.ndarray = YE
 
 
 def test_a_series_is_known_a_year_late_and_carried_forward_for_five_years_never_back() -> None:
-    """What 1989 says stands from 1 January 1990 on; that of 1985 in 1986 and the five years after it, that of 1983 no
+    """What 1989 says stands from 1 January 1990 on; that of 1984 in 1985 and the five years after it, that of 1983 no
     more in 1990."""
-    found = series([(1, 1989, 0.1), (1, 1992, 0.4), (2, 1983, 0.2), (3, 1983, 0.3), (3, 1985, 0.5), (4, 1995, 0.7)])
+    found = series([(1, 1989, 0.1), (1, 1992, 0.4), (2, 1984, 0.2), (3, 1983, 0.3), (4, 1995, 0.7)])
     np.testing.assert_array_equal(found[:, 0], [0.1, 0.1, 0.1, 0.4, 0.4, 0.4])
-    np.testing.assert_array_equal(found[:, 1], np.full(6, np.nan))
-    np.testing.assert_array_equal(found[:, 2], [0.5, 0.5, *[np.nan] * 4])
+    np.testing.assert_array_equal(found[:, 1], [0.2, *[np.nan] * 5])
+    np.testing.assert_array_equal(found[:, 2], np.full(6, np.nan))
     np.testing.assert_array_equal(found[:, 3], np.full(6, np.nan))
 
 
@@ -168,18 +168,20 @@ def far(rows: list[Row], capitals: list[Row] = EQUATOR, years: np.ndarray = YEAR
 
 
 def test_distance_is_the_year_s_else_the_next_on_record_else_the_last() -> None:
-    """Of 1 and 2 in each year; 1 and 3 are on the map from 1993 on; 1 and 4 to 1991; 2 and 3 from 1996 on, after the last
-    year."""
+    """Of 1 and 2 in each year; 1 and 3 are on the map from 1993 on; 1 and 4 to 1991; 2 and 3 from 1997 on, two
+    years after the last, and 2 and 4 a year later, which is too late."""
     found = far(
         [
             (1, 2, 1980, 1991, 100.0), (1, 2, 1992, 1992, 200.0), (1, 2, 1993, 2019, 300.0),
-            (1, 3, 1993, 2019, 400.0), (1, 4, 1980, 1991, 500.0), (2, 3, 1996, 2019, 600.0),
+            (1, 3, 1993, 2019, 400.0), (1, 4, 1980, 1991, 500.0), (2, 3, 1997, 2019, 600.0),
+            (2, 4, 1998, 2019, 700.0),
         ]
     )  # fmt: skip
     assert by_year(found, 0, 1) == [100, 100, 200, 300, 300, 300]
     assert by_year(found, 0, 2) == [400] * 6
     assert by_year(found, 0, 3) == [500] * 6
     assert by_year(found, 1, 2) == [600] * 6
+    assert by_year(found, 1, 3) == pytest.approx([2 * TEN_DEGREES] * 6, rel=2e-3)
 
 
 def test_a_gap_in_distances_is_filled_by_what_follows() -> None:

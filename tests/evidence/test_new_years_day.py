@@ -13,7 +13,7 @@ import pytest
 from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import LAYERS, History, last_carried_forward, load_history
-from balance_sim.evidence.data.record_scenario import DYADIC, members_at, scenario_at
+from balance_sim.evidence.data.record_scenario import DYADIC, KINDS, members_at, scenario_at
 from balance_sim.evidence.data.table import ReadReport
 from balance_sim.scenario import schema
 from balance_sim.scenario.schema import Scenario
@@ -477,3 +477,29 @@ def test_exposure_is_what_two_states_have_in_common_of_a_year() -> None:
     for a, b, share in ((0, 1, 0.25), (0, 4, 0.5), (1, 2, 0.25), (1, 4, 0.75), (2, 4, 0.25)):
         expected[a, b] = expected[b, a] = share
     np.testing.assert_array_equal(shares, expected)
+
+
+def test_the_history_ends_with_the_record_of_agreements_unless_told(tmp_path: Path) -> None:
+    """Each date of an agreement counts, not that of its signature alone."""
+    rows = draw(1)
+    rows["accords"] = [["USA", "JPN", "1991-05-05", "1992-06-01", "1994-06-01"]]
+    history = load_history(written(rows, tmp_path / "data", 0), 1990)
+    assert history.agreement_years == (1991, 1994) and history.years.tolist() == [1990, 1991, 1992, 1993, 1994]
+
+
+def test_what_is_given_lies_over_the_defaults_and_alliances_are_never_forecast() -> None:
+    """An intercept by kind; those kinds that the record has as alliances stay out of what is signed."""
+    usual, given = (
+        scenario_at(invented(3, 2), 1990, **options)
+        for options in (
+            {},
+            {"parameters": {"tau": 0.02}, "weights": {"common_threat": 0.125}, "intercepts": {"logistics": -1.5}},
+        )
+    )
+    assert given.parameters == usual.parameters.model_copy(update={"tau": 0.02}) != usual.parameters
+    assert given.theory.weights == {**usual.theory.weights, "common_threat": 0.125} != usual.theory.weights
+    assert {name for name in usual.kinds if usual.kinds[name] != given.kinds[name]} == {"logistics"}
+    assert given.kinds["logistics"].intercept == -1.5
+    fitted = {kind for kind in usual.kinds if usual.kinds[kind].ceiling > 1e-6}
+    assert fitted == set(KINDS) and not fitted & {"defence_pact", "non_aggression"}
+    assert all(usual.kinds[kind].intercept < -50 for kind in {*usual.kinds} - fitted)

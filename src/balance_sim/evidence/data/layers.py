@@ -124,8 +124,8 @@ def _is_new(states: Roster, years: Ints) -> NDArray[np.bool_]:
 
 def distances(minimum: Read, capitals: Read, states: Roster, years: Ints) -> Floats:
     """(T, n, n) km: minimum distance on 1 January; for states not yet on the map then,
-    the next year that has one, else the last; for dyads that have none at all, between
-    capitals."""
+    that of the next year that has one, two years after the period at most; else the
+    last, of before the period too; else between capitals."""
     frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
     km = _border_distances(frame, states, years)
     between_capitals = _capital_distances(capitals, states, int(years[-1]))
@@ -136,8 +136,8 @@ def distances(minimum: Read, capitals: Read, states: Roster, years: Ints) -> Flo
 
 
 def _border_distances(frame: pd.DataFrame, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) upper triangle, each year that of the next on record, else the last.
-    frame: spells of years."""
+    """(T, n, n) upper triangle, each year that of the next on record, else the last,
+    NaN without any. frame: spells of years."""
     columns = ("a", "b", "km", "year_from", "year_to")
     a, b, km, low, high = (frame[name].to_numpy() for name in columns)
     values = states.square(years, np.nan)
