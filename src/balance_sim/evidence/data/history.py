@@ -308,11 +308,21 @@ def last_carried_forward(history: History) -> History:
 
 
 def _carried_note(report: ReadReport, history: History) -> str:
-    """That a source ends before the history does; empty where it does not."""
-    end, last = int(history.years[-1]), report.last_year
+    """That a source ends before the history does, or before it begins, so that there is
+    nothing to carry forward; empty where it ends with it or later."""
+    first, end = (int(year) for year in history.years[[0, -1]])
+    last = report.last_year
     if report.source in NOT_CARRIED or last is None or last >= end - 1:
         return ""
-    return (
-        f"{report.source} ends in {last} ({Path(report.path).name}): what it says last "
-        f"stands for the years to {end}"
-    )
+    ends = f"{report.source} ends in {last} ({Path(report.path).name})"
+    values = [
+        getattr(history, layer)
+        for layer, (source, _) in LAYERS_OF.items()
+        if SOURCES[source].title == report.source
+    ]
+    if values and all(np.isnan(layer).all() for layer in values):
+        return (
+            f"{ends}: it is missing from {first} to {end}; begin the history in "
+            f"{last + 1} or earlier, and what it says last stands"
+        )
+    return f"{ends}: what it says last stands for the years to {end}"

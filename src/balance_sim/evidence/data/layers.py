@@ -106,16 +106,26 @@ def state_years(read: Read, states: Roster, years: Ints) -> Floats:
     span = range(int(years[0]) - 1 - CARRY_YEARS, int(years[-1]) + 1)
     values = table.reindex(index=span, columns=range(states.size)).astype(np.float64)
     filled = values.ffill(limit=CARRY_YEARS).shift(1).loc[years].to_numpy()
-    joined = states.spells.groupby("iso3")["start"].min().dt.year.to_numpy()
-    is_new = joined[None, :] >= years[:, None] - 1
     first_value = values.loc[years].to_numpy()
-    return np.where(np.isnan(filled) & is_new, first_value, filled)
+    is_unknown = np.isnan(filled) & _is_new(states, years)
+    return np.where(is_unknown, first_value, filled)
+
+
+def _is_new(states: Roster, years: Ints) -> NDArray[np.bool_]:
+    """(T, n) whether a state became a member, for the first time or again, in the year
+    or the one before."""
+    place = states.spells["cow"].map(states.position).to_numpy()
+    age = years[:, None] - states.spells["start"].dt.year.to_numpy()
+    is_new = np.zeros((len(years), states.size), dtype=bool)
+    t, spell = np.nonzero((age == 0) | (age == 1))
+    is_new[t, place[spell]] = True
+    return is_new
 
 
 def distances(minimum: Read, capitals: Read, states: Roster, years: Ints) -> Floats:
     """(T, n, n) km: minimum distance on 1 January; for states not yet on the map then,
-    the next year that has one, else the last; for dyads that have none at all, between
-    capitals."""
+    that of the next year that has one, two years after the period at most; else the
+    last, of before the period too; else between capitals."""
     frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
     km = _border_distances(frame, states, years)
     between_capitals = _capital_distances(capitals, states, int(years[-1]))
@@ -126,8 +136,8 @@ def distances(minimum: Read, capitals: Read, states: Roster, years: Ints) -> Flo
 
 
 def _border_distances(frame: pd.DataFrame, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) upper triangle, each year that of the next on record, else the last.
-    frame: spells of years."""
+    """(T, n, n) upper triangle, each year that of the next on record, else the last,
+    NaN without any. frame: spells of years."""
     columns = ("a", "b", "km", "year_from", "year_to")
     a, b, km, low, high = (frame[name].to_numpy() for name in columns)
     values = states.square(years, np.nan)
@@ -137,6 +147,10 @@ def _border_distances(frame: pd.DataFrame, states: Roster, years: Ints) -> Float
         later[a[in_force], b[in_force]] = km[in_force]
         if year <= years[-1]:
             values[year - years[0]] = later
+    past = frame[high < years[0]].sort_values("year_to", kind="stable")
+    before = np.full((states.size, states.size), np.nan)
+    before[past["a"], past["b"]] = past["km"]
+    values[0] = np.where(np.isnan(values[0]), before, values[0])
     for t in range(1, len(years)):
         values[t] = np.where(np.isnan(values[t]), values[t - 1], values[t])
     return values
@@ -154,9 +168,9 @@ def _capital_distances(capitals: Read, states: Roster, last: int) -> Floats:
 
 
 def contiguity(read: Read, states: Roster, years: Ints) -> Floats:
-    """(T, n, n) COW type 1..5 of contiguity, the closest of those in force over the
-    turn of the year, 0 for none, NaN without a source; as in its last year after the
-    source ends."""
+    """(T, n, n) COW type 1..5 of contiguity, the closest of those in force on some day
+    of the year, as with membership; 0 for none, NaN without a source; as in its last
+    year after the source ends."""
     frame = read.frame
     spells = frame.assign(
         first=frame["year_from"],
