@@ -52,6 +52,32 @@ def squared(values: Floats) -> Floats:
     return np.array(squares).reshape(np.shape(values))
 
 
+def runs_to_tell(effect: Floats, half: Floats, error: Floats, n: int) -> Floats:
+    """How many runs would tell effects from zero, if these are as large as they seem:
+    an interval shrinks with the root of their number.
+
+    FEWEST_RUNS at least; infinite for an effect of zero, NaN where its error is not
+    known.
+
+    Parameters
+    ----------
+    effect, half, error : means over n runs, half-widths of their intervals (NaN where
+        there is none) and Monte Carlo standard errors, any shape
+
+    Examples
+    --------
+    >>> unknown = np.array([np.nan, np.nan])
+    >>> runs_to_tell(np.array([0.1, 0.0]), np.array([0.2, 0.2]), unknown, 40).tolist()
+    [160.0, inf]
+    """
+    guessed = t_quantile(0.95, FEWEST_RUNS - 1) * error
+    width = np.where(np.isnan(half), guessed, half)
+    ratio = np.full(np.shape(effect), np.inf)
+    np.divide(width, np.abs(effect), out=ratio, where=np.asarray(effect) != 0)
+    wanted = np.where(np.isnan(width), np.nan, n * squared(ratio))
+    return np.asarray(np.maximum(wanted, FEWEST_RUNS))
+
+
 @dataclass(frozen=True)
 class Sides:
     """Differences over runs, summed by sign. Arrays of one shape, or numbers.
