@@ -160,7 +160,8 @@ def untold_words(frame: pd.DataFrame, rows: str) -> str:
 
     Parameters
     ----------
-    frame : effect, lo, hi, mcse, n (replications)
+    frame : effect, lo, hi, mcse, n (replications); perhaps spread (standard deviation
+        of the outcome), without which too few runs tell the least number alone
     rows : what is not told from zero, such as `any dyad`
     """
     unknown = frame[(frame["lo"] != 0) | (frame["hi"] != 0)]
@@ -170,7 +171,10 @@ def untold_words(frame: pd.DataFrame, rows: str) -> str:
     numbers = unknown[["effect", "lo", "hi", "mcse"]].to_numpy(float)
     effect, low, high, error = numbers.T
     half = np.where(effect > 0, effect - low, high - effect)
-    wanted = runs_to_tell(effect, half, error, runs)
+    spread = np.zeros(len(unknown))
+    if "spread" in unknown:
+        spread = unknown["spread"].to_numpy(float)
+    wanted = runs_to_tell(effect, half, error, runs, spread)
     words = f"{say.plural(runs, 'replication')} do not tell {rows} from zero"
     if runs < FEWEST_RUNS:
         words = (
@@ -180,7 +184,9 @@ def untold_words(frame: pd.DataFrame, rows: str) -> str:
     if len(known):
         enough = say.about(float(known.min()))
         seems = "if effects are as large as they seem"
-        return f"{words}; about {enough} would do, {seems}"
+        is_least = runs < FEWEST_RUNS and "spread" not in unknown
+        how = "at least" if is_least else "about"
+        return f"{words}; {how} {enough} would do, {seems}"
     if runs < FEWEST_RUNS:
         words += f"; {FEWEST_RUNS} are the fewest that give an interval"
     return words

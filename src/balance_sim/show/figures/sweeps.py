@@ -27,16 +27,20 @@ def headline_effects(sweep: SweepResult, outcome: str = "") -> pd.DataFrame:
 
     Returns
     -------
-    A row a point: the factors' values by key path; effect, lo, hi, mcse, n, and what
-    the arm and its control are called. Empty where there are none
+    A row a point: the factors' values by key path; effect, lo, hi, mcse, n, spread
+    (standard deviation of the estimate over replications of an arm), and what the arm
+    and its control are called. Empty where there are none
     """
     effects, arm = sweep.effects, sweep.headline_arm
     if effects.empty or arm is None:
         return pd.DataFrame()
     outcome = outcome or sweep.headline_outcome
     is_drawn = (effects["arm"] == arm) & (effects["outcome"] == outcome)
+    levels = sweep.levels[sweep.levels["outcome"] == outcome]
+    squares = (levels["mcse"] ** 2 * levels["n"]).groupby(levels["point"]).mean()
     return (
         effects[is_drawn]
+        .assign(spread=effects["point"].map(np.sqrt(squares)))
         .rename(columns={"mean": "effect"})
         .assign(
             title=say.arm_title(sweep.scenario, arm),
