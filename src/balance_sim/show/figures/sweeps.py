@@ -40,7 +40,7 @@ def headline_effects(sweep: SweepResult, outcome: str = "") -> pd.DataFrame:
     squares = (levels["mcse"] ** 2 * levels["n"]).groupby(levels["point"]).mean()
     return (
         effects[is_drawn]
-        .assign(spread=effects["point"].map(np.sqrt(squares)))
+        .assign(spread=effects["point"].map(squares**0.5))
         .rename(columns={"mean": "effect"})
         .assign(
             title=say.arm_title(sweep.scenario, arm),
