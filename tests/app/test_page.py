@@ -11,8 +11,9 @@ from balance_sim.app.what_if import Setting, setting_of
 from balance_sim.model.agents import BalanceModel
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.errors import WrongRequest
+from extras import imported
 
-solara = pytest.importorskip("solara")
+solara = imported("solara")
 from balance_sim.app import mesa_view, page  # noqa: E402 - they import it
 from balance_sim.app.server import LoopbackOnly, listen  # noqa: E402
 

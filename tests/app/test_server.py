@@ -15,8 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from extras import imported
+
+imported("solara")
+from websockets.asyncio.client import connect  # noqa: E402 - comes with it
+from websockets.exceptions import ConnectionClosed, InvalidStatus  # noqa: E402
 
 SMOKE = "experiments/smoke/what_if.yaml"
 CHANNELS = "/jupyter/api/kernels/{}/channels?session_id=page"

@@ -10,6 +10,7 @@ from balance_sim.evidence import scores as score
 from balance_sim.evidence.estimation.features import FeatureYears
 from balance_sim.evidence.forecast import baselines
 from balance_sim.evidence.forecast import score as forecast_score
+from extras import imported
 
 
 def auc(p: np.ndarray, y: np.ndarray) -> float:
@@ -33,7 +34,7 @@ def test_the_log_score_is_best_at_the_truth() -> None:
 
 
 def test_ranking_scores_agree_with_scikit_learn() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
+    metrics = imported("sklearn.metrics")
     rng = np.random.default_rng(1)
     for digits in (1, 2, 8):
         p = np.round(rng.beta(0.3, 3.0, 3000), digits)

@@ -87,12 +87,14 @@ def a_table(stretches: dict[str, float]) -> dict[str, object]:
     }
 
 
+@pytest.mark.needs("sklearn")
 def test_a_record_is_tempered_by_the_mean_of_its_stretches_of_which_none_is_below_1() -> None:
     assert record_of(a_table({"x": 3.0, "y": 5.0}), {}).temper == pytest.approx(1 / 4)
     assert record_of(a_table({"x": 0.2, "y": 5.0}), {}).temper == pytest.approx(1 / 3)
     assert record_of(a_table({"x": 1.0}), {}).temper == 1.0
 
 
+@pytest.mark.needs("sklearn")
 def test_temper_multiplies_the_log_likelihood_of_both_records() -> None:
     record = record_of(a_table({"x": 1.0}), {})
     z = np.array([[0.0], [2.0], [3.0]])
@@ -138,6 +140,7 @@ def evidence_of(record: AgreementRecord, apart: dict[str, Callable[[np.ndarray],
     return Evidence(record, fitted_distribution(), nothing, apart)
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.parametrize(("temper", "of_own"), [(1.0, None), (0.25, None), (0.25, 1.0), (1.0, 0.5)])
 def test_draws_of_beliefs_are_the_conjugate_ones_of_prior_and_tempered_records(
     temper: float, of_own: float | None
@@ -155,6 +158,7 @@ def test_draws_of_beliefs_are_the_conjugate_ones_of_prior_and_tempered_records(
     assert height - height[0] == pytest.approx(parabola - parabola[0], abs=0.05)
 
 
+@pytest.mark.needs("sklearn")
 def test_what_was_measured_apart_adds_to_the_height_of_the_beliefs_and_is_drawn_alone_where_they_lack_it() -> None:
     record = record_of(a_table({"x": 1.0}), {})
     alone = "parameters.beta"
@@ -171,6 +175,7 @@ def test_what_was_measured_apart_adds_to_the_height_of_the_beliefs_and_is_drawn_
     assert told.drawn[alone][0].std() == pytest.approx(0.01, rel=0.15)
 
 
+@pytest.mark.needs("sklearn")
 @pytest.mark.parametrize("temper", [1.0, 0.25])
 def test_an_intercept_of_the_scenarios_own_record_has_the_variance_over_the_temper(temper: float) -> None:
     record = record_of(a_table({"x": 1.0}), {})

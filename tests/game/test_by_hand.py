@@ -178,6 +178,8 @@ def test_a_choice_has_to_be_the_same_in_every_kind_of_sample(game: Game) -> None
     found = recommendations(game, EFFECTS[None], [of_draws, of_replications])
     assert (found["pair"]["same"], found["pair"]["is_robust"]) == (0.5, False)
     assert (recommendations(game, EFFECTS[None], [act])["pair"]["same"]) == 1.0
+    few = recommendations(game, EFFECTS[None], [of_draws, of_replications], is_enough=False)
+    assert (few["pair"]["same"], few["pair"]["is_robust"]) == (0.5, None)  # not known, which is no no
     assert found["corvia"]["same"] == 1.0  # its payoffs tie in all of them: nothing speaks against its choice
 
 

@@ -150,6 +150,7 @@ schema: 1
 title: "Three states"
 start: 2000-01-01
 end: 2000-03-01
+report: {windows: [30]}
 focal: signal
 states:
   - {id: XAR, name: Ardens, capability: 0.5, ideal_point: 0, latitude: 0, longitude: 0}

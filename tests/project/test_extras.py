@@ -1,10 +1,15 @@
 """The core needs no extra: `run` and its kin work where none is installed, and what needs one names it."""
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -98,6 +103,109 @@ def tests_without_extras(*words: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | NOWHERE_TO_GO)
     assert done.returncode == 0, done.stdout[-5000:]
     return done.stdout
+
+
+DECLARED = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+OWN_FOLDERS = DECLARED["tool"]["pytest"]["ini_options"]["pythonpath"]
+WRITTEN = {"mine", "work"}
+"""Modules that tests write, and import in another process."""
+TEST_FILES = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def canonical(requirement: str) -> str:
+    """The name in a requirement, as PyPA's normal form has it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\[<>=~; ]", requirement)[0]).lower()
+
+
+def brought_along(names: set[str]) -> set[str]:
+    """Installed distributions of these names, with what they require."""
+    found: set[str] = set()
+    waiting = {*names}
+    while waiting:
+        name = waiting.pop()
+        with suppress(PackageNotFoundError):
+            needed = requires(name) or []
+            found.add(name)
+            waiting |= {canonical(text) for text in needed if "extra ==" not in text} - found
+    return found
+
+
+def always_there() -> set[str]:
+    """Top-level packages that tests may import: ours, Python's, and what is installed with no extra."""
+    extras = {canonical(text) for texts in DECLARED["project"]["optional-dependencies"].values() for text in texts}
+    core, tools = DECLARED["project"]["dependencies"], DECLARED["dependency-groups"]["dev"]
+    wanted = brought_along({*map(canonical, core)}) | {*map(canonical, tools)} - extras
+    named = packages_distributions().items()
+    installed = {name for name, owners in named if wanted & {canonical(owner) for owner in owners}}
+    own = {path.stem for folder in OWN_FOLDERS for path in (ROOT / folder).iterdir()}
+    return installed | own | WRITTEN | {*sys.stdlib_module_names} | {"balance_sim", "tests"}
+
+
+def is_asked(call: ast.AST, package: str) -> bool:
+    """Whether a node is `needs("PACKAGE")`, `imported("PACKAGE...")` or `importorskip` of something that is no extra's."""
+    if not isinstance(call, ast.Call) or not call.args:
+        return False
+    function = call.func
+    name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+    asked = {str(arg.value).partition(".")[0] for arg in call.args if isinstance(arg, ast.Constant)}
+    if package in EXTRAS:
+        return name in ("needs", "imported") and package in asked
+    if name == "importorskip":
+        return package in asked
+    return name in ("needs", "imported") and bool(asked & {*EXTRAS})  # it comes with one
+
+
+def imports_that_are_not_asked_for(tree: ast.AST, allowed: set[str], outer: tuple[ast.AST, ...] = ()) -> Iterator[str]:
+    """Packages that a file imports without a mark of the function, the file, or a line above that skips without them.
+
+    outer: statements of the file, and decorators and statements of functions, that are read before."""
+    before = [*outer, *getattr(tree, "decorator_list", [])]
+    for child in ast.iter_child_nodes(tree):
+        names = []
+        if isinstance(child, ast.Import):
+            names = [alias.name for alias in child.names]
+        elif isinstance(child, ast.ImportFrom) and not child.level:
+            names = [child.module or ""]
+        for name in names:
+            package = name.partition(".")[0]
+            calls = (node for statement in before for node in ast.walk(statement))
+            if package not in allowed and not any(is_asked(call, package) for call in calls):
+                yield package
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield from imports_that_are_not_asked_for(child, allowed, tuple(before))
+        if isinstance(child, ast.Assign | ast.Expr):
+            before.append(child)
+
+
+def test_what_a_test_imports_is_always_there_or_asked_for() -> None:
+    """So that no file stops the collection, and no test fails, where an extra is not installed."""
+    allowed, wrong = always_there(), {}
+    assert not allowed & {*EXTRAS}
+    for path in TEST_FILES:
+        siblings = {other.stem for other in path.parent.iterdir()}
+        packages = {*imports_that_are_not_asked_for(ast.parse(path.read_text(encoding="utf-8")), allowed | siblings)}
+        if packages:
+            wrong[path.relative_to(ROOT).as_posix()] = packages
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("import sklearn", ["sklearn"]),
+        ("from sklearn.metrics import roc_auc_score", ["sklearn"]),
+        ("def test_a():\n    import openpyxl", ["openpyxl"]),
+        ("@pytest.mark.needs('pptx')\ndef test_a():\n    import openpyxl", ["openpyxl"]),
+        ("@pytest.mark.needs('pptx')\ndef test_a():\n    import pptx\ndef test_b():\n    import pptx", ["pptx"]),
+        ("imported('solara')\nfrom websockets import connect", []),
+        ("from websockets import connect\nimported('solara')", ["websockets"]),
+        ("pytest.importorskip('sklearn')\nimport sklearn", ["sklearn"]),  # it would not name the extra
+        ("pytestmark = [pytest.mark.needs('sklearn')]\ndef test_a():\n    import sklearn", []),
+        ("if TYPE_CHECKING:\n    from solara import Element", []),
+    ],
+)
+def test_imports_that_are_not_asked_for(text: str, found: list[str]) -> None:
+    assert [*imports_that_are_not_asked_for(ast.parse(text), {"pytest"})] == found
 
 
 @pytest.mark.slow

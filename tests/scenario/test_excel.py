@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from balance_sim.scenario import check_scenario
+from extras import imported
 
-Workbook = pytest.importorskip("openpyxl").Workbook
+Workbook = imported("openpyxl").Workbook
 TABLES = {"states": "states.csv", "accords": "accords.csv"}
 
 

@@ -1,8 +1,9 @@
-"""Tests of an extra are skipped where it is not installed: those marked `needs(PACKAGE)`, and commands of our pages that
-ask for one. As a plugin (`-p extras`, with BALANCE_SIM_EXTRAS=none) it is as if none was installed."""
+"""Tests of an extra are skipped where it is not installed: those marked `needs(PACKAGE)`, files and tests that ask for it
+by `imported`, and commands of our pages that ask for one. As a plugin (`-p extras`, with BALANCE_SIM_EXTRAS=none) it is as if none was installed."""
 
 import os
 import sys
+from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 from typing import Any, NoReturn
@@ -19,13 +20,19 @@ def is_here(package: str) -> bool:
 
 
 def skip(package: str) -> NoReturn:
-    pytest.skip(f"{package} is not installed (extra {EXTRAS[package]})")
+    pytest.skip(f"{package} is not installed (extra {EXTRAS[package]})", allow_module_level=True)
 
 
 def skip_without(*packages: str) -> None:
     for package in packages:
         if not is_here(package):
             skip(package)
+
+
+def imported(module: str) -> Any:
+    """A module of an extra; without it the test that asks is skipped, or its whole file."""
+    skip_without(module.partition(".")[0])
+    return import_module(module)
 
 
 def skip_where_asked(output: str) -> None:

@@ -1,12 +1,13 @@
 """Numbers in words: nothing rounds away what it should say; and what a side has more to fear."""
 
 import math
+import re
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from balance_sim.show.explain import _alarm_words
-from balance_sim.show.wording import decimals, digits, interval, number, percent, signed
+from balance_sim.show.wording import change_words, decimals, digits, interval, number, percent, signed
 
 NAN = math.nan
 
@@ -15,6 +16,12 @@ def test_decimals_follow_the_error_and_keep_a_bound_off_zero() -> None:
     assert [decimals(e) for e in (0.3, 0.03, 0.1, 0.004, 0.0, NAN)] == [1, 2, 1, 3, 2, 2]
     assert decimals(0.011, 0.003, 0.047) == 3  # with two, the lower bound would print as 0.00
     assert interval(0.003, 0.047, decimals(0.011, 0.003, 0.047)) == "0.003 to 0.047"
+
+
+@pytest.mark.parametrize("mean", [2e-9, -2e-9, 3e-5])
+def test_an_effect_never_rounds_to_none(mean: float) -> None:
+    words = change_words({"mean": mean, "level": 0.5, "ci95": None}, "agreements")
+    assert any(float(number) > 0 for number in re.findall(r"by (?:under )?([0-9.]+)", words))
 
 
 def test_digits_follow_the_largest_value() -> None:
@@ -62,6 +69,7 @@ def test_the_rise_of_the_greatest_threat_is_told(threat: dict[str, float], words
     sides = {"with": threat, "without": {"CHN": 0.10, "RUS": 0.05}}
     rows = [
         {"arm": arm, "moment": "+7", "side": "JPN", "adversary": code, "threat": value}
+        | {"is_most": value == max(values.values())}
         for arm, values in sides.items()
         for code, value in values.items()
     ]

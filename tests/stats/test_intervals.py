@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from balance_sim.stats.intervals import (
+    FEWEST_RUNS,
+    NORMAL,
     Sample,
     Sides,
     difference_interval,
@@ -10,6 +12,7 @@ from balance_sim.stats.intervals import (
     mean_interval,
     paired_half_widths,
     paired_interval,
+    runs_to_tell,
     t_quantile,
     unseen_jump,
     welch,
@@ -169,3 +172,34 @@ def test_a_sample_of_some_values() -> None:
 def test_a_ratio_of_numbers_that_move_together_is_known() -> None:
     """Where a is 2 b in every run, a / b is 2 without any doubt, however unsure both are."""
     assert fieller(4.0, 2.0, 4 * 0.09, 2 * 0.09, 0.09, 2.0) == pytest.approx((2.0, 2.0))
+
+
+def needed(effect: float, half: float, error: float, n: int, spread: float = 0.0) -> float:
+    numbers = (np.array([number]) for number in (effect, half, error))
+    effects, halves, errors = numbers
+    return float(runs_to_tell(effects, halves, errors, n, np.array([spread]))[0])
+
+
+def test_runs_that_tell_an_effect_by_hand() -> None:
+    """Student's part alone shrinks with the root of the runs, the room for a jump alone with their number."""
+    student = t_quantile(0.95, 39) * 0.1
+    assert needed(student / 3, student, 0.1, 40) == pytest.approx(40 * 9)
+    assert needed(-0.1, 0.3, 0.0, 40) == pytest.approx(40 * 3)
+    assert needed(0.1, np.nan, 0.0, 8, spread=2.0) == pytest.approx(NORMAL**2 * 2.0 / 0.1)
+    assert needed(0.1, np.nan, 0.05, 8) == FEWEST_RUNS * max(1.0, 0.8 * (t_quantile(0.95, 9) * 0.05 / 0.1) ** 2)
+    assert needed(0.0, 0.3, 0.1, 40) == np.inf
+    assert np.isnan(needed(0.1, np.nan, np.nan, 1))
+
+
+@pytest.mark.parametrize("size", [0.1, 0.2, 0.4])
+def test_so_many_runs_tell_what_fewer_do_not(size: float) -> None:
+    """The same sample as often again is told from zero from about there on, of rare events as of normal ones."""
+    normal = np.random.default_rng(1).normal(0, 1, 40)
+    rare = np.where(np.arange(40) < 1, 40.0, 0.0)
+    for sample, spread in ((normal - normal.mean() + size, 0.0), (rare * size, 3.0)):
+        mean, error, low, _ = difference_interval(sample, spread)
+        wanted = needed(mean, mean - low, error, 40, spread)
+        for times in (1, 2, 4, 8, 16, 32, 64):
+            is_told = difference_interval(np.tile(sample, times), spread)[2] > 0
+            if not 0.7 < 40 * times / wanted < 1.4:
+                assert is_told == (40 * times > wanted)

@@ -11,6 +11,7 @@ from balance_sim.stats.indices import (
     variance_split,
 )
 from balance_sim.study.points import morris_rows, sobol_rows
+from extras import imported
 
 
 def ishigami(shares):
@@ -60,7 +61,7 @@ def test_sobol_indices_of_functions_with_known_ones(function, closed, k):
 
 
 def test_without_noise_the_estimates_are_salibs():
-    sobol = pytest.importorskip("SALib.analyze.sobol")
+    sobol = imported("SALib.analyze.sobol")
     k, n = 3, 256
     a, b, ab = (ishigami(x) for x in design(k, n))
     y = np.concatenate([np.concatenate([[a[i]], ab[:, i], [b[i]]]) for i in range(n)])
@@ -93,7 +94,7 @@ def test_noise_of_few_runs_is_not_counted_as_interaction():
 
 
 def test_morris_of_a_linear_function_is_its_slopes_and_salibs():
-    morris = pytest.importorskip("SALib.analyze.morris")
+    morris = imported("SALib.analyze.morris")
     k, n = 3, 20
     rows = list(morris_rows(k, n, 4, 3))
     x = np.array([row for _, row in rows])

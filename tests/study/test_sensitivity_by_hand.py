@@ -13,8 +13,9 @@ from balance_sim.scenario.experiment import load_experiment
 from balance_sim.stats.indices import sobol_indices, variance_split
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import SweepResult
+from extras import imported
 
-pytest.importorskip("SALib")
+imported("SALib")
 OUTCOME, COUNT = "insecurity_threatened_300", "accords_all_300"
 VISIBILITY, BETA = "events.summit.visibility", "parameters.beta"
 SAMPLES = 4

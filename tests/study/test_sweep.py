@@ -22,6 +22,7 @@ from balance_sim.study.status import status_of
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import open_sweep
+from extras import imported
 
 
 def swept(lab, out, **more):
@@ -152,7 +153,7 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
     ("method", "points"), [("sobol", 32), pytest.param("morris", 24, marks=pytest.mark.long), ("lhs", 8)]
 )
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
-    pytest.importorskip("SALib")
+    imported("SALib")
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
     lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
     lab.edit("arms:", f"design: {{method: {method}, samples: 8}}\narms:")

@@ -22,6 +22,7 @@ from balance_sim.show.explain import (
     dyads_answer,
     replication_answer,
 )
+from balance_sim.show.headline import untold_words
 from balance_sim.show.wording import page_width
 
 if TYPE_CHECKING:
@@ -194,5 +195,7 @@ def _top_dyads(result: Result, runs: int | None, arm: str | None) -> Answer:
     arm = compared_arm(result, arm)
     dyads = leading_dyads(result, arm, TOP_DYADS)
     explained = explain_dyads(result, dyads, arm=arm, runs=runs)
-    lines = dyads_answer(explained, TOP_MOMENT, result.scenario, page_width())
+    rows = result.dyads[result.dyads["arm"] == arm]
+    nothing = untold_words(rows, "any dyad") or "No dyad has an effect"
+    lines = dyads_answer(explained, TOP_MOMENT, result.scenario, page_width(), nothing)
     return _by_dyad(explained), list(lines)

@@ -98,6 +98,8 @@ def recommendations(
     effects: Floats,
     resampled: Sequence[Floats] = (),
     guesses: Mapping[str, list[Row]] | None = None,
+    *,
+    is_enough: bool = True,
 ) -> dict[str, Row]:
     """Of each player the strategy of the highest mean payoff, the others doing what was
     observed, and how firm that choice is.
@@ -109,6 +111,8 @@ def recommendations(
     resampled : (B, k_1, ..., k_n, n) payoffs in bootstrap samples, of each kind of
         sample: the choice has to be the same in all kinds
     guesses : by player what it would choose without what else is assumed
+    is_enough : there are replications enough for bootstrap samples to tell how firm a
+        choice is; else that is not known
     """
     by_player = {}
     for player, name in enumerate(game.players):
@@ -122,6 +126,9 @@ def recommendations(
             places = beside_observed(game, player)
             samples.append(pays_most(by_profile[:, places, player])[:, best])
         share_the_same = float(np.mean(np.all(samples, axis=0))) if samples else None
+        is_robust = None
+        if share_the_same is not None and is_enough:
+            is_robust = share_the_same >= ROBUST
         left_out = []
         for term, row in enumerate(rows):
             without = total - terms[..., term].mean(axis=0)
@@ -137,7 +144,7 @@ def recommendations(
         by_player[name] = {
             "best": strategies[best],
             "same": share_the_same,
-            "is_robust": None if share_the_same is None else share_the_same >= ROBUST,
+            "is_robust": is_robust,
             "break_even": _break_even_rows(terms, rows, strategies, best),
             "left_out": left_out + (guesses or {}).get(name, []),
             "against": strategies[alternative],

@@ -54,7 +54,7 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.defaults import presets
 from balance_sim.scenario.errors import WrongRequest, checked_type
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.intervals import student_half_width
+from balance_sim.stats.intervals import FEWEST_RUNS, student_half_width
 from balance_sim.study.draws import CODING, Draws
 from balance_sim.study.estimates import Estimates
 from balance_sim.study.jobs import Progress
@@ -208,7 +208,10 @@ def solve(study: GameStudy, over: OverParameters | None = None) -> Solution:
         seed = stream_seed(result.seed, DRAW_BOOTSTRAP)
         resampled.append(EmpiricalGame(drawn, seed).resampled)
         basis, guesses = over.effects, _guesses(game, over, at_point)
-    solution["recommendations"] = recommendations(game, basis, resampled, guesses)
+    is_enough = len(effects) >= FEWEST_RUNS
+    solution["recommendations"] = recommendations(
+        game, basis, resampled, guesses, is_enough=is_enough
+    )
     return solution
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from balance_sim.games.choice import COST
 from balance_sim.show import wording as say
 from balance_sim.show.headline import BEFORE, KNOWN
+from balance_sim.stats.intervals import FEWEST_RUNS
 
 if TYPE_CHECKING:
     from balance_sim.games.keep import PlayedGame
@@ -358,6 +359,12 @@ def choice_sentences(played: PlayedGame, player: str) -> list[str]:
     stability = f"the same in {say.percent(choice['same'])} of bootstrap samples"
     if choice["same"] is None:
         sentences = [f"{name}: “{act}”."]
+    elif choice["is_robust"] is None:
+        runs = say.plural(played.solution["runs"], "replication")
+        sentences = [
+            f"{name}: “{act}” has the highest mean. {runs} are too few to tell whether "
+            f"that choice is robust: {FEWEST_RUNS} are the fewest."
+        ]
     elif choice["is_robust"]:
         sentences = [f"{name}: “{act}”, {stability}."]
     else:
@@ -383,12 +390,17 @@ def choice_sentences(played: PlayedGame, player: str) -> list[str]:
 def answer(played: PlayedGame) -> str:
     """What each side would have gained by the strategy that is best over what is known
     of the parameters; at the point values where nothing was drawn. Nothing is said to
-    be best where the choice is not robust."""
+    be best where the choice is not robust, or not known to be."""
     solution, titles = played.solution, titles_of(played.game)
-    content, unsure, gains = [], [], []
+    content: list[str] = []
+    unsure: list[str] = []
+    unknown: list[str] = []
+    gains: list[str] = []
     for player, choice in solution["recommendations"].items():
         name, best = titles.players[player], choice["best"]
-        if not choice["is_robust"]:
+        if choice["is_robust"] is None:
+            unknown.append(name)
+        elif not choice["is_robust"]:
             unsure.append(name)
         elif best == solution.observed[player]:
             content.append(name)
@@ -405,6 +417,10 @@ def answer(played: PlayedGame) -> str:
     if unsure:
         verb = "has" if len(unsure) == 1 else "have"
         gains.append(f"{say.listed(unsure)} {verb} no robust choice")
+    if unknown:
+        runs = say.plural(solution["runs"], "replication")
+        names = say.listed(unknown)
+        gains.append(f"{runs} are too few to tell how robust the choice of {names} is")
     where = say.AT_POINT
     if solution["draws"] is not None:
         where = KNOWN if solution["draws"]["source"] == "posterior" else BEFORE

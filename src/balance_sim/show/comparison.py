@@ -10,7 +10,7 @@ import pandas as pd
 
 from balance_sim.effects.compare import ComparedSide
 from balance_sim.show import wording as say
-from balance_sim.show.headline import effect_table
+from balance_sim.show.headline import effect_table, untold_words
 from balance_sim.stats.intervals import Sample, paired_interval, welch
 from balance_sim.study.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.study.result import Result
@@ -45,17 +45,25 @@ def effects_sentence(sides: Sequence[ComparedSide], studies: Sequence[Result]) -
         study.need(outcome)
         table = effect_table(study, [outcome]).set_index("arm")
         effect, bounds, _ = say.effect_cells(table.loc[str(arm)])
-        effects.append(f"{effect} (95 % CI {bounds}) in {say.printable(side.text)}")
+        if bounds != "-":
+            effect += f" (95 % CI {bounds})"
+        effects.append(f"{effect} in {say.printable(side.text)}")
     change, error, lo, hi = _difference_of_effects(
         studies, list(map(str, arms)), outcome
     )
-    verb = "differ" if lo > 0 or hi < 0 else "do not differ in the simulation"
-    words = f"{verb} ({say.effect_words(change, lo, hi, error)})"
+    difference = say.effect_words(change, lo, hi, error)
     if change == lo == hi == 0:
-        words = "are the same in every replication"
+        words = "The two are the same in every replication"
+    elif lo > 0 or hi < 0:
+        words = f"The two differ ({difference})"
+    else:
+        row = {"effect": change, "lo": lo, "hi": hi, "mcse": error}
+        runs = min(study.finished for study in studies)
+        untold = untold_words(pd.DataFrame([row | {"n": runs}]), "their difference")
+        words = f"{untold} ({difference})"
     return (
         f"The effect on expected {say.COUNTER} {say.within(window)} is "
-        f"{' and '.join(effects)}. The two {words}."
+        f"{' and '.join(effects)}. {words}."
     )
 
 

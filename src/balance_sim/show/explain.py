@@ -86,17 +86,22 @@ def group_words(name: str) -> str:
 
 
 def dyads_answer(
-    dyads: Sequence[DyadTerms], moment: str, scenario: Scenario, width: int
+    dyads: Sequence[DyadTerms],
+    moment: str,
+    scenario: Scenario,
+    width: int,
+    nothing: str = "",
 ) -> Iterator[str]:
     """Yield the dyads with the largest effects in a line each: what moved the side that
     changed more.
 
     Parameters
     ----------
+    nothing : what is said where there are none
     moment : at which minds are compared, such as `+7`
     """
     if not dyads:
-        yield say.NO_DYAD
+        yield from said(f"{nothing}.", width)
         return
     names = say.state_names(scenario)
     rows = [["largest effects on dyads", "effect", "whose mind changed, and why"]]

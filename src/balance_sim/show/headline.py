@@ -23,7 +23,7 @@ from balance_sim.effects.participants import ALIKE as ALIKE_DATES
 from balance_sim.scenario.defaults import exercise_distribution
 from balance_sim.show import wording as say
 from balance_sim.show.wording import WIDTH
-from balance_sim.stats.intervals import FEWEST_RUNS
+from balance_sim.stats.intervals import FEWEST_RUNS, runs_to_tell
 from balance_sim.study.outcomes import Outcome
 
 if TYPE_CHECKING:
@@ -136,13 +136,15 @@ def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
 
     Parameters
     ----------
-    frame : effect, lo, hi, mcse
+    frame : effect, lo, hi, mcse, n (replications)
     noun : what a row is, in the plural
     label : column with the name of a row
     """
     sure = frame[clear(frame)]
     if sure.empty:
-        return f"None of {len(frame):,} {noun} differs from zero in the simulation"
+        return untold_words(frame, f"any of {len(frame):,} {noun}") or (
+            f"None of {len(frame):,} {noun} differs from zero in the simulation"
+        )
     top = sure.iloc[int(sure["effect"].abs().argmax())]
     effect, bounds, _ = say.effect_cells(top)
     verb = "differs" if len(sure) == 1 else "differ"
@@ -150,6 +152,44 @@ def detected(frame: pd.DataFrame, noun: str, label: str) -> str:
         f"{len(sure):,} of {len(frame):,} {noun} {verb} from zero in the simulation; "
         f"largest: {top[label]}, {effect} ({bounds})"
     )
+
+
+def untold_words(frame: pd.DataFrame, rows: str) -> str:
+    """Return, of effects none of which is told from zero, that the replications are too
+    few for that and how many would do; empty where none could differ.
+
+    Parameters
+    ----------
+    frame : effect, lo, hi, mcse, n (replications); perhaps spread (standard deviation
+        of the outcome), without which too few runs tell the least number alone
+    rows : what is not told from zero, such as `any dyad`
+    """
+    unknown = frame[(frame["lo"] != 0) | (frame["hi"] != 0)]
+    if unknown.empty:
+        return ""
+    runs = int(unknown["n"].max())
+    numbers = unknown[["effect", "lo", "hi", "mcse"]].to_numpy(float)
+    effect, low, high, error = numbers.T
+    half = np.where(effect > 0, effect - low, high - effect)
+    spread = np.zeros(len(unknown))
+    if "spread" in unknown:
+        spread = unknown["spread"].to_numpy(float)
+    wanted = runs_to_tell(effect, half, error, runs, spread)
+    words = f"{say.plural(runs, 'replication')} do not tell {rows} from zero"
+    if runs < FEWEST_RUNS:
+        words = (
+            f"{say.plural(runs, 'replication')} are too few to tell {rows} from zero"
+        )
+    known = wanted[np.isfinite(wanted)]
+    if len(known):
+        enough = say.about(float(known.min()))
+        seems = "if effects are as large as they seem"
+        is_least = runs < FEWEST_RUNS and "spread" not in unknown
+        how = "at least" if is_least else "about"
+        return f"{words}; {how} {enough} would do, {seems}"
+    if runs < FEWEST_RUNS:
+        words += f"; {FEWEST_RUNS} are the fewest that give an interval"
+    return words
 
 
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:

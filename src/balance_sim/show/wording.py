@@ -26,7 +26,6 @@ DIRECTIONS = {
     "other": "other",
     "all": "all",
 }
-NO_DYAD = "In the simulation no dyad has an effect that differs from zero."
 COUNTER_BALANCING = (
     "An agreement counts as counter-balancing if neither of its two states takes part "
     "in the event, both fear those who do, and neither is aligned with them."
@@ -175,6 +174,8 @@ def change_words(row: Mapping[str, Any], subject: str) -> str:
         return f"no effect on expected {subject}: {control} with and without it"
     places = effect_digits(mean)
     verb, size = "rise" if mean > 0 else "fall", number(abs(mean), places)
+    if mean != 0 and float(size) == 0:
+        size = f"under {10**-places:.{places}f}"
     if low is not None and high is not None and low <= 0 <= high:
         verb, size = "change", signed(mean, places)
     share = f", or {percent(abs(mean) / row['level'])}" if row["level"] > 0 else ""
@@ -208,6 +209,16 @@ def spread_words(row: Mapping[str, Any]) -> str:
 def within(days: int) -> str:
     """Return a window in words: `within a year`, `within 90 days`."""
     return "within a year" if days == 365 else f"within {plural(days, 'day')}"
+
+
+def about(count: float) -> str:
+    """Return a number of things, rounded up to two digits.
+
+    >>> about(10.0), about(161.2), about(25_001.0)
+    ('10', '170', '26,000')
+    """
+    unit = 10 ** max(math.floor(math.log10(count)) - 1, 0)
+    return f"{math.ceil(count / unit) * unit:,}"
 
 
 def percent(share: float | None) -> str:

@@ -29,6 +29,7 @@ SIZE_OF_NOISE = float(np.sqrt(2 / np.pi))
 FEWEST = 6  # trajectories for an interval of sigma
 FEW_ROWS = 32  # base samples for intervals of Sobol indices
 FEW_POINTS = 12  # points for intervals of the split
+FEWEST_OF_SPLIT = 3  # runs for the same
 LONG_TAILS = 9.0  # kurtosis of the exponential distribution
 TOWARDS = 1 / 3  # of the way to it: a sample shows too little of its own
 GROUPS = 20  # of runs, at most, of which one at a time is left out
@@ -338,11 +339,13 @@ def _sigma(effect: Floats, noise: Floats, runs: int, half: float) -> Index:
     add to the interval of the variance. Interval of the variance: Bonett 2006,
     Computational Statistics and Data Analysis 50, which allows for the kurtosis, with
     Student's quantile for his normal one; of the noise: chi square, with the freedom of
-    Satterthwaite 1946; of their difference: recovery of both (Zou, Donner 2008). NaN
-    below FEWEST trajectories."""
+    Satterthwaite 1946; of their difference: recovery of both (Zou, Donner 2008). None
+    below FEWEST trajectories, and there no spread where noise alone is as large as what
+    is seen."""
     if len(effect) < FEWEST:
-        total = float(effect.var(ddof=1)) if len(effect) > 1 else 0.0
-        return Index(_root(total - float(noise.mean())))
+        total = float(effect.var(ddof=1)) if len(effect) > 1 else NAN
+        rest = total - float(noise.mean())
+        return Index(_root(rest) if rest > 0 or total == 0 else NAN)
     variance = _widened(_true_variance(effect, noise, runs), half)
     value = _root(variance.value)
     return Index(value, _root(variance.low), max(_root(variance.high), value))
@@ -435,7 +438,7 @@ def variance_split(y: Floats) -> VarianceSplit:
     of_points, of_runs = _split(y).tolist()
     total = of_points + of_runs
     share = of_points / total if total > 0 else NAN
-    if points < FEW_POINTS or runs < 3:
+    if points < FEW_POINTS or runs < FEWEST_OF_SPLIT:
         values = (Index(of_points), Index(of_runs), Index(share))
         return VarianceSplit(*values, points, runs)
     halves = _half_widths(lambda chosen: _split(y[:, chosen]), runs)

@@ -52,6 +52,40 @@ def squared(values: Floats) -> Floats:
     return np.array(squares).reshape(np.shape(values))
 
 
+def runs_to_tell(
+    effect: Floats, half: Floats, error: Floats, n: int, spread: Floats
+) -> Floats:
+    """How many runs would tell effects from zero, if these are as large as they seem:
+    Student's part of an interval shrinks with the root of their number, the room for a
+    jump that no run has shown with the number itself.
+
+    FEWEST_RUNS at least; infinite for an effect of zero, NaN where its error is not
+    known.
+
+    Parameters
+    ----------
+    effect, half, error : means over n runs, half-widths of their intervals (NaN where
+        there is none) and Monte Carlo standard errors, any shape
+    spread : standard deviations of the outcome, for rows without an interval; where
+        these are not known either, 0, the number is the least that it can be
+
+    Examples
+    --------
+    >>> effect, half, error = np.array([0.1, 0.0]), np.full(2, 0.2), np.full(2, 0.001)
+    >>> runs_to_tell(effect, half, error, 40, np.zeros(2)).round().tolist()
+    [80.0, inf]
+    """
+    student = squared(t_quantile(0.95, max(n, FEWEST_RUNS) - 1) * error)
+    room = np.maximum(squared(half) - student, 0.0)
+    room = np.where(np.isnan(half), squared(NORMAL**2 / n * spread), room)
+    # with x = n / N and size the square of the effect: room x^2 + student x = size
+    size = squared(effect)
+    root = np.sqrt(squared(student) + 4.0 * room * size)
+    inverse = np.full(np.shape(effect), np.inf)
+    np.divide(student + root, 2.0 * size, out=inverse, where=size > 0)
+    return np.asarray(np.maximum(n * inverse, FEWEST_RUNS))
+
+
 @dataclass(frozen=True)
 class Sides:
     """Differences over runs, summed by sign. Arrays of one shape, or numbers.

@@ -432,7 +432,8 @@ def dyad_effects(
     size, error = frame["effect"].to_numpy(), frame["mcse"].to_numpy()
     half = _half_widths_of_dyads(frame["error"].to_numpy(), size, error, len(arms), n)
     frame["lo"], frame["hi"] = size - half, size + half
-    frame["z"] = np.divide(size, error, out=np.zeros(len(frame)), where=error > 0)
+    no_error = np.where((size == 0) & (error == 0), 0.0, np.nan)
+    frame["z"] = np.divide(size, error, out=no_error, where=error > 0)
     return frame.assign(n=n)[OF_DYADS]
 
 

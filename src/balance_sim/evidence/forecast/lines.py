@@ -4,7 +4,7 @@ best baseline; the skill card of a calibration."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 from balance_sim.evidence.estimation.lines import note_lines
@@ -130,9 +130,7 @@ def reaction_lines(document: Mapping[str, Any], scenario: Scenario) -> Iterator[
     if document["headline_arm"] is not None:
         needed = dict(arms[document["headline_arm"]]["like_events"])
         needed |= document["like_events_posterior"] or {}
-        alone, shared, *drawn = (
-            f"{float(f'{number:.2g}'):,.0f}" for number in needed.values()
-        )
+        alone, shared, *drawn = map(_events_words, needed.values())
         median = f" ({drawn[0]} at the posterior's median)" if drawn else ""
         yield from say.wrapped(
             f"To see in counts what the headline arm forecasts takes {alone} like "
@@ -141,6 +139,14 @@ def reaction_lines(document: Mapping[str, Any], scenario: Scenario) -> Iterator[
             "",
         )
     yield from note_lines(document["notes"])
+
+
+def _events_words(count: float) -> str:
+    """A number of events with two digits; of what would never be seen, that none is
+    enough."""
+    if not isfinite(count):
+        return "more than any number of"
+    return f"{float(f'{count:.2g}'):,.0f}"
 
 
 def card_lines(card: Mapping[str, Any]) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -52,9 +54,17 @@ def verdict_words(study: GoodnessOfFit) -> str:
     rejected = [TITLES[group["name"]] for group in tested if group["p"] <= LEVEL]
     replications = study["replications"]
     if 0.5 / (replications + 1) > LEVEL:
-        return f"{replications} replications are too few to test the record at {LEVEL}"
+        enough = math.ceil(0.5 / LEVEL) - 1
+        return (
+            f"{replications} replications are too few to test the record at {LEVEL}; "
+            f"{enough} would do"
+        )
+    if not tested:
+        return "No group of statistics can be tested"
     if not rejected:
         groups = f"all {len(tested)} groups of statistics"
+        if len(tested) < len(study["groups"]):
+            groups += f" that can be tested, of {len(study['groups'])}"
         return f"The record is like the simulated networks in {groups}"
     count = f"{len(rejected)} of {len(tested)} groups"
     names = "; ".join(rejected)

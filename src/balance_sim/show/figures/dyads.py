@@ -13,7 +13,7 @@ from balance_sim.model.baseline import classes_of, compile_worlds
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.headline import by_size, clear
+from balance_sim.show.headline import by_size, clear, untold_words
 
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]
 MOST_LISTED = 12
@@ -113,14 +113,17 @@ def _counted(result: AnalysedResult) -> set[frozenset[str]]:
 def _with_clear(table: pd.DataFrame, result: AnalysedResult) -> pd.DataFrame:
     """Return the table with which effects are not zero, of which arm and of how many
     replications."""
-    is_clear = clear(table)
-    if result.expected is not None:
+    is_clear, is_exact = clear(table), result.expected is not None
+    if is_exact:
         is_clear = table["effect"].abs() > LEAST
-    return table.assign(clear=is_clear, n=result.finished, arm=result.headline_arm)
+    return table.assign(
+        clear=is_clear, exact=is_exact, n=result.finished, arm=result.headline_arm
+    )
 
 
 def largest_words(table: pd.DataFrame, label: str, noun: str, count: int = 3) -> str:
-    """Return the rows with the largest effects that are not zero, as a title.
+    """Return the rows with the largest effects that are not zero, as a title; where
+    there are none, whether more replications would tell one.
 
     Parameters
     ----------
@@ -129,7 +132,12 @@ def largest_words(table: pd.DataFrame, label: str, noun: str, count: int = 3) ->
     """
     rows = by_size(table[table["clear"]]).head(count)
     if rows.empty:
-        return f"no {noun} differs from zero"
+        nothing = f"no {noun} differs from zero"
+        return (
+            nothing
+            if table["exact"].all()
+            else untold_words(table, f"any {noun}") or nothing
+        )
     places = say.effect_digits(*rows["effect"])
     words = [
         f"{name} ({say.signed(effect, places)})"
@@ -140,8 +148,10 @@ def largest_words(table: pd.DataFrame, label: str, noun: str, count: int = 3) ->
 
 def estimator_words(table: pd.DataFrame) -> str:
     """Return how effects of a table were worked out."""
-    if table["lo"].isna().all():
+    if table["exact"].all():
         return EXPECTED
+    if table["lo"].isna().all():
+        return f"{style.runs_of(table)}: too few for a CI, so all is grey"
     return f"{style.runs_of(table)}; grey: the 95 % CI holds zero. {say.CAVEAT}"
 
 

@@ -74,6 +74,8 @@ def draw_arms(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{say.CAVEAT}"
     )
     under = "Dots: simulated, with 95 % CI, open where it holds zero"
+    if table["lo"].isna().all():
+        under = "Dots: simulated; too few for a CI, so no dot is told from zero"
     if table["picture"].notna().any():
         _draw_parts(ax, table, heights - 0.32)
         under += ". Bars: what the expected effect is made of"

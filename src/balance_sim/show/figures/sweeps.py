@@ -10,10 +10,11 @@ import pandas as pd
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import clear, detected
+from balance_sim.stats.indices import FEW_POINTS, FEWEST_OF_SPLIT
 from balance_sim.study.sweep_result import SweepResult
 
 MOST_PANELS, MOST_VALUES, MOST_NAMED = 12, 8, 3
-FEW_POINTS = 60
+MOST_LINES = 60
 """Points up to which every point shows its interval."""
 
 
@@ -26,16 +27,20 @@ def headline_effects(sweep: SweepResult, outcome: str = "") -> pd.DataFrame:
 
     Returns
     -------
-    A row a point: the factors' values by key path; effect, lo, hi, mcse, n, and what
-    the arm and its control are called. Empty where there are none
+    A row a point: the factors' values by key path; effect, lo, hi, mcse, n, spread
+    (standard deviation of the estimate over replications of an arm), and what the arm
+    and its control are called. Empty where there are none
     """
     effects, arm = sweep.effects, sweep.headline_arm
     if effects.empty or arm is None:
         return pd.DataFrame()
     outcome = outcome or sweep.headline_outcome
     is_drawn = (effects["arm"] == arm) & (effects["outcome"] == outcome)
+    levels = sweep.levels[sweep.levels["outcome"] == outcome]
+    squares = (levels["mcse"] ** 2 * levels["n"]).groupby(levels["point"]).mean()
     return (
         effects[is_drawn]
+        .assign(spread=effects["point"].map(squares**0.5))
         .rename(columns={"mean": "effect"})
         .assign(
             title=say.arm_title(sweep.scenario, arm),
@@ -138,10 +143,12 @@ def draw_factors(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
     axes[0].set_ylim(style.limits(table["effect"].to_numpy(float), 0.3))
     for ax in axes[len(factors) :]:
         ax.set_axis_off()
-    small = (
-        f"{_whose(table)}. Dot: a point; open: its 95 % CI holds zero. Line: the CI, "
-        "which may go on beyond the picture. Blue: mean by value."
+    dots = (
+        "open: its 95 % CI holds zero. Line: the CI, which may go on beyond the picture"
     )
+    if table["lo"].isna().all():
+        dots = "grey: it has no CI, since there are too few replications"
+    small = f"{_whose(table)}. Dot: a point; {dots}. Blue: mean by value."
     return style.Words(factors_title(table), "", small)
 
 
@@ -171,9 +178,10 @@ def _draw_factor(ax: style.Axes, rows: pd.DataFrame) -> None:
         values = sorted(x.unique())
         ax.set_xticks(values, [f"{value:.3g}" for value in values])
     ax.axhline(0, color=style.INK, linewidth=1)
-    if len(rows) <= FEW_POINTS:
+    if len(rows) <= MOST_LINES:
         ax.vlines(x, rows["lo"], rows["hi"], colors=style.PALE, linewidth=1.2)
     faces = np.where(clear(rows), style.QUIET, "white")
+    faces = np.where(rows["lo"].isna(), style.PALE, faces)
     ax.scatter(x, rows["effect"], s=18, c=faces, edgecolors=style.QUIET, zorder=2)
     means = rows["effect"].groupby(x).mean()
     if len(means) <= MOST_VALUES:
@@ -230,10 +238,19 @@ def indices_table(sweep: SweepResult) -> pd.DataFrame:
 
 
 def indices_title(table: pd.DataFrame) -> str:
-    """Return which factor has the largest index, and the index. Of a variance that is
-    all Monte Carlo an index says nothing."""
-    if not table["share_lo"].iloc[0] > 0:
-        return "No part of the variance is parametric beyond Monte Carlo error"
+    """Return which factor has the largest index, and the index. Where the variance may
+    be all Monte Carlo an index says nothing."""
+    least = table["share_lo"].iloc[0]
+    if np.isnan(least):
+        return (
+            "Too few points or replications to tell the factors from chance: "
+            f"{FEW_POINTS} and {FEWEST_OF_SPLIT} are the fewest"
+        )
+    if not least > 0:
+        return (
+            "These replications do not tell the factors from chance: the whole "
+            "variance may be Monte Carlo error"
+        )
     row, main = table.iloc[0], say.first(table, "main")
     name = say.capital(say.factor_words(row["factor"]))
     return f"{name} matters most: {INDEX_WORDS[main]} {_index_words(row, main)}"
