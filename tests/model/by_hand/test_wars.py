@@ -254,8 +254,10 @@ PEACE = {"date": date(2000, 7, 1), "dyad": ("XCO", "XBE"), "war": False}
 
 @pytest.mark.parametrize("until", [None, date(2000, 9, 1), date(2003, 1, 1)])
 def test_a_peace_ends_a_war_whatever_its_until_was(scenario: Scenario, until: date | None) -> None:
-    """On 1 July, day 182, talks are as free as before the war, and of its nats those of the acts of force are left."""
-    world = compiled(changing(scenario, [WAR | {"until": until}, PEACE]))
+    """On 1 July, day 182, talks are as free as before the war, and of its nats those of the acts of force are left. A
+    second peace changes nothing."""
+    again = PEACE | {"date": date(2000, 8, 1)}
+    world = compiled(changing(scenario, [WAR | {"until": until}, PEACE, again]))
     control = compile_world(changing(scenario, []), "without", world.grid, 0.0)
     i, j = world.codes.index("XBE"), world.codes.index("XCO")
     dyad, p = world.dyad_index[i, j], scenario.parameters
