@@ -449,6 +449,21 @@ def test_what_a_change_ends_ends_that_day_and_nothing_else(given: Given) -> None
     assert given.made.ended[of_it].tolist() == [274.0] * RUNS and (given.made.stage[of_it] == 3).all()
 
 
+def test_a_state_has_the_effort_that_it_last_decided_on(scenario: Scenario) -> None:
+    """Each state its own, whatever else changes about it: decisions do not add up."""
+    rows = [
+        {"date": date(2000, 3, 1), "state": "XDO", "effort": 0.3},
+        {"date": date(2000, 4, 1), "state": "XAR", "effort": 0.2},
+        {"date": date(2000, 5, 1), "state": "XDO", "democracy": 0.1},
+        {"date": date(2000, 6, 1), "state": "XDO", "effort": 0.1},
+    ]
+    world = compiled(changing(scenario, rows))
+    efforts = [dict(zip(world.codes, turned.decided_effort.tolist(), strict=True)) for _, turned in world.turns]
+    assert [(one["XDO"], one["XAR"], sum(one.values())) for one in efforts] == [
+        *((0.3, 0.0, 0.3), (0.3, 0.2, 0.5), (0.3, 0.2, 0.5), (0.1, 0.2, pytest.approx(0.3))),
+    ]
+
+
 def test_every_day_of_a_changing_world_is_what_is_written_of_it(scenario: Scenario) -> None:
     """Five histories of a dozen changes."""
     at_war = 0
