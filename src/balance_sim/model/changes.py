@@ -32,36 +32,49 @@ FACTS = ("democracy", "ideal_point", "reliability")
 """Facts of a state that a version of the scenario holds."""
 
 
-def spells_begun(scenario: Scenario) -> tuple[NoRelations, ...]:
-    """Return the spells without relations that a scenario's changes begin."""
+def spells_changed(scenario: Scenario) -> tuple[NoRelations, ...]:
+    """Return the spells without relations that a scenario's changes begin, and those of
+    war on record that a peace ends, as they are then."""
     spells = []
     for change in scenario.changes:
         kind = "war" if change.war else change.no_relations
         if change.sides is not None and kind is not None:
             a, b = change.sides
-            until = change.until or _peace_after(scenario, change)
-            fields = {"a": a, "b": b, "kind": kind, "from": change.date, "until": until}
-            spells.append(NoRelations.model_validate(fields))
+            fields = {"a": a, "b": b, "kind": kind, "from": change.date}
+            spell = NoRelations.model_validate({**fields, "until": change.until})
+            spells.append(_until_peace(scenario, spell))
+    for spell in scenario.no_relations:
+        until_peace = _until_peace(scenario, spell)
+        if until_peace is not spell:
+            spells.append(until_peace)
     return tuple(spells)
 
 
 def with_spells(scenario: Scenario, spells: tuple[NoRelations, ...]) -> Scenario:
-    """Return the scenario with further spells without relations."""
+    """Return the scenario with the spells of `spells_changed`."""
     if not spells:
         return scenario
-    return scenario.model_copy(
-        update={"no_relations": (*scenario.no_relations, *spells)}
-    )
+    unchanged = [
+        spell
+        for spell in scenario.no_relations
+        if _until_peace(scenario, spell) is spell
+    ]
+    return scenario.model_copy(update={"no_relations": (*unchanged, *spells)})
 
 
-def _peace_after(scenario: Scenario, war: Change) -> date | None:
-    """Return the day on which a later change ends a war; None where none does."""
+def _until_peace(scenario: Scenario, spell: NoRelations) -> NoRelations:
+    """Return a spell of war, over by the first peace within it; any other as it is."""
+    since, until = spell.since or date.min, spell.until or date.max
     ends = [
         change.date
         for change in scenario.changes
-        if change.war is False and change.sides == war.sides and change.date > war.date
+        if change.war is False
+        and change.sides == (spell.a, spell.b)
+        and since < change.date < until
     ]
-    return min(ends, default=None) if war.war else None
+    if spell.kind != "war" or not ends:
+        return spell
+    return spell.model_copy(update={"until": min(ends)})
 
 
 AT_WAR = 0.5

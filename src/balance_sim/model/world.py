@@ -25,7 +25,7 @@ from balance_sim.model.changes import (
     efforts_on,
     ends_of,
     signings,
-    spells_begun,
+    spells_changed,
     turning_days,
     version_on,
     with_force,
@@ -92,16 +92,16 @@ def compile_with_odds(
     if not scenario.changes:
         world, odds = _compiled(scenario, arm, grid, focal_day, scenario.start, others)
         return _with_players(replace(world, pacts=pacts), ordered), odds
-    begun = spells_begun(scenario)
-    dated = with_force(with_spells(scenario, begun))
+    changed = spells_changed(scenario)
+    dated = with_force(with_spells(scenario, changed))
     fixed = dated.model_copy(update={"changes": ()})
-    world, _ = _compiled(fixed, arm, grid, focal_day, scenario.start, (), begun)
+    world, _ = _compiled(fixed, arm, grid, focal_day, scenario.start, (), changed)
     turns = []
     for day in turning_days(scenario):
         since = float((day - scenario.start).days)
         step = int(np.searchsorted(grid, since))
         version = version_on(dated, day)
-        later, _ = _compiled(version, arm, grid, focal_day, day, (), begun)
+        later, _ = _compiled(version, arm, grid, focal_day, day, (), changed)
         effort = efforts_on(ordered, day)
         turns.append((step, replace(later, decided_effort=effort, pacts=pacts)))
     ended, ends = world.initial.ended.copy(), ends_of(scenario)
@@ -146,7 +146,7 @@ def _compiled(
     begun: tuple[NoRelations, ...] = (),
 ) -> tuple[World, list[Odds]]:
     """Arrays of one version of an arm, with the quarrels of a day; and the odds with
-    other lists of events. begun: spells that changes begin."""
+    other lists of events. begun: spells that changes begin or end."""
     audiences = audiences_of(scenario)
     rules = _rules(scenario, signal_weights(scenario, "treaty")[0])
     scenario = by_audience(scenario, audiences.of)
@@ -543,7 +543,7 @@ def quarrels(
 ) -> Floats:
     """(n, n) nats, symmetric: disputes weighted by kind, eta_d . disputes_ij, and
     `eta_no_relations` for dyads at war, without diplomatic relations or under sanctions
-    at the start, or by a change on a day. begun: spells that changes begin.
+    at the start, or by a change on a day. begun: spells that changes begin or end.
 
     Breaking off relations and imposing sanctions cost the one who does it, so they tell
     its intent (costly signals: Fearon 1997, JCR 41(1)). Who is not recognised by a
@@ -581,7 +581,7 @@ def _disputes(scenario: Scenario) -> tuple[Ints, Floats, Floats, Floats, Floats]
 
 def _broken(scenario: Scenario, on: date, begun: tuple[NoRelations, ...] = ()) -> Bools:
     """(n, n) dyads at war, without diplomatic relations or under sanctions: at the
-    start, and by spells that changes have begun on a day."""
+    start, and, of spells that changes begin or end, on a day."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     broken = np.zeros((len(roster), len(roster)), dtype=bool)
     for spell in scenario.no_relations:

@@ -92,7 +92,8 @@ def lived(scenario: Scenario, arm: str) -> Lives:
     opportunities = draw_opportunities(worlds.reference, SEED, runs)
     thin = thinning(worlds.arms[arm], opportunities, worlds.bounds[arm])
     done = simulate(worlds.arms[arm], worlds.baseline, opportunities, thin, SEED, runs)
-    begun, others = plain.Plain(scenario, "without").start(), []
+    as_leveled = scenario.level_source or scenario  # values that are set keep the level: decision 50
+    begun, others = plain.Plain(as_leveled, "without").start(), []
     for run in range(RUNS):
         other = plain.Plain(scenario, arm)
         others.append((other, other.live(SEED, run, begun)))
