@@ -4,15 +4,16 @@ idle clock, after another."""
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Drawn, Opportunities, World
-from balance_sim.model.state import ClockRows, Simulated
+from balance_sim.model.state import ClockRows
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.talks_at_start import Windows
-from replications import every_kind, small, windows_of
+from replications import every_kind, small
 from scipy.integrate import quad
 from scipy.special import gammainc
 
@@ -52,6 +53,7 @@ def lively(folder: Path) -> Scenario:
     values |= {"parameters.factor_sanctions": 0.4, "event_kinds.fighting_together.intent": 1.0}
     values |= {"events.summit.kind": "fighting_together", "event_kinds.fighting_together.reliability": 0.3}
     values |= {"theory.weights.bandwagon": -1.0, "theory.weights.security_gain": 0.3}
+    values |= {f"kinds.{name}.intercept": kind.intercept + 1.5 for name, kind in kinds.kinds.items()}
     return small(folder, values, lively_text)
 
 
@@ -115,19 +117,18 @@ def over_steps(world: World, windows: Windows, window: int) -> np.ndarray:
             edges = [begin, *breaks, end]
             out[step, kind] = sum(
                 quad(lambda day, m=kind: within(world, windows, window, m, day), a, b, epsabs=1e-11)[0]
-                for a, b in zip(edges[:-1], edges[1:], strict=True)
+                for a, b in pairwise(edges)
             )
     return out
 
 
 def of_idle_time(
-    worlds: Worlds, simulated: Simulated, runs: int, opens: Callable[[int], np.ndarray], window: int
+    world: World, changes: ClockRows, runs: int, opens: Callable[[int], np.ndarray], integral: np.ndarray
 ) -> np.ndarray:
     """(R, P, M) agreements signed in a window of what idle clocks open a day at the shipped rate of opportunities.
 
-    opens: (P, M) of a step, probability that talks open at an opportunity."""
-    world = worlds.reference
-    idle, integral = idle_steps(simulated.changes, world, runs), over_steps(world, windows_of(worlds), window)
+    opens: (P, M) of a step, probability that talks open at an opportunity; integral: of `over_steps`."""
+    idle = idle_steps(changes, world, runs)
     out = np.zeros((runs, *idle.shape[2:]))
     for step in range(world.steps):
         a_day = world.frailty[:, None] * world.ladder.ceiling[None] / DAYS_PER_YEAR

@@ -26,7 +26,7 @@ from balance_sim.study.expected import Estimator
 from balance_sim.study.filtered import FilteredSums, prospect_of
 from balance_sim.study.spans import at_start, in_spans, walk
 from direct_estimator import direct
-from one_by_one import compiled, is_earlier_in_step, lively, of_idle_time, sigma, step_of, within
+from one_by_one import compiled, is_earlier_in_step, lively, of_idle_time, over_steps, sigma, step_of, within
 from replications import windows_of
 
 SEED = 4
@@ -198,6 +198,7 @@ def test_the_correction_is_idle_time_less_opportunities(found: Found) -> None:
     worlds, world, simulated = found.worlds, found.worlds.reference, found.simulated
     edges, by_span = Estimator(worlds, in_windows=True).edges, gained(found)
     longest = 200
+    integral = over_steps(world, windows_of(worlds), longest)
 
     def span_of(step: int) -> int:
         return min(max(k for k in range(len(edges) - 1) if edges[k] <= step), len(by_span) - 1)
@@ -205,7 +206,8 @@ def test_the_correction_is_idle_time_less_opportunities(found: Found) -> None:
     c, answers = simulated.opportunities, simulated.answers
     wanted = np.zeros((len(RUNS), 1 << len(found.groups)))
     for coalition in range(wanted.shape[1]):
-        idle = of_idle_time(worlds, simulated, len(RUNS), lambda step, m=coalition: by_span[span_of(step)][m], longest)
+        opens = [by_span[span_of(step)][coalition] for step in range(world.steps)]
+        idle = of_idle_time(world, simulated.changes, len(RUNS), opens.__getitem__, integral)
         wanted[:, coalition] = RATE * idle.sum(axis=(1, 2))
     for row, kept in zip(answers.rows, answers.kept, strict=True):
         span = span_of(step_of(world, c.day[row]))
@@ -251,6 +253,14 @@ def test_no_order_of_groups_matters(found: Found) -> None:
     )
 
 
+def test_what_is_shown_again_from_the_first_step_on_counts_once(found: Found) -> None:
+    """As where a replication leaves the margins of its bounds."""
+    sums = Coalitions(found.worlds, ARM, found.groups)
+    for _ in range(2):
+        along_control(found.worlds, SEED, RUNS, (ARM,), sums.look)
+    np.testing.assert_array_equal(sums.worth, found.sums.worth)
+
+
 def test_an_arm_without_a_difference_has_none(found: Found) -> None:
     """Under another name, to the last bit; and its groups correct nothing."""
     worlds = found.worlds
@@ -274,7 +284,7 @@ def test_groups_whose_terms_the_arm_leaves_alone_add_nothing_to_any_coalition(fo
 
 def test_what_one_arm_lacks_counts_as_nothing() -> None:
     """A term that only one of both has; a group with two terms; and what is in no group, as the arm has it."""
-    arm = {"hostility": np.array([2.0]), "size": np.array([10.0])}
+    arm = {"hostility": np.array([2.0]), "size": np.array([7.0]), "own": np.array([3.0])}
     control = {"ladder": np.array([0.5]), "alarm": np.array([0.25]), "size": np.array([100.0])}
     rows = mixed(arm, control, {"fear": ("hostility", "ladder"), "alarm": ("alarm",)})[:, 0]
     assert rows.tolist() == [10.75, 12.25, 10.5, 12.0, 100.75]
@@ -307,12 +317,14 @@ def test_changes_of_clocks_count_from_their_step_on(found: Found) -> None:
     by_run = CoalitionVariates(worlds, ARM, found.groups).correction(made_up, found.sums.signed, np.ones(len(RUNS)))
     np.testing.assert_array_equal(by_run[1], by_run[2])  # a clock that is not counted
     edges, by_span = Estimator(worlds, in_windows=True).edges, gained(found)
+    integral = over_steps(world, windows_of(worlds), 200)
 
     def span_of(step: int) -> int:
         return min(max(k for k in range(len(edges) - 1) if edges[k] <= step), len(by_span) - 1)
 
     for coalition in (1, 5, len(by_span[0]) - 1):
-        idle = of_idle_time(worlds, made_up, 3, lambda step, m=coalition: by_span[span_of(step)][m], 200)
+        opens = [by_span[span_of(step)][coalition] for step in range(world.steps)]
+        idle = of_idle_time(world, changes, 3, opens.__getitem__, integral)
         lost = idle[0].sum() - idle[2].sum()
         assert by_run[0, coalition] - by_run[2, coalition] == pytest.approx(lost, rel=1e-7, abs=1e-12)
         assert by_run[2, coalition] == pytest.approx(idle[2].sum(), rel=1e-7, abs=1e-12)
