@@ -24,6 +24,9 @@ ARMS = """
       - {date: 2025-04-20, state: XDO, effort: 0.2}
       - {date: 2025-06-01, pact: Alliance, joins: XBE, kind: defence_cooperation}
 report:"""
+EARLY = """accords:
+  - {id: early, a: XBE, b: XEL, kind: access, status: signed, signed: 2024-11-01, scheduled_in_force: 2025-01-20}
+  # """
 PACTS = """groups: {Both: [XCO, XDO], North: [XCO, XDO]}
 pacts: {Alliance: {group: Both, kind: defence_cooperation, candidates: [XBE, XEL, XAR], rate: 4}}
 no_relations:
@@ -40,6 +43,7 @@ def lively_text(text: str) -> str:
     assert rivals in text
     text = text.replace(rivals, rivals + "  - {a: XAR, b: XEL, rivalry: 0.7, militarised: 0.5}\n", 1)
     text = text.replace("targets: [North], host", "targets: [North, XEL], host", 1)
+    text = text.replace("accords:  ", EARLY, 1)
     return text.replace("\nreport:", ARMS, 1)
 
 
@@ -48,7 +52,7 @@ def lively(folder: Path) -> Scenario:
     kinds = small(folder, {}, lively_text)
     values = every_kind(kinds, ceiling=5.0, talks_days=50.0, force_days=70.0, at_once=0.25)
     values |= {"kinds.logistics.talks_shape": 0.8, "kinds.access.talks_shape": 3.0, "kinds.access.talks_days": 90.0}
-    values |= {"kinds.logistics.ceiling": 9.0, "parameters.collapse_rate": 0.5, "step_days": 12.0}
+    values |= {"kinds.logistics.ceiling": 9.0, "parameters.collapse_rate": 0.5, "step_days": 7.0}
     values |= {"report.windows": [30, 200]}
     values |= {"parameters.factor_sanctions": 0.4, "event_kinds.fighting_together.intent": 1.0}
     values |= {"events.summit.kind": "fighting_together", "event_kinds.fighting_together.reliability": 0.3}

@@ -217,12 +217,13 @@ def test_in_force_is_signed_and_then_in_force(found: Found) -> None:
     for row, opens in zip(sums.simulated.answers.rows, sums.simulated.answers.opens, strict=True):
         number[c.run[row]] += opens * sums.prospect.in_force[row]
     made, counted = sums.simulated.agreements, {"signed", "scheduled", "accession"}
-    came = 0
+    came = earlier = 0
     for row in range(len(made.run)):
         if ORIGINS[made.origin[row]] in counted and first <= made.in_force[row] < last:
             number[made.run[row]] += 1
             came += 1
-    assert came > 4
+        earlier += ORIGINS[made.origin[row]] in counted and made.in_force[row] < first
+    assert came > 4 and earlier > 0
     np.testing.assert_allclose(sums.in_force(), number, rtol=1e-9)
 
 
