@@ -487,11 +487,13 @@ def busy_at_start(worlds: Worlds, days: int) -> np.ndarray:
         out[:, :, kind] = chance[:, kind] * whole[:, None]
     for row in np.flatnonzero(record.stage < 2):
         kind, dyad = int(record.kind[row]), int(record.dyad[row])
-        dates = [record.fixed_in_force[row], record.fixed_signed[row]]
-        date = next((day for day in dates if not np.isnan(day)), None)
         middles = np.arange(days) + 0.5
-        if date is not None:
-            out[:, dyad, kind] = middles < date
+        if not np.isnan(record.fixed_in_force[row]):
+            out[:, dyad, kind] = middles < record.fixed_in_force[row]
+        elif not np.isnan(record.fixed_signed[row]):
+            date = int(record.fixed_signed[row])
+            out[:date, dyad, kind] = 1.0
+            out[date:, dyad, kind] = (waits(world, kind, days) * lasting)[: days - date]
         elif record.stage[row] == 1:
             shape, mean = float(world.ladder.force_shape[kind]), float(world.ladder.force_days[kind])
             waited = -float(record.signed[row])
