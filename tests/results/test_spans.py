@@ -164,6 +164,10 @@ def test_events_come_in_any_order(scenario: Scenario, worlds: Worlds, estimator:
     for one, other in zip(with_each_event(base, told, events), alone, strict=True):
         same_evidence(one, other, rtol=0)
     assert not np.array_equal(alone[1].reliability, base.reliability)
+    turning = in_spans(worlds.arms["turning_without"], estimator.edges)
+    for one, event in zip(with_each_event(turning, told, events), events, strict=True):
+        for (_, turned), (_, other) in zip(one.turns, with_event(turning, told, event).turns, strict=True):
+            same_evidence(turned, other, rtol=0)
 
 
 @pytest.mark.parametrize("name", EVENTS)
