@@ -46,7 +46,7 @@ CHANGES = """
       - {date: 2000-07-02, agreement: {a: XCO, b: XDO, kind: middle, in_force: 2000-08-11}}
       - {date: 2000-09-01, agreement: second, ended: true}
       - {date: 2000-12-05, agreement: old-pact, ended: true}
-      - {date: 2001-01-15, pact: Alliance, joins: XBE, kind: middle}
+      - {date: 2000-10-15, pact: Alliance, joins: XBE, kind: middle}
 """
 ARMS = f"""
   turning:
@@ -314,7 +314,7 @@ def in_force_by_hand(world: World, day: float) -> np.ndarray:
     out[dyad("XCO", "XDO"), types.index("middle")] += day >= 223
     out[dyad("XAR", "XBE"), types.index("deep")] -= int(day >= 244) + int(day >= 339)
     for member in ("XCO", "XDO"):
-        out[dyad("XBE", member), types.index("middle")] += day >= 380
+        out[dyad("XBE", member), types.index("middle")] += day >= 288
     return out
 
 
@@ -581,7 +581,7 @@ def test_accessions_are_first_applications_that_are_signed(worlds: Worlds, estim
     expected = dict.fromkeys(estimator.windows.days, 0.0)
     for place, (pact, candidate) in enumerate(seekers):
         kind, is_given = pacts.kind[pact], arm == "turning" and world.codes[candidate] == "XBE"
-        ends = 380.0 if is_given and pacts.names[pact] == "Alliance" else NEVER
+        ends = 288.0 if is_given and pacts.names[pact] == "Alliance" else NEVER
         least = np.ones(short.steps)
         for member in np.flatnonzero(pacts.members[pact]):
             factor = openness_on(world, np.full(len(middles), world.dyad_index[candidate, member]), middles)
