@@ -392,13 +392,16 @@ class ExpectedSignatures:
         fixed. kind: its place among the types."""
         initial = self.world.initial
         in_force, signed = initial.fixed_in_force[row], initial.fixed_signed[row]
-        date = signed if np.isnan(in_force) else in_force
-        if not np.isnan(date):
-            return np.asarray((moments < date).astype(float))
+        its_type = np.s_[kind : kind + 1]
+        if not np.isnan(in_force):
+            return np.asarray((moments < in_force).astype(float))
+        if not np.isnan(signed):
+            since = np.maximum(moments - signed, 0.0)[:, None]
+            waiting = self.waiting(since, its_type)[:, 0]
+            return np.where(moments < signed, 1.0, waiting)
         if initial.stage[row] == 0:
             return np.zeros(len(moments))  # among the talks at the start
         waited = max(-float(initial.signed[row]), 0.0)
-        its_type = np.s_[kind : kind + 1]
         lasted = np.maximum(self.waiting(np.array([waited]), its_type), 1e-300)
         lasting = self.waiting(waited + moments[:, None], its_type)
         return np.asarray((lasting / lasted)[:, 0])
