@@ -19,10 +19,11 @@ from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.show import atlas
 from matplotlib.collections import LineCollection, PathCollection, PolyCollection
 from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.dates import date2num
 from matplotlib.path import Path as Outline
 
 pytest.importorskip("solara")
-from balance_sim.app import mesa_view, page  # noqa: E402 - they import it
+from balance_sim.app import mesa_view, page
 
 SMOKE = Path("experiments/smoke")
 QUAY = "tests/show/data/quay.yaml"
@@ -378,7 +379,9 @@ def test_each_line_is_an_agreement_that_the_replication_has_signed(model: Balanc
     assert whole
     for a, b in whole:
         (way,) = layout.arc(a, b)
-        assert way[0] == pytest.approx(layout.spots[a], abs=1e-6) and way[-1] == pytest.approx(layout.spots[b], abs=1e-6)
+        assert way[0] == pytest.approx(layout.spots[a], abs=1e-6) and way[-1] == pytest.approx(
+            layout.spots[b], abs=1e-6
+        )
 
 
 def test_the_number_of_agreements_rises_on_the_days_on_which_they_are_signed(model: BalanceModel, figure: Any) -> None:
@@ -395,7 +398,5 @@ def test_the_number_of_agreements_rises_on_the_days_on_which_they_are_signed(mod
     assert list(counts) == sorted(counts)
     assert dates[-1].isoformat() in figure.axes[0].get_title(loc="left")
     low, high = figure.axes[1].get_xlim()
-    from matplotlib.dates import date2num
-
     last = start + dt.timedelta(int(model.world.grid[-1]))
     assert (low, high) == (date2num(start), date2num(last))

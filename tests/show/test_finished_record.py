@@ -3,7 +3,7 @@
 import contextlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -312,14 +312,14 @@ def test_a_child_elsewhere_has_its_parents_draws(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Callable[[], str]]]:
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Callable[[], str]]:
     """A small package in the place of this one, and its digest."""
     package = tmp_path / "package"
     (package / "inner").mkdir(parents=True)
     (package / "a.py").write_text("A = 1\n")
     (package / "inner" / "b.yaml").write_text("b: 1\n")
     monkeypatch.setattr(finished, "PACKAGE", package)
-    yield package, code_digest.__wrapped__
+    return package, code_digest.__wrapped__
 
 
 def test_any_file_of_the_package_is_code(code: tuple[Path, Callable[[], str]]) -> None:
@@ -342,8 +342,10 @@ def test_any_file_of_the_package_is_code(code: tuple[Path, Callable[[], str]]) -
     assert is_new()
     (package / "c.py").rename(package / "inner" / "c.py")
     assert is_new()
-    (package / "inner" / "__pycache__").mkdir()
-    (package / "inner" / "__pycache__" / "c.cpython-313.pyc").write_bytes(b"compiled")
+    (package / "inner").rename(package / "other")
+    assert is_new(), "files have the same names in the same order"
+    (package / "other" / "__pycache__").mkdir()
+    (package / "other" / "__pycache__" / "c.cpython-313.pyc").write_bytes(b"compiled")
     assert not is_new()
 
 
