@@ -167,6 +167,18 @@ def test_a_level_that_the_posterior_has_drawn_is_not_called_stated(ring: Analyse
     assert not [text for text in brief_of(unstated).doubts if text.startswith("Level")]
 
 
+def test_the_source_is_that_of_the_event_in_question(ring: AnalysedResult) -> None:
+    """Of several events; one without a source is not named."""
+    rows = ring.scenario.events
+    assert len(rows) > 1 and rows[0].id != ring.scenario.focal
+    assert len(brief_of(ring).sources) == 2
+    sourced = with_headline(ring)
+    events = tuple(row.model_copy(update={"source": f"source of {row.id}"}) for row in rows)
+    vars(sourced)["scenario"] = ring.scenario.model_copy(update={"events": events})
+    first, second, _ = brief_of(sourced).sources
+    assert first.endswith(f": source of {ring.scenario.focal}") and ring.scenario.source in second
+
+
 @pytest.mark.parametrize(("low", "high", "assumed"), [(0.01, 0.7, True), (-0.7, -0.01, True), (-0.3, 0.7, False)])
 def test_a_sign_is_the_theorys_where_all_of_the_prior_has_it(
     ring: AnalysedResult, low: float, high: float, assumed: bool
