@@ -12,8 +12,9 @@ from balance_sim.brief.content import UNESTIMATED, Brief, brief_of
 from balance_sim.brief.files import _filled, _lines, html_of
 from balance_sim.effects.result import AnalysedResult
 from balance_sim.effects.run import run
+from balance_sim.show.figures import FIGURES
 from balance_sim.show.headline import FAR_WORDS, TOO_FEW_WORDS, finding
-from balance_sim.show.save import style
+from balance_sim.show.save import figure_bytes, style
 from matplotlib.font_manager import FontProperties
 from matplotlib.image import imread
 from matplotlib.textpath import text_to_path
@@ -138,6 +139,7 @@ def test_the_picture_is_a_map_of_the_world(page: Brief, ring: AnalysedResult) ->
     assert width > 1.2 * height and (picture[..., 0] != picture[..., 2]).any()
     again, other = brief_of(ring), brief_of(with_headline(ring))
     assert again.picture == other.picture != page.picture
+    assert again.picture == figure_bytes(FIGURES["map"].draw(ring), "png"), "that of the report"
 
 
 def test_placebos_are_told_by_rank_unless_the_model_is_far_off(page: Brief, solomon: AnalysedResult) -> None:
