@@ -234,8 +234,7 @@ def test_all_of_the_page_stands_in_the_html_in_order(page: Brief) -> None:
     assert f"<h1>{page.title}</h1>" in text
 
 
-def test_all_of_the_page_stands_in_the_pdf_below_each_other(ring: AnalysedResult) -> None:
-    page = brief_of(ring)
+def test_all_of_the_page_stands_in_the_pdf_below_each_other(page: Brief) -> None:
     with style():
         filled = _filled(page, 0.6)
     texts = [text for text in filled.figure.texts if text.get_text()]
@@ -248,7 +247,7 @@ def test_all_of_the_page_stands_in_the_pdf_below_each_other(ring: AnalysedResult
     heights = [text.get_position()[1] for text in texts if text.get_position()[0] < 0.08]
     assert all(above > below for above, below in pairwise(heights)), "what begins a line is below the one before"
     (picture,) = filled.figure.axes
-    box = picture.get_position()
+    box = picture.get_position(original=True)
     answer, first = (
         next(text.get_position()[1] for text in texts if text.get_text().startswith(word))
         for word in (page.answer[0][:20], "The difference")
@@ -256,6 +255,7 @@ def test_all_of_the_page_stands_in_the_pdf_below_each_other(ring: AnalysedResult
     assert answer > box.y1 > box.y0 > first
     assert abs((box.x0 + box.x1) / 2 - 0.5) < 1e-9, "in the middle"
     pixels = imread(BytesIO(page.picture)).shape
+    assert pixels[1] > 1.2 * pixels[0], "else its sides could be exchanged"
     assert box.width * files.WIDTH / (box.height * files.HEIGHT) == pytest.approx(pixels[1] / pixels[0])
 
 
