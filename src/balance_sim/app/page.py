@@ -123,6 +123,7 @@ def _shown(answer: Answer) -> dict[str, Any]:
         "dyads": dyad_sentences(answer, MOST_DYADS),
         "arcs": arcs,
         "feared": feared,
+        "fear_date": answer.fear_date.isoformat(),
         "yaml": yaml_of(setting, answer.changes),
     }
 

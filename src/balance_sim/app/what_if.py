@@ -17,8 +17,8 @@ import numpy as np
 import yaml
 
 from balance_sim.effects.expected_effect import effect_of, largest_first
-from balance_sim.model.baseline import Worlds, compile_worlds, feared, with_classes
-from balance_sim.model.core import Floats
+from balance_sim.model.baseline import compile_worlds, feared, with_classes
+from balance_sim.model.core import Floats, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.world import focal_day
 from balance_sim.scenario.actors import code_table
@@ -104,8 +104,8 @@ class Answer:
     dyads : a, b, as_written, mean and change in security agreements, the largest
         changes first
     codes : (n,) states
-    fear : (n, n) how much the row fears the column after the focal event, as a share
-        of its balance of threat
+    fear : (n, n) how much the row fears the column, as a share of its balance of threat
+    fear_date : of which `fear` is: the first step after the focal event
     """
 
     setting: Setting
@@ -114,6 +114,7 @@ class Answer:
     dyads: pd.DataFrame
     codes: tuple[str, ...]
     fear: Floats
+    fear_date: dt.date
 
     @property
     def effect(self) -> float:
@@ -224,16 +225,32 @@ def answer_of(setting: Setting, changes: Changes) -> Answer:
     )
     dyads["change"] = dyads["mean"] - dyads["as_written"]
     dyads = largest_first(dyads, dyads["change"])
-    fear = _fear_after(worlds, setting.arm)
-    return Answer(setting, changes, levels, dyads, worlds.reference.codes, fear)
+    world = worlds.arms[setting.arm]
+    step = _step_after(world, _focal_day_of(scenario, changes))
+    fear = _fear_in(world, step)
+    fear_date = scenario.start + dt.timedelta(int(world.grid[step]))
+    codes = worlds.reference.codes
+    return Answer(setting, changes, levels, dyads, codes, fear, fear_date)
 
 
-def _fear_after(worlds: Worlds, arm: str) -> Floats:
-    """Return (n, n) how much states of an arm fear each other in the first step after
-    the focal day, with partners as at the start."""
-    world = worlds.arms[arm]
-    step = int(np.searchsorted(world.grid, world.focal_day + 1.0))
-    view = perceive(world, at_start(world), min(step, world.steps - 1))
+def _focal_day_of(scenario: Scenario, changes: Changes) -> float:
+    """Return days from the start to the focal event, on the date that it is moved to;
+    one that is off has the date that the scenario gives it."""
+    moved = changes.get(scenario.focal, EventChange())
+    if moved.is_off or moved.date is None:
+        return focal_day(scenario)
+    return float((moved.date - scenario.start).days)
+
+
+def _step_after(world: World, day: float) -> int:
+    """Return the first step after a day, or the last one."""
+    return min(int(np.searchsorted(world.grid, day + 1.0)), world.steps - 1)
+
+
+def _fear_in(world: World, step: int) -> Floats:
+    """Return (n, n) how much states fear each other in a step, with partners as at the
+    start."""
+    view = perceive(world, at_start(world), step)
     return np.asarray(feared(view)[0])
 
 

@@ -119,21 +119,32 @@ def _limits(result: AnalysedResult) -> list[str]:
             "is the effect."
         )
     if headline.estimate["ci95"]:
-        runs = say.plural(result.finished, "replication")
-        mean, (low, high) = (headline.estimate[name] for name in ("mean", "ci95"))
-        where, places = (
-            say.values_words(headline.estimate.get("source")),
-            say.effect_digits(mean),
-        )
-        texts.append(
-            f"Simulation: {runs} with and without the event, {where}, give "
-            f"{say.signed(mean, places)}; chance alone leaves it between "
-            f"{say.number(low, places)} and {say.number(high, places)}."
-        )
+        texts.append(_simulation_words(result))
     texts += [TOO_FEW_WORDS] * headline.has_too_few_runs
     texts += [FAR_WORDS] * headline.is_far
     placebos = placebo_words(result.placebos.tests())
     return texts + [placebos] * bool(placebos and not headline.is_far)
+
+
+def _simulation_words(result: AnalysedResult) -> str:
+    """Return what replications give, and between which bounds chance alone leaves it,
+    where they are enough to say so."""
+    assert result.headline is not None
+    estimate = result.headline.estimate
+    runs = say.plural(result.finished, "replication")
+    where = say.values_words(estimate.get("source"))
+    places = say.effect_digits(estimate["mean"])
+    words = (
+        f"Simulation: {runs} with and without the event, {where}, give "
+        f"{say.signed(estimate['mean'], places)}"
+    )
+    low, high = estimate["ci95"]
+    if low is not None and high is not None:
+        words += (
+            f"; chance alone leaves it between {say.number(low, places)} and "
+            f"{say.number(high, places)}"
+        )
+    return f"{words}."
 
 
 def _written_sources(scenario: Scenario) -> list[str]:

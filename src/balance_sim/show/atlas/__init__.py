@@ -191,7 +191,8 @@ class Layout:
         if self.is_world:
             return self.on_map((great_circle(self.places[a], self.places[b]),))
         start, end = np.array(self.spots[a]), np.array(self.spots[b])
-        shares = np.linspace(0.0, 1.0, 30)[:, None]
+        # An odd number, so that every other point has both ends too (`arc_path`).
+        shares = np.linspace(0.0, 1.0, 31)[:, None]
         aside = BEND * np.array([start[1] - end[1], end[0] - start[0]])
         return [start + shares * (end - start) + 4 * shares * (1 - shares) * aside]
 
