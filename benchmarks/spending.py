@@ -59,6 +59,13 @@ def interval(values: Floats) -> str:
     return f"{100 * median:6.1f} % ({100 * low:.1f} to {100 * high:.1f})"
 
 
+def order_interval(order: float, n: int) -> tuple[float, float]:
+    """95 % interval of a rank correlation of n. Fieller, Hartley, Pearson 1957,
+    Biometrika 44: 470-481."""
+    middle, half = np.arctanh(order), 1.96 * np.sqrt(1.06 / (n - 3))
+    return float(np.tanh(middle - half)), float(np.tanh(middle + half))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -102,8 +109,12 @@ def main() -> None:
         table = spent(args.data, codes)
         came = table.loc[YEARS[-1]] / table.loc[BEFORE] - 1
         said = pd.Series(np.median(of_all[:, 1, -1][:, places], axis=0), index=codes)
-        order = came.corr(said, method="spearman")
-        print(f"order of the rises of {len(codes)} states: Spearman {order:.2f}")
+        order = float(came.corr(said, method="spearman"))
+        low, high = order_interval(order, len(codes))
+        print(
+            f"order of the rises of {len(codes)} states: Spearman {order:.2f} "
+            f"(95 % {low:.2f} to {high:.2f})"
+        )
 
 
 if __name__ == "__main__":

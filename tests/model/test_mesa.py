@@ -7,7 +7,7 @@ import balance_sim as bs
 import mesa
 import numpy as np
 import pytest
-from balance_sim.model.baseline import compile_worlds
+from balance_sim.model.baseline import compile_worlds, worth_naming
 from balance_sim.model.core import NEW
 from balance_sim.scenario.errors import WrongRequest
 from balance_sim.study.blocks import simulate_arms
@@ -180,9 +180,9 @@ def test_agents_say_where_they_stand(worlds):
             own = model.view.own[0, agent.index]
             assert agent.alignment.tolist() == own.tolist()
             assert agent.alignment_with_participants == pytest.approx(sum(own[participants]) / len(participants))
-            fear = model.view.adversaries[0, agent.index].copy()
-            fear[agent.index] = -1.0
-            assert agent.most_feared == (codes[int(fear.argmax())] if fear.max() > 0 else None)
+            fear = model.fear[agent.index]
+            is_named = fear.max() > worth_naming(model.world.rules.tau)
+            assert agent.most_feared == (codes[int(fear.argmax())] if is_named else None)
     assert len(found) >= 3
 
 

@@ -9,6 +9,7 @@ from balance_sim.effects.result import AnalysedResult
 from balance_sim.effects.world_at_start import world_at_start
 from balance_sim.evidence.scores import exact_share
 from balance_sim.model.baseline import worth_naming
+from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.at_start import PACT, allies_table, draw_allies, events_table, fears_table
 from balance_sim.show.figures.counts import (
@@ -18,7 +19,7 @@ from balance_sim.show.figures.counts import (
 )
 from balance_sim.show.figures.dyads import dyads_table
 from balance_sim.show.figures.effects import arms_table
-from balance_sim.show.figures.world import map_table, states_table
+from balance_sim.show.figures.world import draw_map, map_table, states_table
 from balance_sim.show.headline import by_size, clear
 from balance_sim.stats.intervals import paired_interval
 from studies import CASES, four_runs, study
@@ -188,8 +189,31 @@ def test_worlds_are_counted_from_pairs(of_five: AnalysedResult) -> None:
         return
     pairs = drawn.set_index("step")["pairs"]
     assert pairs["two"] + pairs["one"] == (more > 0).sum() and pairs["two"] == (more > 1).sum()
+    low, high = drawn["lo"].iloc[0], drawn["hi"].iloc[0]
+    assert 0 <= low < (more > 0).mean() < high <= 1
     assert pairs["fewer"] == (more < 0).sum() and pairs.sum() == len(more) == of_five.finished
     assert drawn["squares"].sum() == drawn["of"].iloc[0]
+
+
+def test_the_map_names_who_changes_and_who_takes_part(of_five: AnalysedResult) -> None:
+    """No name of a state without an effect hides what is there to be seen."""
+    states = states_table(of_five)
+    drawn = {words.get_text() for words in draw_map.draw(of_five).axes[0].texts}
+    told = set(states.loc[states["clear"] | states["participant"], "name"])
+    assert drawn and drawn <= told < set(states["name"])
+    assert set(states.loc[states["participant"], "name"]) <= drawn
+
+
+def test_who_lets_troops_pass_is_no_balancer() -> None:
+    """Belarus takes part in the invasion: none of its dyads is counter-balancing, and Ukraine's with it are with a
+    participant."""
+    start = world_at_start(load_scenario("ukraine_2022"))
+    codes = np.array(start.codes)
+    sides = np.stack([codes[start.first], codes[start.second]])
+    directions = np.array(DIRECTIONS)[start.direction]
+    assert start.listed[start.codes.index("BLR")] == start.listed[start.codes.index("RUS")]
+    assert "counter" not in directions[(sides == "BLR").any(axis=0)]
+    assert "counter" in directions[(sides == "UKR").any(axis=0)]
 
 
 def test_each_state_stands_with_the_one_it_fears_most(of_five: AnalysedResult) -> None:

@@ -13,10 +13,21 @@ from balance_sim.stats.intervals import (
     paired_half_widths,
     paired_interval,
     runs_to_tell,
+    share_interval,
     t_quantile,
     unseen_jump,
     welch,
 )
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_of_a_share_against_newcombe(hits: int, n: int, low: float, high: float) -> None:
+    """Newcombe 1998, Statistics in Medicine 17, 857-872, table I, method 3; of the others it is the mirror image."""
+    assert share_interval(hits, n) == pytest.approx((low, high), abs=5e-5)
+    assert share_interval(n - hits, n) == pytest.approx((1 - high, 1 - low), abs=5e-5)
 
 
 def test_students_t_as_in_the_printed_table() -> None:

@@ -17,7 +17,13 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.model import accession, engine, responses
-from balance_sim.model.baseline import Worlds, compile_worlds, feared
+from balance_sim.model.baseline import (
+    NOBODY,
+    Worlds,
+    compile_worlds,
+    feared,
+    most_feared,
+)
 from balance_sim.model.core import (
     DIRECTIONS,
     NEW,
@@ -100,7 +106,7 @@ class StateAgent(mesa.Agent):
         towards the participants, from what it has done so far: balance, hedge,
         bandwagon, buck_pass or abstain
     most_feared : str or None
-        code of the state that it fears most
+        code of the state that it fears most; None where it fears nobody much
 
     Examples
     --------
@@ -170,10 +176,10 @@ class StateAgent(mesa.Agent):
 
     @property
     def most_feared(self) -> str | None:
-        """Code of the state that it fears most; None where it fears no other."""
-        fear = self.model.fear[self.index]
-        place = int(fear.argmax())
-        return self.model.world.codes[place] if fear[place] > 0 else None
+        """Code of the state that it fears most; None where it fears nobody much."""
+        world = self.model.world
+        place = int(most_feared(self.model.fear, world.rules.tau)[self.index])
+        return None if place == NOBODY else world.codes[place]
 
     @property
     def alignment_with_participants(self) -> float:

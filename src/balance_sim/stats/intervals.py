@@ -242,6 +242,21 @@ def _score(total: Floats, squares: Floats, size: Floats) -> tuple[Floats, Floats
     return event_size * (half - NORMAL**2 / 2), event_size * (half + NORMAL**2 / 2)
 
 
+def share_interval(hits: int, n: int) -> tuple[float, float]:
+    """95 % score interval of a share of n. Wilson 1927, Journal of the American
+    Statistical Association 22: 209-212.
+
+    Examples
+    --------
+    >>> [round(end, 4) for end in share_interval(0, 20)]
+    [0.0, 0.1611]
+    """
+    share, weight = hits / n, NORMAL**2 / n
+    middle = (share + weight / 2) / (1 + weight)
+    half = np.sqrt(weight * share * (1 - share) + weight**2 / 4) / (1 + weight)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
 def mean_interval(values: Floats) -> Interval:
     """Mean over runs, its Monte Carlo standard error, and Student's 95 % interval; NaN
     but for the mean with one run.

@@ -14,6 +14,7 @@ from balance_sim.model.core import Floats, Ints
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import AVERAGED, effect_table
+from balance_sim.stats.intervals import share_interval
 from balance_sim.study.outcomes import Outcome
 
 # -- over the days ---------------------------------------------------------------------
@@ -140,8 +141,8 @@ def worlds_table(result: AnalysedResult) -> pd.DataFrame:
     -------
     A row of each of STEPS: step; pairs, how many; share; squares: of `of` worlds drawn
     as squares, a hundred, or a thousand where fewer than one in a hundred differs, or
-    all pairs where they are fewer; n, all pairs; level, of the control arm. Empty where
-    no pair differs
+    all pairs where they are fewer; n, all pairs; lo, hi: 95 % interval of the share
+    with more; level, of the control arm. Empty where no pair differs
     """
     headline = result.headline
     if headline is None:
@@ -161,8 +162,10 @@ def worlds_table(result: AnalysedResult) -> pd.DataFrame:
         of = 1000
     table = pd.DataFrame({"step": [*STEPS], "pairs": counts, "share": shares})
     table = table.assign(squares=whole(shares, of), of=of, n=total)
+    low, high = share_interval(int((more > 0).sum()), total)
     level = float(numbers[result.reference].mean())
-    return say.titled(table.assign(level=level, arm=headline.arm), result)
+    table = table.assign(lo=low, hi=high, level=level, arm=headline.arm)
+    return say.titled(table, result)
 
 
 def whole(shares: Floats, of: int) -> Ints:
@@ -229,8 +232,10 @@ def draw_worlds(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
         f"{say.level(table['level'].iloc[0])} on average; "
         f"{say.first(table, 'values')}"
     )
+    low, high = (f"{100 * table[end].iloc[0]:.0f}" for end in ("lo", "hi"))
     small = (
-        "Of paired replications with common random numbers, as they were drawn. What "
-        f"they differ by holds chance too. {say.COUNTER_BALANCING}"
+        "The two worlds of a pair have the same random numbers. 95 % interval of the "
+        f"share that sees more, in as many pairs: {low} to {high} %. "
+        f"{say.COUNTER_BALANCING}"
     )
     return style.Words(title, under, small)

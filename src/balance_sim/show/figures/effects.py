@@ -241,9 +241,12 @@ def draw_placebos(axes: list[style.Axes], table: pd.DataFrame) -> style.Words:
                 f"{first['window']}. "
             )
     small += f"All with partners as at the start, {say.AT_POINT}."
+    under = ""
     if not table["is_alone"].all():
-        small += " The event alone is ranked: the headline's arm changes more than it."
-    return style.Words(placebos_title(table), "", small)
+        under = (
+            "Compared is the event alone, without what else the headline's arm changes"
+        )
+    return style.Words(placebos_title(table), under, small)
 
 
 def _draw_family(ax: style.Axes, rows: pd.DataFrame) -> None:

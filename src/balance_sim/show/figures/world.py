@@ -125,7 +125,8 @@ def draw_map(
     ax, layout, arcs = axes[0], table.attrs["layout"], table[table["arc"]]
     draw_states(ax, layout, states, shades_of(states))
     _draw_arcs(ax, arcs, layout)
-    names = named_spots(arcs, states, layout, 0.0076)
+    changed = states[states["clear"] | states["participant"]]
+    names = named_spots(arcs, changed, layout, 0.0076)
     write_names(ax, names)
     lines: list[style.Label] = []
     for heading, rows, label in (
