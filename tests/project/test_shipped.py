@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from balance_sim.cli import main
+from balance_sim.scenario import load_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.plans import Offered, offered_files
 from balance_sim.study.sweep import sweep
@@ -45,6 +46,15 @@ def cases() -> list[object]:
 
 def asked(*words: str) -> Result:
     return CliRunner().invoke(main, words, prog_name="balance-sim")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_headline_that_ships_is_of_the_scenario_that_ships(path: Path) -> None:
+    """A change of a scenario leaves no interval behind that was worked out for what it was before."""
+    scenario = load_scenario(path)
+    kept = scenario.kept_headline
+    assert kept and kept["scenario_sha256"] == scenario.sha256
+    assert kept["arm"] in scenario.arms and kept["posterior"]["draws"] == scenario.posterior.count
 
 
 @pytest.mark.parametrize("offered", cases())
