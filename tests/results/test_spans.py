@@ -532,7 +532,7 @@ def test_talks_open_and_are_signed_as_in_a_loop_over_days(worlds: Worlds, estima
     opened, idle = day_by_day(worlds, wanted)
     by_step = np.stack([idle[int(first) : int(stop)].mean(axis=0) for first, stop in pairwise(world.grid)])
     found = fine.idle(wanted)
-    np.testing.assert_allclose(found, by_step, atol=0.012)
+    np.testing.assert_allclose(found, by_step, atol=0.02)
     assert by_step.min() < 0.05 and 0.2 < by_step.mean() < 0.995
     by_window = fine.signed(wanted, found, estimator.windows).signed
     coarse = estimator.of(worlds.arms[arm]).signed

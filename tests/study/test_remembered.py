@@ -23,8 +23,9 @@ def each_kind(scenario: Scenario, **values: float) -> dict[str, object]:
 
 
 def without_terms(scenario: Scenario) -> dict[str, object]:
-    """Consent is one half throughout."""
-    return {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights} | each_kind(scenario, intercept=0.0)
+    """Consent is one half throughout, at a level of its own."""
+    weights = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights}
+    return weights | each_kind(scenario, intercept=0.0) | {"base_rate": None}
 
 
 def replications(worlds: Worlds, look) -> None:
