@@ -99,7 +99,9 @@ def test_what_is_decided_by_the_start_is_in_the_data(starter: Scenario) -> None:
     worlds = arming(starter, {0: 0.4, 60: 0.4, 90: 0.1}, reaction=0.0)
     world = worlds.arms["arming"]
     whose = world.codes.index(STATE)
-    rises = {day: np.broadcast_to(decided_rise(world, step), world.n)[whose] for step, day in enumerate(world.grid[:-1])}
+    rises = {
+        day: np.broadcast_to(decided_rise(world, step), world.n)[whose] for step, day in enumerate(world.grid[:-1])
+    }
     assert rises[0.0] == 0.0 and rises[60.0] == 0.0
     assert {day for day, rise in rises.items() if rise} == {90.0}
     assert rises[90.0] == pytest.approx(-0.3)
