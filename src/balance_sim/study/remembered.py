@@ -56,14 +56,19 @@ def remembered(world: World, baseline: Baseline) -> Remembered:
     signed = signed_by(world, baseline, days)
     experience = _scaled(signed, days, world.rules.experience_half_life_days)
     activity = _scaled(signed, days, world.rules.activity_half_life_days)
-    is_side = np.zeros((len(world.first), world.n))
-    for side in (world.first, world.second):
-        is_side[np.arange(len(side)), side] = 1.0
     return Remembered(
         experience=world.experience + experience,
-        engaged=world.engaged + experience @ is_side,
-        active=world.active + activity @ is_side,
+        engaged=world.engaged + _by_state(world, experience),
+        active=world.active + _by_state(world, activity),
     )
+
+
+def _by_state(world: World, of_dyads: Floats) -> Floats:
+    """(K, n) sums over the dyads of each state, from (K, P)."""
+    sums = np.zeros((len(of_dyads), world.n))
+    np.add.at(sums, (slice(None), world.first), of_dyads)
+    np.add.at(sums, (slice(None), world.second), of_dyads)
+    return sums
 
 
 def _scaled(signed: Floats, days: Floats, half_life: float) -> Floats:
