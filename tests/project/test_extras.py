@@ -97,7 +97,7 @@ def test_a_scenario_that_is_not_there_is_named_before_an_extra(tmp_path: Path) -
 NOWHERE_TO_GO = {"BALANCE_SIM_EXTRAS": "none", "PYTHONPATH": str(ROOT / "tests" / "shared")}
 
 
-def tests_without_extras(*words: str) -> str:
+def pytest_without_extras(*words: str) -> str:
     """What pytest says of our tests in a process in which no package of an extra can be imported."""
     command = [sys.executable, "-m", "pytest", "-p", "extras", "-q", "-n", "0", "-p", "no:cacheprovider", *words]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | NOWHERE_TO_GO)
@@ -211,8 +211,8 @@ def test_imports_that_are_not_asked_for(text: str, found: list[str]) -> None:
 @pytest.mark.slow
 def test_tests_of_an_extra_are_skipped_where_it_is_not_installed() -> None:
     """All files are read; of some with tests of an extra all others pass."""
-    assert "tests collected" in tests_without_extras("--collect-only", "tests")
-    said = tests_without_extras(
+    assert "tests collected" in pytest_without_extras("--collect-only", "tests")
+    said = pytest_without_extras(
         "tests/game/test_boxes.py", "tests/stats/test_smooth_process.py", "tests/scenario/test_excel.py"
     )
     assert "passed" in said and "skipped" in said
@@ -222,7 +222,7 @@ def test_tests_of_an_extra_are_skipped_where_it_is_not_installed() -> None:
 
 @pytest.mark.long
 def test_every_test_passes_or_is_skipped_without_extras() -> None:
-    assert "passed" in tests_without_extras("-n", "2", "--deselect", "tests/project/test_extras.py", "tests")
+    assert "passed" in pytest_without_extras("-n", "2", "--deselect", "tests/project/test_extras.py", "tests")
 
 
 def test_every_extra_is_declared_and_every_room_has_its_own() -> None:
