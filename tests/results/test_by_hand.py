@@ -106,12 +106,12 @@ def within(days: np.ndarray) -> np.ndarray:
 
 
 def test_windows_and_the_scenarios_end(tmp_path: Path) -> None:
-    """Window 30: from day 41 to day 71. Window 400 is cut by the end on day 365; of 0 < 41 nothing is counted."""
-    _, found, _ = of_control(scenario(tmp_path, report__windows=[30, 400]))
+    """Window 30: from day 41 to day 71. Window 350 is cut by the end on day 365; of 0 < 41 nothing is counted."""
+    _, found, _ = of_control(scenario(tmp_path, report__windows=[30, 350]))
     day = found.simulated.opportunities.day
     assert found.windows.bounds(30) == (41.0, 71.0)
-    assert found.windows.bounds(400) == (41.0, END)
-    for window, stop in ((30, 71.0), (400, END)):
+    assert found.windows.bounds(350) == (41.0, END)
+    for window, stop in ((30, 71.0), (350, END)):
         np.testing.assert_allclose(found.prospect.signed[window], within(stop - day) - within(41.0 - day), atol=1e-12)
     assert (found.prospect.signed[30][day > 71.0] == 0).all()
 

@@ -25,8 +25,8 @@ def placebos() -> pd.DataFrame:
     for family, event, rank, verdict in (("participants", 0.12, 1, "specific"), ("dates", 0.03, 8, "does not fade")):
         rows += [(family, f"placebo {k}", 0.005 * (k // 2) - 0.01, False, 90, event, rank, verdict) for k in range(19)]
         rows.append((family, "The meeting", event, True, 90, event, rank, verdict))
-    columns = ["family", "label", "effect", "is_event", "window", "coded", "rank", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["family", "label", "effect", "is_event", "window", "by_rule", "rank", "verdict"]
+    return pd.DataFrame(rows, columns=columns).assign(rank_by_rule=1, longest=90, is_alone=True)
 
 
 def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:

@@ -37,7 +37,8 @@ def test_the_verdict_names_what_fails_and_counts_what_is_tested() -> None:
     assert "in all 2 groups" in verdict_words(judged(degree=0.3, years=0.06, lags=None))
     assert "in 1 of 2 groups: States by partners" in verdict_words(judged(degree=0.05, years=0.06, lags=None))
     few = judged(8, degree=0.06, years=0.06, lags=None)  # the least p is 0.5 / 9
-    assert verdict_words(few) == "8 replications are too few to test the record at 0.05"
+    assert verdict_words(few) == "8 replications are too few to test the record at 0.05; 9 would do"
+    assert "in all 2 groups" in verdict_words(judged(9, degree=0.06, years=0.06, lags=None))
 
 
 def test_a_dot_for_every_statistic_where_it_was_observed() -> None:

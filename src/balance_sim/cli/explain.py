@@ -22,7 +22,6 @@ from balance_sim.show.explain import (
     dyads_answer,
     replication_answer,
 )
-from balance_sim.show.headline import untold_words
 from balance_sim.show.wording import page_width
 
 if TYPE_CHECKING:
@@ -191,6 +190,7 @@ def _top_dyads(result: Result, runs: int | None, arm: str | None) -> Answer:
     """Explain the dyads of the largest effects."""
     from balance_sim.effects.explain import compared_arm
     from balance_sim.effects.explain.pairs import explain_dyads, leading_dyads
+    from balance_sim.show.headline import untold_words
 
     arm = compared_arm(result, arm)
     dyads = leading_dyads(result, arm, TOP_DYADS)
