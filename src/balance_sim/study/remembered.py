@@ -66,8 +66,8 @@ def remembered(world: World, baseline: Baseline) -> Remembered:
 def _by_state(world: World, of_dyads: Floats) -> Floats:
     """(K, n) sums over the dyads of each state, from (K, P)."""
     sums = np.zeros((len(of_dyads), world.n))
-    np.add.at(sums, (slice(None), world.first), of_dyads)
-    np.add.at(sums, (slice(None), world.second), of_dyads)
+    np.add.at(sums.T, world.first, of_dyads.T)
+    np.add.at(sums.T, world.second, of_dyads.T)
     return sums
 
 
